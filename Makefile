@@ -1,0 +1,52 @@
+# Glideslope's commands. Each sets up what it needs (virtual environment, locked dependencies
+# checked by hash) once, and starts at once when that is done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OBJECTIVE ?= realized_volatility
+TRIALS ?= 60
+.DEFAULT_GOAL := help
+.PHONY: help demo serve check test test-full format lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+# Stamped with a hash of what it was made from, so a changed lock or Python rebuilds it.
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Glideslope needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## the main job on real data: search, verdict, report (OBJECTIVE=… TRIALS=…)
+	@exec $(BIN)/glideslope demo --objective $(OBJECTIVE) --trials $(TRIALS)
+
+serve: $(READY) ## the service with one local worker on 127.0.0.1:8000
+	@exec $(BIN)/glideslope serve
+
+check: $(READY) ## format, lint, strict types, import contracts
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+test: $(READY) ## the default test suite
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not full"
+
+test-full: $(READY) ## the default suite and the slower tests
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+format: $(READY) ## rewrite the code in the house format
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --output-file requirements.lock
+
+clean: ## remove the virtual environment, var and caches
+	@rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

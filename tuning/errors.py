@@ -1,0 +1,64 @@
+"""Errors of the domain core: one tree, drawn here, raised everywhere else.
+
+    TuningError
+    ├── InvalidValue(ValueError)       a value outside its allowed range: names field, value, range
+    │   └── UnknownName                a name that is in no table: lists the known ones
+    ├── IllegalMove                    a state may not follow another
+    ├── DataError                      a data file is missing, malformed or too short
+    └── TrainingCrashed                a training process died or raised
+
+Diverged, failed or pruned runs are results, not errors: see `tuning.records.RunState`.
+Not here: HTTP statuses (`service.errors` maps this tree to problem documents).
+"""
+
+from collections.abc import Iterable
+
+
+class TuningError(Exception):
+    """Something in the tuning core is not as it should be."""
+
+
+class InvalidValue(TuningError, ValueError):
+    """A value is outside its allowed range.
+
+    >>> raise InvalidValue("horizon", 0, "an integer from 1 to 10,000,000")
+    Traceback (most recent call last):
+    tuning.errors.InvalidValue: horizon: 0 is not allowed; allowed: an integer from 1 to 10,000,000
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        """Name the field (a dotted path), the offending value and what would be allowed."""
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"{field}: {value!r} is not allowed; allowed: {allowed}")
+
+    def under(self, prefix: str) -> "InvalidValue":
+        """The same error one level further out: `peak` becomes `space.peak`."""
+        return InvalidValue(f"{prefix}.{self.field}", self.value, self.allowed)
+
+
+class UnknownName(InvalidValue):
+    """A name is in no table."""
+
+    def __init__(self, field: str, value: object, known: Iterable[str]) -> None:
+        """List the known names, sorted, as the allowed range."""
+        super().__init__(field, value, "one of " + ", ".join(sorted(known)))
+
+
+class IllegalMove(TuningError):
+    """A state may not follow another."""
+
+    def __init__(self, what: str, before: str, after: str) -> None:
+        """Name the thing that moves and both states."""
+        self.before = before
+        self.after = after
+        super().__init__(f"{what} cannot go from {before} to {after}")
+
+
+class DataError(TuningError):
+    """A data file is missing, malformed or too short."""
+
+
+class TrainingCrashed(TuningError):
+    """A training process died or raised."""
