@@ -1,0 +1,135 @@
+"""Parameters: the coordinates a search may move, one shared definition per name.
+
+The one idea: a name means the same thing in every family (`warmup` is always a fraction of the
+horizon, `floor` always a fraction of the peak), so evidence about it is shared across families.
+Not here: which family uses which parameter (`Family.tunable`), nor how ranges are sampled
+(`tuning.search`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal, TypeAlias, TypeGuard
+
+from tuning.errors import InvalidValue, UnknownName
+
+Kind = Literal["float", "int", "choice"]
+Value: TypeAlias = float | int | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One coordinate of a search space: a range of numbers, or a choice among names.
+
+    Args:
+        name: its name in every family, in JSON, tables and the UI.
+        kind: `float`, `int` or `choice`.
+        low: smallest value, inclusive; unused by a choice.
+        high: largest value, inclusive; equal to `low` if the parameter is fixed.
+        log: whether equal ratios, not equal differences, are equally far apart.
+        choices: the names to choose from; empty for numbers.
+        help: one line for humans.
+    """
+
+    name: str
+    kind: Kind = "float"
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    choices: tuple[str, ...] = ()
+    help: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a range that is empty, not finite, or of the wrong kind."""
+        if self.kind == "choice":
+            self._refuse_bad_choices()
+        elif self.kind in {"float", "int"}:
+            self._refuse_bad_range()
+        else:
+            raise UnknownName(f"{self._field}.kind", self.kind, ("float", "int", "choice"))
+
+    @property
+    def _field(self) -> str:
+        return f"ranges.{self.name}"
+
+    def _refuse_bad_choices(self) -> None:
+        if not self.choices or len(set(self.choices)) < len(self.choices):
+            raise InvalidValue(f"{self._field}.choices", self.choices, "distinct names, at least 1")
+
+    def _refuse_bad_range(self) -> None:
+        ends = (self.low, self.high)
+        if self.choices:
+            raise InvalidValue(f"{self._field}.choices", self.choices, f"none for a {self.kind}")
+        if not all(_is_number(end, self.kind) for end in ends) or self.low > self.high:
+            numbers = "integers" if self.kind == "int" else "finite numbers"
+            raise InvalidValue(self._field, ends, f"{numbers} low <= high")
+        if self.log and self.low <= 0:
+            raise InvalidValue(self._field, ends, "positive numbers on a log scale")
+
+    def narrowed(self, low: float, high: float) -> "Parameter":
+        """The same parameter over a smaller range.
+
+        Args:
+            low: smallest value, at least the declared one.
+            high: largest value, at most the declared one; equal to `low` fixes the parameter.
+
+        Raises `InvalidValue` naming `ranges.<name>` if the range is upside down, outside the
+        declared one, or if the parameter is a choice.
+
+        >>> PARAMETERS["floor"].narrowed(0.0, 0.1).high
+        0.1
+        """
+        if self.kind == "choice":
+            raise InvalidValue(self._field, (low, high), f"names among {', '.join(self.choices)}")
+        numbers = _is_number(low, self.kind) and _is_number(high, self.kind)
+        if not numbers or not self.low <= low <= high <= self.high:
+            allowed = f"{self.low:g} <= low <= high <= {self.high:g}"
+            raise InvalidValue(self._field, (low, high), allowed)
+        return replace(self, low=low, high=high)
+
+    def chosen(self, *choices: str) -> "Parameter":
+        """The same choice among fewer names.
+
+        Raises `InvalidValue` naming `ranges.<name>` if a name is not among the declared ones.
+        """
+        if self.kind != "choice" or not choices or not set(choices) <= set(self.choices):
+            raise InvalidValue(self._field, choices, f"names among {', '.join(self.choices)}")
+        return replace(self, choices=choices)
+
+    def check(self, value: object) -> None:
+        """Raise `InvalidValue` naming the parameter unless `value` is in its range.
+
+        >>> PARAMETERS["warmup"].check(0.5)
+        Traceback (most recent call last):
+        tuning.errors.InvalidValue: warmup: 0.5 is not allowed; allowed: a number from 0 to 0.2
+        """
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise UnknownName(self.name, value, self.choices)
+            return
+        if not _is_number(value, self.kind) or not self.low <= value <= self.high:
+            what = "an integer" if self.kind == "int" else "a number"
+            raise InvalidValue(self.name, value, f"{what} from {self.low:g} to {self.high:g}")
+
+
+def _is_number(value: object, kind: Kind) -> TypeGuard[float]:
+    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+        return False
+    return math.isfinite(value)
+
+
+_DECLARED = (
+    Parameter(
+        name="peak",
+        low=1e-8,
+        high=10.0,
+        log=True,
+        help="largest learning rate; the objective narrows its range",
+    ),
+    Parameter(name="warmup", low=0.0, high=0.2, help="rise to the peak, fraction of the horizon"),
+    Parameter(name="floor", low=0.0, high=0.3, help="end value, fraction of the peak"),
+    Parameter(name="hold", low=0.0, high=0.95, help="stay at the peak, fraction of the horizon"),
+)
+
+PARAMETERS: Mapping[str, Parameter] = MappingProxyType({p.name: p for p in _DECLARED})
