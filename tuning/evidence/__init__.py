@@ -1,0 +1,19 @@
+"""Evidence: what the results of a study allow one to say, and what they do not.
+
+The one idea: arms are compared seed by seed on common random numbers, with intervals that hold
+for all comparisons at once; a difference too small to matter is called a tie.
+Not here: choosing what to run next (`tuning.search`).
+"""
+
+from tuning.evidence.paired import Comparison, compare
+from tuning.evidence.score import conclude_trial, rank_trials
+from tuning.evidence.verdict import Verdict, conclude_study
+
+__all__ = [
+    "Comparison",
+    "Verdict",
+    "compare",
+    "conclude_study",
+    "conclude_trial",
+    "rank_trials",
+]

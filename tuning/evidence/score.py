@@ -1,0 +1,69 @@
+"""Scores of trials: one number per trial, from all its paired seeds or none.
+
+The one idea: a trial is comparable only when every one of its seeds finished at the full horizon,
+so its score is their mean or it has no score; that makes "best so far" monotone.
+Not here: whether a difference between scores means anything (`tuning.evidence.paired`).
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from tuning.records import Direction, History, Metric, Phase, Result, RunState, Trial, TrialState
+
+SEARCHED = "validation"
+
+
+def conclude_trial(results: Sequence[Result], metric: Metric) -> tuple[TrialState, float | None]:
+    """The state of a trial whose runs all ended, and its score if it has one.
+
+    The score is the mean over runs of the last iterate's validation `metric`. One failed run fails
+    the trial, one diverged run makes it diverged: a schedule that blows up on one seed of three is
+    no candidate.
+
+    >>> ends = [Result(RunState.COMPLETED, {"validation": {"mse": x}}) for x in (1.0, 3.0)]
+    >>> conclude_trial(ends, Metric("mse"))
+    (<TrialState.COMPLETED: 'completed'>, 2.0)
+    """
+    states = {result.state for result in results}
+    for run_state, trial_state in (
+        (RunState.CANCELLED, TrialState.CANCELLED),
+        (RunState.FAILED, TrialState.FAILED),
+        (RunState.DIVERGED, TrialState.DIVERGED),
+    ):
+        if run_state in states:
+            return trial_state, None
+    return (
+        TrialState.COMPLETED,
+        fmean(result.metrics[SEARCHED][metric.name] for result in results),
+    )
+
+
+def is_better(value: float, than: float, direction: Direction) -> bool:
+    """Whether `value` beats `than` in this direction; equal values do not.
+
+    >>> is_better(1.0, 2.0, Direction.MINIMIZE)
+    True
+    """
+    return value < than if direction is Direction.MINIMIZE else value > than
+
+
+def rank_trials(history: History, metric: Metric) -> list[tuple[Trial, float]]:
+    """Trials with a score, best first; the earlier trial wins a draw.
+
+    Only trials whose baseline or search runs have all ended are ranked.
+    """
+    expected: dict[int, list[Result | None]] = {}
+    for run in history.runs:
+        if run.phase is not Phase.CONFIRM:
+            end = history.results.get((run.generation, run.index))
+            expected.setdefault(run.trial, []).append(end)
+    ranked = []
+    for trial in history.trials:
+        ends = expected.get(trial.number, [])
+        finished = [end for end in ends if end is not None]
+        if finished and len(finished) == len(ends):
+            _, score = conclude_trial(finished, metric)
+            if score is not None:
+                ranked.append((trial, score))
+    sign = 1.0 if metric.direction is Direction.MINIMIZE else -1.0
+    return sorted(ranked, key=lambda pair: (sign * pair[1], pair[0].number))

@@ -1,0 +1,327 @@
+"""The verdict: winner, tie set and baselines, from seeds the search has never seen.
+
+The one idea: the winner is fixed by the search before the confirmation runs start; the confirmation
+then only measures it, beside every baseline at its own best peak, on fresh common seeds.
+Not here: the words for it (`tuning.evidence.words`), and which runs are made (`tuning.search`).
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+from tuning.errors import InvalidValue
+from tuning.evidence.paired import Comparison, compare, standard_error
+from tuning.evidence.score import SEARCHED, rank_trials
+from tuning.records import (
+    Direction,
+    History,
+    Phase,
+    Result,
+    RunState,
+    StudySpec,
+    Trial,
+)
+from tuning.schedules import Parameter
+
+HELD_OUT = "test"
+EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A trial measured in the confirmation: means over its fresh seeds that completed."""
+
+    trial: int
+    family: str
+    peak: float
+    is_baseline: bool
+    peak_runs: int
+    seeds: int
+    diverged: int
+    validation: float | None
+    test: float | None
+    stderr: float
+    metrics: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """The winner against one baseline; `ci95` is simultaneous over all baselines.
+
+    `blocks_better` says on how many blocks (folds, days) the winner's mean was the better one.
+    """
+
+    baseline: str
+    trial: int
+    difference: float
+    relative: float
+    ci95: tuple[float, float]
+    adjusted: bool
+    seeds: int
+    peak_runs: tuple[int, int]
+    blocks_better: tuple[int, int]
+    is_tie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something about the evidence that a reader must know before acting on it."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The statistical answer of a study.
+
+    `spread` is the relative gap between the best and the worst confirmed arm: how much the choice
+    among tuned schedules matters at all. `smallest_detectable_effect` is the largest, over the
+    baselines, of the relative differences that would have been found with probability 0.8.
+    """
+
+    winner: str
+    trial: int
+    tie_with: tuple[str, ...]
+    versus: tuple[Versus, ...]
+    arms: tuple[Arm, ...]
+    spread: float | None
+    matters: bool
+    smallest_detectable_effect: float | None
+    test_reads: int
+    warnings: tuple[Caveat, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The verdict as JSON-able values."""
+        return asdict(self)
+
+
+def arm_trials(spec: StudySpec, history: History) -> list[Trial]:
+    """The trials to confirm: the winner first, then each baseline at its best peak.
+
+    A baseline that never completed has no arm; the winner is not repeated when it is a baseline.
+    Empty when no trial completed.
+    """
+    ranked = rank_trials(history, spec.metric)
+    if not ranked:
+        return []
+    arms = [ranked[0][0]]
+    for family in spec.baselines:
+        tuned = [t for t, _ in ranked if t.phase is Phase.BASELINE and t.params["family"] == family]
+        if tuned and tuned[0] is not arms[0]:
+            arms.append(tuned[0])
+    return arms
+
+
+def conclude_study(spec: StudySpec, history: History) -> Verdict:
+    """Judge a study whose confirmation runs have all ended.
+
+    Raises InvalidValue if no trial completed.
+    """
+    trials = arm_trials(spec, history)
+    if not trials:
+        raise InvalidValue("history", "no completed trial", "at least one completed trial")
+    ends = {trial.number: _confirmed(history, trial.number) for trial in trials}
+    arms = tuple(_measure(spec, history, trial, ends[trial.number]) for trial in trials)
+    winner, baselines = trials[0], trials[1:]
+    versus = []
+    effects = []
+    for trial in baselines:
+        found = compare(
+            _values(spec, ends[winner.number]),
+            _values(spec, ends[trial.number]),
+            direction=spec.metric.direction,
+            comparisons=len(baselines),
+        )
+        if found is None:
+            continue
+        effects.append(found.detectable)
+        blocks = _blocks_better(spec, ends[winner.number], ends[trial.number])
+        versus.append(_versus(spec, arms[0], arms[trials.index(trial)], found, blocks))
+    spread = _spread(arms)
+    return Verdict(
+        winner=str(winner.params["family"]),
+        trial=winner.number,
+        tie_with=tuple(one.baseline for one in versus if one.is_tie),
+        versus=tuple(versus),
+        arms=arms,
+        spread=spread,
+        matters=spread is not None
+        and spread > spec.worthwhile
+        and any(not one.is_tie for one in versus),
+        smallest_detectable_effect=max(effects) if effects else None,
+        test_reads=1,
+        warnings=tuple(_warnings(spec, history, winner, arms, versus)),
+    )
+
+
+def _confirmed(history: History, trial: int) -> dict[int, Result]:
+    """Results of a trial's confirmation runs by seed."""
+    found = {}
+    for run in history.runs:
+        if run.trial == trial and run.phase is Phase.CONFIRM:
+            end = history.results.get((run.generation, run.index))
+            if end is not None:
+                found[run.seed] = end
+    return found
+
+
+def _values(spec: StudySpec, ends: Mapping[int, Result], split: str = SEARCHED) -> dict[int, float]:
+    name = spec.metric.name
+    return {
+        seed: end.metrics[split][name]
+        for seed, end in ends.items()
+        if end.state is RunState.COMPLETED and name in end.metrics.get(split, {})
+    }
+
+
+def _measure(spec: StudySpec, history: History, trial: Trial, ends: Mapping[int, Result]) -> Arm:
+    validation = list(_values(spec, ends).values())
+    test = list(_values(spec, ends, HELD_OUT).values())
+    family = trial.params["family"]
+    return Arm(
+        trial=trial.number,
+        family=str(family),
+        peak=trial.schedule.peak,
+        is_baseline=trial.phase is Phase.BASELINE,
+        peak_runs=len({t.schedule.peak for t in history.trials if t.params["family"] == family}),
+        seeds=len(validation),
+        diverged=sum(end.state is RunState.DIVERGED for end in ends.values()),
+        validation=fmean(validation) if validation else None,
+        test=fmean(test) if test else None,
+        stderr=standard_error(validation) if validation else 0.0,
+        metrics=_mean_metrics(ends.values()),
+    )
+
+
+def _mean_metrics(ends: Iterable[Result]) -> dict[str, dict[str, float]]:
+    collected: dict[str, dict[str, list[float]]] = {}
+    for end in ends:
+        if end.state is RunState.COMPLETED:
+            for split, values in end.metrics.items():
+                for name, value in values.items():
+                    collected.setdefault(split, {}).setdefault(name, []).append(value)
+    return {
+        split: {name: fmean(values) for name, values in named.items()}
+        for split, named in collected.items()
+    }
+
+
+def _blocks_better(
+    spec: StudySpec, arm: Mapping[int, Result], reference: Mapping[int, Result]
+) -> tuple[int, int]:
+    """On how many validation blocks the arm's mean over common seeds is the better one."""
+    pairs = [
+        (arm[seed].blocks[SEARCHED], reference[seed].blocks[SEARCHED])
+        for seed in sorted(arm.keys() & reference.keys())
+        if SEARCHED in arm[seed].blocks and SEARCHED in reference[seed].blocks
+    ]
+    if not pairs:
+        return (0, 0)
+    count = min(len(pairs[0][0]), len(pairs[0][1]))
+    sign = 1.0 if spec.metric.direction is Direction.MINIMIZE else -1.0
+    gaps = [fmean(sign * (ours[i] - theirs[i]) for ours, theirs in pairs) for i in range(count)]
+    return (sum(gap < 0.0 for gap in gaps), count)
+
+
+def _versus(
+    spec: StudySpec, winner: Arm, baseline: Arm, found: Comparison, blocks: tuple[int, int]
+) -> Versus:
+    return Versus(
+        baseline=baseline.family,
+        trial=baseline.trial,
+        difference=found.difference,
+        relative=found.relative,
+        ci95=(found.low, found.high),
+        adjusted=True,
+        seeds=found.seeds,
+        peak_runs=(winner.peak_runs, baseline.peak_runs),
+        blocks_better=blocks,
+        is_tie=found.is_tie(spec.worthwhile),
+    )
+
+
+def _spread(arms: Sequence[Arm]) -> float | None:
+    values = [arm.validation for arm in arms if arm.validation is not None]
+    best = min((abs(value) for value in values), default=0.0)
+    if len(values) < 2 or best <= 0.0:
+        return None
+    return (max(values) - min(values)) / best
+
+
+def _warnings(
+    spec: StudySpec,
+    history: History,
+    winner: Trial,
+    arms: Sequence[Arm],
+    versus: Sequence[Versus],
+) -> list[Caveat]:
+    found = [
+        Caveat(
+            "range_edge",
+            f"the winner's {name} {value:.4g} is at the edge of its range "
+            f"{parameter.low:g} to {parameter.high:g}: widen it and search again",
+        )
+        for name, parameter in spec.space.parameters.items()
+        if isinstance(value := winner.params.get(name), int | float)
+        and _is_at_edge(parameter, float(value))
+    ]
+    found += [
+        Caveat(
+            "unstable",
+            f"{arm.family} diverged on {arm.diverged} of {arm.diverged + arm.seeds} fresh seeds",
+        )
+        for arm in arms
+        if arm.diverged
+    ]
+    found += _grid_edges(history, arms)
+    wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]
+    if wrong:
+        found.append(
+            Caveat(
+                "winner_lost",
+                f"on fresh seeds the search's winner is worse than {', '.join(wrong)}: "
+                "its lead in the search was luck; use that baseline",
+            )
+        )
+    if versus and all(one.is_tie for one in versus):
+        found.append(
+            Caveat("no_signal", "no baseline differs from the winner: the schedule hardly matters")
+        )
+    return found
+
+
+def is_worse(spec: StudySpec, one: Versus) -> bool:
+    """Whether the winner's mean is the worse of the two."""
+    if spec.metric.direction is Direction.MINIMIZE:
+        return one.difference > 0.0
+    return one.difference < 0.0
+
+
+def _is_at_edge(parameter: Parameter, value: float) -> bool:
+    """Whether a search parameter lies at an end that is not a natural limit of the parameter."""
+    if parameter.kind == "choice" or parameter.low == parameter.high:
+        return False
+    low, high, here = float(parameter.low), float(parameter.high), value
+    if parameter.log:
+        low, high, here = math.log(low), math.log(high), math.log(here)
+    share = (here - low) / (high - low)
+    return (share < EDGE and parameter.name == "peak") or (share > 1.0 - EDGE)
+
+
+def _grid_edges(history: History, arms: Sequence[Arm]) -> list[Caveat]:
+    """Baselines whose best peak is the first or last of the grid: they may be under-tuned."""
+    grid = sorted({t.schedule.peak for t in history.trials if t.phase is Phase.BASELINE})
+    if len(grid) < 3:
+        return []
+    return [
+        Caveat(
+            "range_edge",
+            f"baseline {arm.family} is best at {arm.peak:.4g}, the "
+            f"{'lowest' if arm.peak == grid[0] else 'highest'} peak tried",
+        )
+        for arm in arms
+        if arm.is_baseline and arm.peak in (grid[0], grid[-1])
+    ]

@@ -1,0 +1,123 @@
+"""The search space: families and shared parameters, narrowed for one study.
+
+The one idea: a parameter means the same in every family that uses it, so what was learned about
+`warmup` under cosine counts under WSD too; with names of their own per family a multivariate
+sampler would fall back to a univariate one.
+Not here: how points of the space are chosen (`tuning.search.samplers`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tuning.errors import InvalidValue, UnknownName
+from tuning.records import ParameterValue, Space
+from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule, build
+
+FAMILY = "family"
+PEAK = "peak"
+
+
+def narrow(
+    families: Sequence[str],
+    peak: tuple[float, float],
+    ranges: Mapping[str, tuple[float, float]],
+    fixed: Mapping[str, ParameterValue],
+) -> Space:
+    """Make a study's space from its families, peak range, narrowed ranges and fixed values.
+
+    Raises InvalidValue or UnknownName, naming the field: a family that does not exist or stands
+    twice, a range upside down or outside the parameter's own, a parameter no family uses.
+    """
+    if not families:
+        raise InvalidValue("families", list(families), "at least one family")
+    for position, family in enumerate(families):
+        if family not in FAMILIES:
+            raise UnknownName(f"families[{position}]", family, FAMILIES)
+        if family in families[:position]:
+            raise InvalidValue(f"families[{position}]", family, "each family once")
+    parameters = {PEAK: _narrowed(PEAK, peak, PEAK)}
+    for family in families:
+        for name in FAMILIES[family].tunable:
+            parameters.setdefault(name, PARAMETERS[name])
+    for name, bounds in ranges.items():
+        _check_known(f"ranges.{name}", name, parameters)
+        parameters[name] = _narrowed(name, bounds, f"ranges.{name}")
+    for name, value in fixed.items():
+        _check_known(f"fixed.{name}", name, parameters)
+        parameters[name] = _fixed(name, value)
+    return Space(families=tuple(families), parameters=parameters)
+
+
+def _check_known(field: str, name: str, parameters: Mapping[str, Parameter]) -> None:
+    if name == PEAK or name not in parameters:
+        raise UnknownName(field, name, [known for known in parameters if known != PEAK])
+
+
+def _narrowed(name: str, bounds: tuple[float, float], field: str) -> Parameter:
+    low, high = bounds
+    try:
+        return PARAMETERS[name].narrowed(low, high)
+    except InvalidValue as error:
+        raise InvalidValue(field, error.value, error.allowed) from error
+
+
+def _fixed(name: str, value: ParameterValue) -> Parameter:
+    parameter = PARAMETERS[name]
+    try:
+        parameter.check(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"fixed.{name}", error.value, error.allowed) from error
+    if parameter.kind == "choice":
+        return replace(parameter, choices=(str(value),))
+    return replace(parameter, low=value, high=value)
+
+
+def used(space: Space, family: str) -> list[Parameter]:
+    """The parameters a family uses in this space, `peak` first."""
+    names = (PEAK, *(name for name in FAMILIES[family].tunable if name != PEAK))
+    return [space.parameters[name] for name in names]
+
+
+def is_fixed(parameter: Parameter) -> bool:
+    """Whether only one value is left."""
+    if parameter.kind == "choice":
+        return len(parameter.choices) == 1
+    return parameter.low == parameter.high
+
+
+def lay_out(params: Mapping[str, ParameterValue], horizon: int) -> Schedule:
+    """The schedule at a point of the space, over a horizon."""
+    rest = {name: value for name, value in params.items() if name not in {FAMILY, PEAK}}
+    return Schedule(build(str(params[FAMILY]), float(params[PEAK]), rest), horizon)
+
+
+def contains(space: Space, params: Mapping[str, ParameterValue]) -> bool:
+    """Whether a point lies in the space, with exactly the parameters its family uses."""
+    family = str(params.get(FAMILY))
+    if family not in space.families:
+        return False
+    wanted = used(space, family)
+    if params.keys() != {FAMILY, *(parameter.name for parameter in wanted)}:
+        return False
+    return all(_holds(parameter, params[parameter.name]) for parameter in wanted)
+
+
+def _holds(parameter: Parameter, value: ParameterValue) -> bool:
+    if parameter.kind == "choice":
+        return value in parameter.choices
+    return not isinstance(value, str) and parameter.low <= value <= parameter.high
+
+
+def peak_grid(space: Space, points: int) -> list[float]:
+    """Peaks at the middles of `points` equal log intervals of the range, the middle one first.
+
+    No grid point is further than half an interval from any peak of the range; ordered from the
+    middle outwards, so that a short look already sees the likely ones.
+    """
+    peak = space.parameters[PEAK]
+    low, high = np.log(float(peak.low)), np.log(float(peak.high))
+    middles = low + (high - low) * (np.arange(points) + 0.5) / points
+    outwards = sorted(range(points), key=lambda i: (abs(i - (points - 1) / 2), i))
+    return [float(f"{np.exp(middles[i]):.6g}") for i in outwards]

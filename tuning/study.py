@@ -1,0 +1,299 @@
+"""A whole study: its complete spec from a short request, its JSON form, and a run in memory.
+
+The one idea: `run_study` is the same policy loop that the service runs, without the service, for
+notebooks, simulations and tests; both give the same trials and the same best schedule.
+Not here: durable storage, leases and processes across machines (`service`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuning.errors import InvalidValue, UnknownName
+from tuning.evidence import Verdict, conclude_study, rank_trials
+from tuning.execution import Block, Ended, Executor, Lane, Measured
+from tuning.objectives import find
+from tuning.records import (
+    Budget,
+    Direction,
+    History,
+    Measurement,
+    Metric,
+    ParameterValue,
+    Result,
+    Run,
+    Space,
+    StudySpec,
+    Trial,
+)
+from tuning.schedules import FAMILIES, PARAMETERS
+from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide, trial_limit
+from tuning.search.samplers import SAMPLERS
+from tuning.search.space import narrow
+
+BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
+BASELINE_PEAKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOutcome:
+    """A finished study: what was asked, everything that happened, and the verdict.
+
+    `verdict` is None when the study could not conclude; `reason` then says why.
+    """
+
+    spec: StudySpec
+    history: History
+    verdict: Verdict | None
+    reason: str = ""
+
+    @property
+    def best(self) -> Trial | None:
+        """The winning trial."""
+        ranked = rank_trials(self.history, self.spec.metric)
+        return ranked[0][0] if ranked else None
+
+
+def specify(
+    objective: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    horizon: int | None = None,
+    families: Sequence[str] | None = None,
+    peak: tuple[float, float] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    fixed: Mapping[str, ParameterValue] | None = None,
+    sampler: str = "tpe",
+    budget: Budget | None = None,
+    batch: int = 4,
+    seed: int = 0,
+    seeds: int = 3,
+    baselines: Sequence[str] = BASELINES,
+    baseline_peaks: int | None = None,
+    confirm_seeds: int = 10,
+    worthwhile: float = 0.01,
+    label: str = "",
+    data_folder: Path | None = None,
+) -> StudySpec:
+    """Complete and check a study: defaults come from the objective, nothing is repaired.
+
+    Args:
+        objective: a name in `tuning.objectives.OBJECTIVES`.
+        config: the objective's settings; missing ones take its defaults.
+        horizon: updates of a full training; the objective's own by default.
+        families: what may be proposed; all families by default.
+        peak: range of the peak learning rate; the objective's own by default.
+        ranges: narrower ranges of shared parameters, by name.
+        fixed: values of shared parameters that are not searched.
+        sampler: a name in `tuning.search.samplers.SAMPLERS`.
+        budget: what the search may spend.
+        batch: trials per generation.
+        seed: everything random derives from it.
+        seeds: paired seeds per trial.
+        baselines: families tuned beside the search.
+        baseline_peaks: grid points per baseline; by default as many, up to 5, as leave at least
+            half of the trials to the search.
+        confirm_seeds: fresh seeds of the confirmation.
+        worthwhile: relative difference that counts.
+        label: the user's own words.
+        data_folder: where data files of a config may lie.
+
+    Raises InvalidValue or UnknownName naming the field, the value and what is allowed.
+    """
+    found = find(objective)
+    settings = _complete_config(found.config_type, config or {})
+    found.check(settings, data_folder)
+    if sampler not in SAMPLERS:
+        raise UnknownName("sampler", sampler, SAMPLERS)
+    for position, family in enumerate(baselines):
+        if family not in FAMILIES:
+            raise UnknownName(f"baselines[{position}]", family, FAMILIES)
+        if family in tuple(baselines)[:position]:
+            raise InvalidValue(f"baselines[{position}]", family, "each family once")
+    budget = budget or Budget()
+    spec = StudySpec(
+        objective=objective,
+        config=asdict(settings),
+        horizon=found.default_horizon if horizon is None else horizon,
+        space=narrow(
+            tuple(FAMILIES) if families is None else tuple(families),
+            (float(found.peak[0]), float(found.peak[1])) if peak is None else peak,
+            ranges or {},
+            fixed or {},
+        ),
+        metric=found.metrics[0],
+        sampler=sampler,
+        budget=budget,
+        batch=batch,
+        seed=seed,
+        seeds=seeds,
+        baselines=tuple(baselines),
+        baseline_peaks=_default_peaks(budget, baselines)
+        if baseline_peaks is None
+        else baseline_peaks,
+        confirm_seeds=confirm_seeds,
+        worthwhile=worthwhile,
+        label=label,
+    )
+    _check_budget(spec)
+    return spec
+
+
+def _complete_config(config_type: type, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - its own
+    known = config_type.__dataclass_fields__  # type: ignore[attr-defined] # configs are dataclasses
+    for name in config:
+        if name not in known:
+            raise UnknownName(f"config.{name}", config[name], known)
+    try:
+        return config_type(**config)
+    except InvalidValue as error:
+        if error.field.startswith("config."):
+            raise
+        raise error.under("config") from error
+
+
+def _default_peaks(budget: Budget, baselines: Sequence[str]) -> int:
+    if not baselines:
+        return 1
+    return max(1, min(BASELINE_PEAKS, budget.trials // (2 * len(baselines))))
+
+
+def _check_budget(spec: StudySpec) -> None:
+    """Refuse a budget that cannot pay for the baselines and one searched schedule."""
+    needed = len(spec.baselines) * spec.baseline_peaks + 1
+    wanted = (
+        f"at least {needed} ({len(spec.baselines)} baselines x {spec.baseline_peaks} peaks, and 1)"
+    )
+    if spec.budget.trials < needed:
+        raise InvalidValue("budget.trials", spec.budget.trials, wanted)
+    if trial_limit(spec) < needed:
+        arms = (1 + len(spec.baselines)) * spec.confirm_seeds
+        updates = (needed * spec.seeds + arms) * spec.horizon
+        raise InvalidValue(
+            "budget.steps",
+            spec.budget.steps,
+            f"at least {updates:,} ({needed} schedules on {spec.seeds} seeds and "
+            f"{arms} confirmation runs, {spec.horizon:,} updates each)",
+        )
+
+
+def run_study(
+    spec: StudySpec,
+    executor: Executor,
+    *,
+    on_measurement: Callable[[Run, Measurement], None] | None = None,
+    on_result: Callable[[Run, Result], None] | None = None,
+) -> StudyOutcome:
+    """Run a study to its verdict in memory.
+
+    Args:
+        spec: from `specify`.
+        executor: trains the blocks.
+        on_measurement: called with every measurement of every run.
+        on_result: called with the end of every run.
+
+    Returns:
+        The whole history and the verdict.
+    """
+    history = History()
+    while True:
+        match decide(spec, history):
+            case Generation() as generation:
+                history = _extend(history, generation)
+                ends = _train(
+                    spec,
+                    history,
+                    generation,
+                    executor,
+                    on_measurement=on_measurement,
+                    on_result=on_result,
+                )
+                history = replace(history, results={**history.results, **ends})
+            case Conclude():
+                return StudyOutcome(spec, history, conclude_study(spec, history))
+            case GiveUp(reason):
+                return StudyOutcome(spec, history, None, reason)
+            case Wait():  # pragma: no cover - every generation ends before the next decision
+                raise AssertionError("a study in memory never has runs under way")
+
+
+def _extend(history: History, generation: Generation) -> History:
+    return replace(
+        history,
+        trials=history.trials + generation.trials,
+        runs=history.runs + generation.runs,
+    )
+
+
+def _train(
+    spec: StudySpec,
+    history: History,
+    generation: Generation,
+    executor: Executor,
+    *,
+    on_measurement: Callable[[Run, Measurement], None] | None,
+    on_result: Callable[[Run, Result], None] | None,
+) -> dict[tuple[int, int], Result]:
+    trials = {trial.number: trial for trial in history.trials}
+    runs = {f"{run.generation}.{run.index}": run for run in generation.runs}
+    first = generation.runs[0]
+    block = Block(
+        objective=spec.objective,
+        config=spec.config,
+        horizon=first.horizon,
+        splits=first.splits,
+        lanes=tuple(
+            Lane(run=name, seed=run.seed, schedule=trials[run.trial].schedule.at(run.horizon))
+            for name, run in runs.items()
+        ),
+    )
+    ends: dict[tuple[int, int], Result] = {}
+    for event in executor.run(block):
+        run = runs[event.run]
+        match event:
+            case Measured() if on_measurement is not None:
+                on_measurement(run, event.measurement)
+            case Ended():
+                ends[run.generation, run.index] = event.result
+                if on_result is not None:
+                    on_result(run, event.result)
+    return ends
+
+
+def spec_to_document(spec: StudySpec) -> dict[str, Any]:
+    """A spec as JSON-able values; `spec_from_document` is its exact inverse."""
+    return asdict(spec)
+
+
+def spec_from_document(document: Mapping[str, Any]) -> StudySpec:
+    """The spec that `spec_to_document` wrote down."""
+    space = document["space"]
+    metric = document["metric"]
+    return StudySpec(
+        **{
+            **document,
+            "space": Space(
+                families=tuple(space["families"]),
+                parameters={
+                    name: replace(
+                        PARAMETERS[name], **{**fields, "choices": tuple(fields["choices"])}
+                    )
+                    for name, fields in space["parameters"].items()
+                },
+            ),
+            "metric": Metric(**{**metric, "direction": Direction(metric["direction"])}),
+            "budget": Budget(**document["budget"]),
+            "baselines": tuple(document["baselines"]),
+        }
+    )
+
+
+__all__ = [
+    "BASELINES",
+    "StudyOutcome",
+    "run_study",
+    "spec_from_document",
+    "spec_to_document",
+    "specify",
+]
