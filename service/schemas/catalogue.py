@@ -1,0 +1,65 @@
+"""What the service offers: objectives, families, health."""
+
+from typing import Any
+
+from service.schemas.base import Schema
+
+
+class MetricView(Schema):
+    """A metric of an objective."""
+
+    name: str
+    direction: str
+    unit: str
+    help: str
+
+
+class ObjectiveView(Schema):
+    """A registered objective; `config_schema` is the JSON Schema of its settings."""
+
+    name: str
+    title: str
+    help: str
+    metrics: list[MetricView]
+    default_horizon: int
+    peak: list[float]
+    applies_to: dict[str, Any]
+    config_schema: dict[str, Any]
+
+
+class ParameterView(Schema):
+    """A search coordinate, shared by name across families."""
+
+    name: str
+    kind: str
+    low: float | None
+    high: float | None
+    log: bool
+    choices: list[str]
+    help: str
+
+
+class FamilyView(Schema):
+    """A family of schedules; `schema` describes its fields."""
+
+    name: str
+    help: str
+    parameters: list[ParameterView]
+
+
+class ObjectiveList(Schema):
+    """All registered objectives."""
+
+    items: list[ObjectiveView]
+
+
+class FamilyList(Schema):
+    """All families."""
+
+    items: list[FamilyView]
+
+
+class Health(Schema):
+    """Health of the service."""
+
+    status: str

@@ -1,0 +1,27 @@
+"""Problem documents (RFC 9457): the one shape of every error on the wire."""
+
+from typing import Any
+
+from pydantic import Field
+
+from service.schemas.base import Schema
+
+
+class FieldProblem(Schema):
+    """One offending value: where (a JSON pointer), what it was, and what is allowed."""
+
+    pointer: str
+    detail: str
+    value: Any = None
+    allowed: str | None = None
+
+
+class Problem(Schema):
+    """An error; `type` is stable, `instance` is the request's id."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldProblem] = Field(default_factory=list)

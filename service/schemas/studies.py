@@ -1,0 +1,130 @@
+"""Studies on the wire: the request that creates one and the views that show one."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from service.schemas.base import Name, Schema
+
+Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class BudgetRequest(Schema):
+    """What the search may spend."""
+
+    trials: int = 60
+    steps: int | None = None
+
+
+class SpaceRequest(Schema):
+    """What may be proposed; whatever is left out takes the objective's or the table's own."""
+
+    families: list[Name] | None = None
+    peak: Bounds | None = None
+    ranges: dict[Name, Bounds] = Field(default_factory=dict)
+    fixed: dict[Name, float | int | str] = Field(default_factory=dict)
+
+
+class StudyRequest(Schema):
+    """A new study; only `objective` is needed."""
+
+    objective: Name
+    config: dict[Name, Any] = Field(default_factory=dict)
+    horizon: int | None = None
+    space: SpaceRequest = SpaceRequest()
+    sampler: Name = "tpe"
+    budget: BudgetRequest = BudgetRequest()
+    batch: int = 4
+    seed: int = 0
+    seeds: int = 3
+    baselines: list[Name] | None = None
+    baseline_peaks: int | None = None
+    confirm_seeds: int = 10
+    worthwhile: float = 0.01
+    label: str = ""
+
+
+class Progress(Schema):
+    """How far a study is, in runs, and when it should end (UTC, ISO 8601)."""
+
+    finished_runs: int
+    expected_runs: int
+    eta: str | None
+
+
+class BestSoFar(Schema):
+    """The best trial until now."""
+
+    trial: int
+    family: str
+    peak: float
+    value: float
+    stage: Literal["search", "confirmed"]
+
+
+class StudyView(Schema):
+    """A study as it stands."""
+
+    id: str
+    state: str
+    revision: int
+    objective: str
+    label: str
+    metric: dict[str, Any]
+    progress: Progress
+    best: BestSoFar | None
+    error: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    spec: dict[str, Any]
+
+
+class StudyPage(Schema):
+    """A page of studies, newest first; `next` is the cursor of the next page."""
+
+    items: list[StudyView]
+    next: str | None
+
+
+class TrialView(Schema):
+    """A trial of a study."""
+
+    number: int
+    generation: int
+    phase: str
+    state: str
+    params: dict[str, float | int | str]
+    value: float | None
+    schedule: dict[str, Any]
+
+
+class TrialPage(Schema):
+    """A page of trials in order of their numbers."""
+
+    items: list[TrialView]
+    next: str | None
+
+
+class BestMetric(Schema):
+    """What the best schedule reached, and on which evidence."""
+
+    name: str
+    direction: str
+    validation: float
+    test: float | None
+    stderr: float | None
+    seeds: int
+    stage: Literal["search", "confirmed"]
+
+
+class BestView(Schema):
+    """The best schedule of a study, portable: three lines of any framework can use it."""
+
+    study: str
+    state: str
+    schedule: dict[str, Any]
+    metric: BestMetric
+    verdict: dict[str, Any] | None
+    applies_to: dict[str, Any]
+    provenance: dict[str, Any]

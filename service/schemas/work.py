@@ -1,0 +1,131 @@
+"""The worker and trainer protocol: claim, heartbeat, report, tell.
+
+The one idea: every message carries the lease token of the run it is about, and every call may be
+repeated: the same claim id, (token, seq) or (token, body) gets the same answer.
+A non-finite metric travels as `null`, since JSON has no name for it.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from service.schemas.base import Name, Schema
+
+Token = Annotated[str, Field(min_length=1, max_length=64)]
+Values = dict[Name, list[float | None]]
+
+
+class ClaimRequest(Schema):
+    """Ask for up to `lanes` runs; repeating `claim` answers with the same runs and tokens."""
+
+    worker: Name
+    claim: Name
+    lanes: Annotated[int, Field(ge=1, le=64)] = 1
+    objectives: Annotated[list[Name], Field(max_length=1000)] | None = None
+    wait_seconds: Annotated[float, Field(ge=0, le=30)] = 0.0
+
+
+class ClaimedRun(Schema):
+    """One run under lease."""
+
+    run: str
+    token: str
+    seed: int
+    attempt: int
+    schedule: dict[str, Any]
+
+
+class ClaimedBlock(Schema):
+    """Runs of one study, config, horizon and splits, to be trained side by side."""
+
+    study: str
+    objective: str
+    config: dict[str, Any]
+    horizon: int
+    phase: str
+    splits: list[str]
+    runs: list[ClaimedRun]
+
+
+class ClaimReply(Schema):
+    """The runs claimed; `block` is null when there is nothing to do."""
+
+    claim: str
+    lease_seconds: float
+    heartbeat_seconds: float
+    block: ClaimedBlock | None
+
+
+class Beat(Schema):
+    """A run that is still being trained."""
+
+    run: Name
+    token: Token
+
+
+class HeartbeatRequest(Schema):
+    """Extend the leases of these runs."""
+
+    worker: Name
+    runs: Annotated[list[Beat], Field(max_length=1000)]
+
+
+class Report(Schema):
+    """Measurements of one run: `values[name][i]` was measured after `steps[i]` updates.
+
+    Idempotent by (run, token, seq).
+    """
+
+    run: Name
+    token: Token
+    seq: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    steps: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=10_000)]
+    values: Annotated[Values, Field(max_length=64)]
+
+
+class ReportRequest(Schema):
+    """A batch of reports."""
+
+    worker: Name
+    reports: Annotated[list[Report], Field(max_length=1000)]
+
+
+class Tell(Schema):
+    """How one run ended.
+
+    `crashed`: its training process died or raised (`lanes` runs were in it); `returned`: handed
+    back untrained. Both put the run back; a crash counts as an attempt only when it was alone.
+    """
+
+    run: Name
+    token: Token
+    outcome: Literal["completed", "diverged", "failed", "crashed", "returned"]
+    metrics: Annotated[dict[Name, dict[Name, float | None]], Field(max_length=16)] = Field(
+        default_factory=dict
+    )
+    blocks: Annotated[dict[Name, list[float | None]], Field(max_length=16)] = Field(
+        default_factory=dict
+    )
+    reason: Annotated[str, Field(max_length=8192)] = ""
+    lanes: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class TellRequest(Schema):
+    """A batch of ends."""
+
+    worker: Name
+    results: Annotated[list[Tell], Field(max_length=1000)]
+
+
+class Reply(Schema):
+    """What became of one item of a batch; `stop` says why to stop training the run, if so."""
+
+    run: str
+    status: Literal["ok", "duplicate", "stale"]
+    stop: Literal["cancelled", "expired", "fenced"] | None = None
+
+
+class Replies(Schema):
+    """One reply per item, in order."""
+
+    replies: list[Reply]

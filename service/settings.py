@@ -1,0 +1,52 @@
+"""Settings: read once, from the environment, by `app`, `cli` and `worker`.
+
+The one idea: every setting is one field with its default, unit and help; the core gets plain
+arguments and never reads the environment. Not here: settings of a study (`tuning.records`).
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, as `GLIDESLOPE_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="GLIDESLOPE_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        default="sqlite:///var/glideslope.db",
+        description="SQLAlchemy URL of the study store: SQLite or PostgreSQL",
+    )
+    data_folder: Path | None = Field(
+        default=None, description="folder that data files named in a study's config may lie in"
+    )
+    host: str = Field(default="127.0.0.1", description="address `serve` listens on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port `serve` listens on")
+    processes: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=256,
+        description="training processes of one worker; one per core by default",
+    )
+    lanes: int = Field(default=4, ge=1, le=64, description="runs a training process takes at once")
+    lease_seconds: float = Field(
+        default=30.0, gt=0, description="how long a run stays leased without a heartbeat"
+    )
+    heartbeat_seconds: float = Field(
+        default=10.0, gt=0, description="how often a worker extends its leases"
+    )
+    sweep_seconds: float = Field(
+        default=5.0, gt=0, description="how often expired leases are taken back"
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, le=100, description="attempts of a run before it counts as failed"
+    )
+    drain_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="how long a stopping worker lets its runs finish before it hands them back",
+    )
+    log_level: str = Field(default="warning", description="debug, info, warning or error")
