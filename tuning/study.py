@@ -1,4 +1,4 @@
-"""A whole study: its complete spec from a short request, its JSON form, and a run in memory.
+"""A whole study: its complete spec from a short request, and a run in memory.
 
 The one idea: `run_study` is the same policy loop that the service runs, without the service, for
 notebooks, simulations and tests; both give the same trials and the same best schedule.
@@ -16,18 +16,15 @@ from tuning.execution import Block, Ended, Executor, Lane, Measured
 from tuning.objectives import find
 from tuning.records import (
     Budget,
-    Direction,
     History,
     Measurement,
-    Metric,
     ParameterValue,
     Result,
     Run,
-    Space,
     StudySpec,
     Trial,
 )
-from tuning.schedules import FAMILIES, PARAMETERS
+from tuning.schedules import FAMILIES
 from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide, trial_limit
 from tuning.search.samplers import SAMPLERS
 from tuning.search.space import narrow
@@ -259,41 +256,3 @@ def _train(
                 if on_result is not None:
                     on_result(run, event.result)
     return ends
-
-
-def spec_to_document(spec: StudySpec) -> dict[str, Any]:
-    """A spec as JSON-able values; `spec_from_document` is its exact inverse."""
-    return asdict(spec)
-
-
-def spec_from_document(document: Mapping[str, Any]) -> StudySpec:
-    """The spec that `spec_to_document` wrote down."""
-    space = document["space"]
-    metric = document["metric"]
-    return StudySpec(
-        **{
-            **document,
-            "space": Space(
-                families=tuple(space["families"]),
-                parameters={
-                    name: replace(
-                        PARAMETERS[name], **{**fields, "choices": tuple(fields["choices"])}
-                    )
-                    for name, fields in space["parameters"].items()
-                },
-            ),
-            "metric": Metric(**{**metric, "direction": Direction(metric["direction"])}),
-            "budget": Budget(**document["budget"]),
-            "baselines": tuple(document["baselines"]),
-        }
-    )
-
-
-__all__ = [
-    "BASELINES",
-    "StudyOutcome",
-    "run_study",
-    "spec_from_document",
-    "spec_to_document",
-    "specify",
-]

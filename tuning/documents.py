@@ -1,0 +1,152 @@
+"""Records as JSON-able values and back, exactly.
+
+The one idea: one pair of functions per record, used wherever a record is stored or crosses a
+process boundary; `read(write(x)) == x`, floats to the last bit. JSON has no name for a non-finite
+number, so it is written as null and read as NaN.
+Not here: the portable form of a schedule (`tuning.schedules.Schedule.document`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from tuning.records import (
+    Budget,
+    Direction,
+    History,
+    Metric,
+    Phase,
+    Result,
+    Run,
+    RunState,
+    Space,
+    StudySpec,
+    Trial,
+)
+from tuning.schedules import PARAMETERS, Schedule
+
+Document = dict[str, Any]
+
+
+def write_spec(spec: StudySpec) -> Document:
+    """A spec as JSON-able values."""
+    return asdict(spec)
+
+
+def read_spec(document: Mapping[str, Any]) -> StudySpec:
+    """The spec that `write_spec` wrote."""
+    space, metric = document["space"], document["metric"]
+    parameters = {
+        name: replace(PARAMETERS[name], **{**fields, "choices": tuple(fields["choices"])})
+        for name, fields in space["parameters"].items()
+    }
+    return StudySpec(
+        **{
+            **document,
+            "space": Space(families=tuple(space["families"]), parameters=parameters),
+            "metric": Metric(**{**metric, "direction": Direction(metric["direction"])}),
+            "budget": Budget(**document["budget"]),
+            "baselines": tuple(document["baselines"]),
+        }
+    )
+
+
+def write_trial(trial: Trial) -> Document:
+    """A trial as JSON-able values."""
+    return {
+        "number": trial.number,
+        "generation": trial.generation,
+        "phase": trial.phase.value,
+        "schedule": trial.schedule.document(),
+        "params": dict(trial.params),
+    }
+
+
+def read_trial(document: Mapping[str, Any]) -> Trial:
+    """The trial that `write_trial` wrote."""
+    return Trial(
+        **{
+            **document,
+            "phase": Phase(document["phase"]),
+            "schedule": Schedule.from_document(document["schedule"]),
+        }
+    )
+
+
+def write_run(run: Run) -> Document:
+    """A run as JSON-able values."""
+    return asdict(run)
+
+
+def read_run(document: Mapping[str, Any]) -> Run:
+    """The run that `write_run` wrote."""
+    return Run(
+        **{**document, "phase": Phase(document["phase"]), "splits": tuple(document["splits"])}
+    )
+
+
+def write_result(result: Result) -> Document:
+    """A result as JSON-able values."""
+    return {
+        "state": result.state.value,
+        "metrics": {
+            split: {name: write_number(value) for name, value in values.items()}
+            for split, values in result.metrics.items()
+        },
+        "blocks": {
+            split: [write_number(value) for value in values]
+            for split, values in result.blocks.items()
+        },
+        "reason": result.reason,
+    }
+
+
+def read_result(document: Mapping[str, Any]) -> Result:
+    """The result that `write_result` wrote."""
+    return Result(
+        state=RunState(document["state"]),
+        metrics={
+            split: {name: read_number(value) for name, value in values.items()}
+            for split, values in document["metrics"].items()
+        },
+        blocks={
+            split: tuple(read_number(value) for value in values)
+            for split, values in document["blocks"].items()
+        },
+        reason=document["reason"],
+    )
+
+
+def write_history(history: History) -> Document:
+    """A history as JSON-able values."""
+    return {
+        "trials": [write_trial(trial) for trial in history.trials],
+        "runs": [write_run(run) for run in history.runs],
+        "results": [
+            [generation, index, write_result(result)]
+            for (generation, index), result in history.results.items()
+        ],
+    }
+
+
+def read_history(document: Mapping[str, Any]) -> History:
+    """The history that `write_history` wrote."""
+    return History(
+        trials=tuple(read_trial(trial) for trial in document["trials"]),
+        runs=tuple(read_run(run) for run in document["runs"]),
+        results={
+            (generation, index): read_result(result)
+            for generation, index, result in document["results"]
+        },
+    )
+
+
+def write_number(value: float) -> float | None:
+    """A number for JSON: null unless finite."""
+    return value if math.isfinite(value) else None
+
+
+def read_number(value: float | None) -> float:
+    """The number `write_number` wrote; NaN for null."""
+    return math.nan if value is None else value
