@@ -1,0 +1,47 @@
+"""Errors of the service: one tree, drawn here, raised by store, client and worker.
+
+    ServiceError
+    ├── NotFound        no such thing in this project; another project's are not there either
+    ├── Conflict        the request contradicts what is stored
+    ├── KeyReused       an idempotency key came back with another body
+    └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
+
+The core's own tree is `tuning.errors`. Not here: HTTP statuses; one table of the API maps both
+trees to problem documents.
+"""
+
+
+class ServiceError(Exception):
+    """Something in the service is not as it should be."""
+
+
+class NotFound(ServiceError):
+    """There is no such thing in this project.
+
+    >>> raise NotFound("study", "st_x")
+    Traceback (most recent call last):
+    service.errors.NotFound: there is no study 'st_x'
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        """Say what kind of thing is missing, and the name it was asked for by."""
+        self.kind = kind
+        self.name = name
+        super().__init__(f"there is no {kind} {name!r}")
+
+
+class Conflict(ServiceError):
+    """The request contradicts what is stored."""
+
+
+class KeyReused(ServiceError):
+    """An idempotency key came back with another body."""
+
+    def __init__(self, key: str) -> None:
+        """Name the key."""
+        self.key = key
+        super().__init__(f"the idempotency key {key!r} was used before with another body")
+
+
+class StoreBusy(ServiceError):
+    """The database cannot answer now; the whole transaction may be tried again."""

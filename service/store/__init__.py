@@ -1,0 +1,25 @@
+"""The store: everything Glideslope knows, in one SQL database; the only package that speaks SQL.
+
+The one idea: a module per noun, each with functions that take the session first, then the project,
+never commit, and return frozen values; `engine.Store` opens one transaction per unit of work.
+Time is the database's clock (`clock.now`).
+
+| module        | speaks of                                                      |
+|---------------|----------------------------------------------------------------|
+| `engine`      | `Store`: connections and transactions, SQLite and PostgreSQL   |
+| `migrations`  | the schema, brought up to date under a lock                    |
+| `models`      | the tables                                                     |
+| `clock`       | `now`                                                          |
+| `locks`       | who waits for whom                                             |
+| `paging`      | pages and opaque cursors                                       |
+| `projects`    | tenants                                                        |
+| `studies`     | searches: create, read, page, cancel, fail                     |
+| `generations` | what the planner reads and inserts                             |
+| `history`     | trials, runs and curves of a study                             |
+| `work`        | claim, heartbeat, report, tell, sweep, requeue                 |
+| `claims`      | which runs a worker gets next                                  |
+| `leases`      | tokens, and who was fenced                                     |
+| `outcomes`    | what the end of a run means for its trial and study            |
+| `events`      | the change log of a study, numbered by its revision            |
+| `idempotency` | answers remembered by key                                      |
+"""

@@ -1,0 +1,210 @@
+"""Claims: which queued runs a worker gets next.
+
+The one idea: fairness by counting leases: the project with the fewest lanes in training comes
+first, then its study with the fewest, then the one that waited longest since its last claim; within
+a study the oldest run. A claim holds runs of one study, phase, horizon and splits, so that they can
+be trained as one block; a run whose block crashed comes alone.
+Not here: what a worker does with them (`work`); use `work.claim`.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.store import leases, models, studies
+from service.store.clock import now
+from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
+from tuning.records import Phase, RunState, StudyState, TrialState
+from tuning.schedules import Schedule
+
+ACTIVE = (StudyState.RUNNING, StudyState.CONFIRMING)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """One run under lease; its schedule is laid out over the horizon of the claim."""
+
+    id: str
+    token: str
+    seed: int
+    attempt: int
+    schedule: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Runs to be trained side by side."""
+
+    project: str
+    study: str
+    objective: str
+    config: Mapping[str, Any]
+    horizon: int
+    phase: Phase
+    splits: tuple[str, ...]
+    runs: tuple[ClaimedRun, ...]
+
+
+def claim(
+    session: Session,
+    *,
+    worker: str,
+    claim: str,
+    lanes: int,
+    objectives: Collection[str] | None = None,
+    lease_seconds: float,
+) -> Claim | None:
+    """Lease queued runs to a worker; None if nothing is queued for it.
+
+    Args:
+        session: a writing session.
+        worker: the worker's name.
+        claim: the worker's own id of this request. Repeating it answers with the same runs and
+            tokens while they are leased, for another `lease_seconds`, and with None afterwards.
+        lanes: most runs to hand out.
+        objectives: names of objectives the worker can train; all if None.
+        lease_seconds: time until the lease expires unless a heartbeat extends it.
+    """
+    hold_name(session, "claim", worker, claim)
+    at = now(session)
+    until = at + timedelta(seconds=lease_seconds)
+    run = models.Run
+    before = session.scalars(select(run.id).where(run.worker == worker, run.claim == claim)).all()
+    if before:
+        return _repeat(session, before, claim, until)
+    for row in _locked_candidates(session, objectives):
+        runs = _next_block(session, row, lanes) if row.state in ACTIVE else []
+        if runs:
+            for one in runs:
+                leases.grant(one, worker, claim, at, until)
+            _mark_started(session, row, runs, at)
+            return _to_claim(session, row, runs)
+    return None
+
+
+def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime) -> Claim | None:
+    rows = lock_runs(session, names).values()
+    held = [run for run in rows if run.state == RunState.LEASED and run.claim == claim]
+    if not held:
+        return None
+    for run in held:
+        run.lease_until = until
+    session.flush()
+    row = session.get_one(models.Study, (held[0].project, held[0].study))
+    return _to_claim(session, row, sorted(held, key=lambda run: (run.generation, run.index)))
+
+
+def _locked_candidates(
+    session: Session, objectives: Collection[str] | None
+) -> Iterator[models.Study]:
+    """Candidates in order, each locked when asked for.
+
+    One lock is waited for; with that in hand, studies that others have locked are passed over, for
+    waiting in the order of fairness instead of names could end in a deadlock.
+    """
+    for position, (project, study) in enumerate(_candidates(session, objectives)):
+        if position == 0:
+            yield lock_study(session, project, study)
+        elif (row := lock_study_if_free(session, project, study)) is not None:
+            yield row
+
+
+def _candidates(session: Session, objectives: Collection[str] | None) -> list[tuple[str, str]]:
+    """Active studies with queued runs, the one to be served first in front."""
+    study, run = models.Study, models.Run
+    queued = select(run.id).where(
+        run.project == study.project, run.study == study.id, run.state == RunState.QUEUED
+    )
+    query = select(study.project, study.id, study.claimed, study.created).where(
+        study.state.in_(ACTIVE), queued.exists()
+    )
+    if objectives is not None:
+        query = query.where(study.objective.in_(objectives))
+    waiting = session.execute(query).tuples().all()
+    by_project, by_study = _leased_lanes(session)
+    ordered = sorted(
+        waiting,
+        key=lambda row: (
+            by_project[row[0]],
+            by_study[row[0], row[1]],
+            row[2] or models.EPOCH,
+            row[3],
+            row[1],
+        ),
+    )
+    return [(project, name) for project, name, _, _ in ordered]
+
+
+def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    run = models.Run
+    query = (
+        select(run.project, run.study, func.count())
+        .where(run.state == RunState.LEASED)
+        .group_by(run.project, run.study)
+    )
+    by_project: Counter[str] = Counter()
+    by_study: Counter[tuple[str, str]] = Counter()
+    for project, study, lanes in session.execute(query).tuples():
+        by_project[project] += lanes
+        by_study[project, study] = lanes
+    return by_project, by_study
+
+
+def _next_block(session: Session, row: models.Study, lanes: int) -> list[models.Run]:
+    """The oldest queued runs that can be trained together."""
+    run = models.Run
+    queued = session.scalars(
+        select(run)
+        .where(run.project == row.project, run.study == row.id, run.state == RunState.QUEUED)
+        .order_by(run.generation, run.index)
+        .limit(lanes)
+        .with_for_update(skip_locked=True, key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    if not queued:
+        return []
+    first = queued[0]
+    if first.alone:
+        return [first]
+    kind = (first.phase, first.horizon, first.splits)
+    return [one for one in queued if not one.alone and (one.phase, one.horizon, one.splits) == kind]
+
+
+def _mark_started(
+    session: Session, row: models.Study, runs: Sequence[models.Run], at: datetime
+) -> None:
+    row.claimed = at
+    row.started = row.started or at
+    for number in {run.trial for run in runs}:
+        trial = session.get_one(models.Trial, (row.project, row.id, number))
+        if trial.state == TrialState.PROPOSED:
+            trial.state = TrialState.RUNNING
+    data = {"runs": [run.id for run in runs], "worker": runs[0].worker}
+    studies.note(session, row, "claimed", data, at)
+
+
+def _to_claim(session: Session, row: models.Study, runs: Sequence[models.Run]) -> Claim:
+    first = runs[0]
+    return Claim(
+        project=row.project,
+        study=row.id,
+        objective=row.objective,
+        config=row.spec["config"],
+        horizon=first.horizon,
+        phase=Phase(first.phase),
+        splits=tuple(first.splits),
+        runs=tuple(_to_run(session, run) for run in runs),
+    )
+
+
+def _to_run(session: Session, run: models.Run) -> ClaimedRun:
+    trial = session.get_one(models.Trial, (run.project, run.study, run.trial))
+    schedule = trial.schedule
+    if schedule["horizon"] != run.horizon:
+        schedule = Schedule.from_document(schedule).at(run.horizon).document()
+    return ClaimedRun(run.id, str(run.token), run.seed, run.attempt, schedule)

@@ -1,0 +1,187 @@
+"""Connections and transactions: one `Store` per server process.
+
+The one idea: `with store.write() as session` is one transaction, committed when the block ends and
+rolled back when it raises; an answer is sent only after the block. On SQLite all writes share ONE
+connection that begins IMMEDIATE, so two writers never deadlock or claim the same row, and readers
+cannot write; a lock file keeps a second server off the file. PostgreSQL serves both from one pool.
+Not here: what is stored (`studies`, `work`, ...), retries (the caller repeats the whole block).
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from service.errors import StoreBusy
+from service.store import migrations
+from service.store.clock import CLOCK, Clock
+from tuning.errors import InvalidValue
+
+BUSY_TIMEOUT_SECONDS = 30
+READERS = 40  # connections; at least the threads that may ask at once
+ALLOWED_URLS = "sqlite:///path/to/file.db or postgresql://user@host/database"
+
+
+class Store:
+    """An open database.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://...`.
+        now: a clock to use instead of the database's.
+
+    Raises InvalidValue for any other URL, StoreBusy if another server holds the SQLite file.
+    """
+
+    def __init__(self, url: str, now: Clock | None = None) -> None:
+        self._info = {} if now is None else {CLOCK: now}
+        parsed = parse_url(url)
+        self._lock = _hold_file(parsed) if is_sqlite(parsed) else None
+        self._writer = writing_engine(parsed)
+        self._reader = _reading_engine(parsed, self._writer)
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date."""
+        with _driver_errors():
+            migrations.upgrade(self._writer)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction that may write: committed at the end, rolled back on an error.
+
+        Raises StoreBusy if the database cannot answer; then nothing, or everything if the commit's
+        answer was lost, is stored: repeat the whole block, whose parts are idempotent.
+        """
+        with _driver_errors(), Session(self._writer, expire_on_commit=False) as session:
+            session.info.update(self._info)
+            with session.begin():
+                yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One read-only transaction: all its queries see the same moment."""
+        with _driver_errors(), Session(self._reader, expire_on_commit=False) as session:
+            session.info.update(self._info)
+            with session.begin():
+                yield session
+
+    def close(self) -> None:
+        """Close all connections and let go of the file."""
+        self._reader.dispose()
+        self._writer.dispose()  # the writer closes last: only it may checkpoint
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def parse_url(url: str) -> URL:
+    """A database URL with its driver; raises InvalidValue for a database that is not served."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InvalidValue("database", "...", ALLOWED_URLS) from error
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise InvalidValue("database", parsed.render_as_string(hide_password=True), ALLOWED_URLS)
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether the database is a file."""
+    return url.get_backend_name() == "sqlite"
+
+
+def writing_engine(url: URL) -> Engine:
+    """The engine all writes go through; on SQLite it owns exactly one connection."""
+    if not is_sqlite(url):
+        return _postgres_engine(url)
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT_SECONDS,
+        json_serializer=compact_json,
+    )
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+    _set_up_sqlite(engine, "BEGIN IMMEDIATE", pragmas)
+    return engine
+
+
+def compact_json(value: object) -> str:
+    """JSON in ASCII without spaces; raises ValueError for NaN and infinities."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def _reading_engine(url: URL, writer: Engine) -> Engine:
+    if not is_sqlite(url):
+        # Shares the writer's pool; a read is one snapshot.
+        return writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    engine = create_engine(url, pool_size=READERS, max_overflow=0, json_serializer=compact_json)
+    _set_up_sqlite(engine, "BEGIN", ("query_only=ON",))
+    return engine
+
+
+def _set_up_sqlite(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None  # sqlite3 then leaves BEGIN to us
+        cursor = connection.cursor()
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}", *pragmas):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _postgres_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=READERS,
+        pool_pre_ping=True,
+        pool_timeout=BUSY_TIMEOUT_SECONDS,
+        json_serializer=compact_json,
+        connect_args={"options": "-c timezone=UTC"},
+    )
+
+
+def _hold_file(url: URL) -> int:
+    """Lock the database file for this process; the system lets go when the process dies."""
+    path = Path(f"{url.database}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise StoreBusy(f"another server has {url.database} open") from error
+    return handle
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    """Turn "the database cannot answer" of every driver into `StoreBusy`."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise StoreBusy(_first_line(error)) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise StoreBusy(_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return "the database did not answer: " + (str(cause).strip().splitlines() or ["no reason"])[0]

@@ -1,0 +1,168 @@
+"""Generations: what the planner reads and what it inserts.
+
+The one idea: the generation to come is a number on the study's row; inserting it moves the number
+on under the row's lock, so the second replica that computed the same generation changes nothing.
+Not here: what a generation consists of (`tuning.search.policy`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.errors import Conflict
+from service.store import models, studies
+from service.store.claims import ACTIVE
+from service.store.clock import now
+from service.store.locks import lock_study
+from tuning.records import Run, RunState, StudyState, Trial, TrialState, move
+
+OPEN = (RunState.QUEUED, RunState.LEASED)
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """Where an active study stands.
+
+    `next_generation` is the first one not inserted; all runs of generations up to
+    `settled_generation` (-1 if none) have ended.
+    """
+
+    project: str
+    study: str
+    state: StudyState
+    revision: int
+    next_generation: int
+    settled_generation: int
+
+
+def frontiers(session: Session) -> list[Frontier]:
+    """The frontier of every study that is running or confirming, oldest study first."""
+    study, run = models.Study, models.Run
+    first_open = (
+        select(func.min(run.generation))
+        .where(run.project == study.project, run.study == study.id, run.state.in_(OPEN))
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(
+            study.project,
+            study.id,
+            study.state,
+            study.revision,
+            study.next_generation,
+            func.coalesce(first_open, study.next_generation) - 1,
+        )
+        .where(study.state.in_(ACTIVE))
+        .order_by(study.created, study.id)
+    ).tuples()
+    return [
+        Frontier(project, name, StudyState(state), revision, coming, settled)
+        for project, name, state, revision, coming, settled in rows
+    ]
+
+
+def insert(  # noqa: PLR0917 # where it goes, then what
+    session: Session,
+    project: str,
+    study: str,
+    generation: int,
+    trials: Sequence[Trial],
+    runs: Sequence[Run],
+    *,
+    confirming: bool,
+) -> bool:
+    """Queue the runs of a generation.
+
+    Args:
+        session: a writing session.
+        project: whose study it is.
+        study: its id.
+        generation: its number; generations come one by one.
+        trials: trials that are new.
+        runs: runs to queue, of these or of earlier trials.
+        confirming: whether this is the confirmation, which the study then is in.
+
+    Returns:
+        Whether it was inserted; False, with nothing changed, if it is there already or the study is
+        neither running nor confirming.
+
+    Raises NotFound, and Conflict if an earlier generation is missing.
+    """
+    row = lock_study(session, project, study)
+    if row.state not in ACTIVE or generation < row.next_generation:
+        return False
+    if generation > row.next_generation:
+        raise Conflict(f"generation {generation} of {study!r} comes before {row.next_generation}")
+    session.add_all(_trial_row(project, study, trial) for trial in trials)
+    session.flush()  # runs refer to trials
+    session.add_all(_run_row(project, study, run) for run in runs)
+    row.next_generation += 1
+    if confirming and row.state != StudyState.CONFIRMING:
+        row.state = move(StudyState(row.state), StudyState.CONFIRMING)
+    data = {"generation": generation, "state": row.state, "trials": len(trials), "runs": len(runs)}
+    studies.note(session, row, "planned", data, now(session))
+    return True
+
+
+def complete(session: Session, project: str, study: str, verdict: Mapping[str, Any]) -> bool:
+    """Store the verdict of a study whose runs have all ended, and complete it.
+
+    Returns False, with nothing changed, if the study is neither running nor confirming any more.
+    Raises NotFound, and Conflict if a run has not ended.
+    """
+    row = lock_study(session, project, study)
+    if row.state not in ACTIVE:
+        return False
+    if _has_open_runs(session, row):
+        raise Conflict(f"study {study!r} has runs that have not ended")
+    at = now(session)
+    row.state = move(StudyState(row.state), StudyState.COMPLETED)
+    row.verdict = dict(verdict)
+    row.finished = at
+    row.eta = None
+    studies.note(session, row, "completed", {"state": row.state}, at)
+    return True
+
+
+def _has_open_runs(session: Session, row: models.Study) -> bool:
+    run = models.Run
+    query = select(run.id).where(
+        run.project == row.project, run.study == row.id, run.state.in_(OPEN)
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def _trial_row(project: str, study: str, trial: Trial) -> models.Trial:
+    return models.Trial(
+        project=project,
+        study=study,
+        number=trial.number,
+        generation=trial.generation,
+        phase=trial.phase,
+        state=TrialState.PROPOSED,
+        params=dict(trial.params),
+        schedule=trial.schedule.document(),
+        identity=trial.schedule.identity,
+    )
+
+
+def _run_row(project: str, study: str, run: Run) -> models.Run:
+    return models.Run(
+        id=f"{study}.{run.generation}.{run.index}",
+        project=project,
+        study=study,
+        generation=run.generation,
+        index=run.index,
+        trial=run.trial,
+        phase=run.phase,
+        seed=run.seed,
+        horizon=run.horizon,
+        splits=list(run.splits),
+        state=RunState.QUEUED,
+        attempt=0,
+        lease=0,
+        alone=False,
+    )

@@ -1,0 +1,242 @@
+"""History: trials, runs and curves of a study, for the planner and for people.
+
+The one idea: the planner gets exactly what was proposed and what came out, as the core's own
+records, and so decides the same after any restart; people get rows and curves of the lease whose
+result counts.
+Not here: thinning of curves for display (the API).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.store import models, studies
+from service.store.paging import Page, check_limit, read_cursor, write_cursor
+from tuning.documents import read_result
+from tuning.records import (
+    History,
+    ParameterValue,
+    Phase,
+    Result,
+    Run,
+    RunState,
+    Trial,
+    TrialState,
+)
+from tuning.schedules import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """A trial as it stands; `schedule` is its portable document, `value` its score."""
+
+    number: int
+    generation: int
+    phase: Phase
+    state: TrialState
+    params: Mapping[str, ParameterValue]
+    schedule: Mapping[str, Any]
+    identity: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it stands; `attempt` counts the trainings that ended badly."""
+
+    id: str
+    generation: int
+    index: int
+    trial: int
+    phase: Phase
+    seed: int
+    horizon: int
+    splits: tuple[str, ...]
+    state: RunState
+    attempt: int
+    worker: str | None
+    result: Result | None
+    started: datetime | None
+    finished: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Measurements of a run: `values[name][i]` after `steps[i]` updates, None if not finite."""
+
+    run: str
+    trial: int
+    phase: Phase
+    seed: int
+    steps: tuple[int, ...]
+    values: Mapping[str, tuple[float | None, ...]]
+
+
+def load(session: Session, project: str, study: str) -> History:
+    """All trials and runs of a study, and the results that are in; raises NotFound."""
+    studies.check_exists(session, project, study)
+    trial = models.Trial
+    trials = session.scalars(
+        select(trial).where(trial.project == project, trial.study == study).order_by(trial.number)
+    )
+    runs = _run_rows(session, project, study)
+    return History(
+        trials=tuple(_to_record(row) for row in trials),
+        runs=tuple(_to_run(row) for row in runs),
+        results={
+            (row.generation, row.index): result
+            for row in runs
+            if (result := _result(row)) is not None
+        },
+    )
+
+
+def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
+    """One trial; raises NotFound."""
+    row = session.get(models.Trial, (project, study, number))
+    if row is None:
+        raise NotFound("trial", f"{study}/{number}")
+    return _to_trial_row(row)
+
+
+def trials_page(
+    session: Session,
+    project: str,
+    study: str,
+    *,
+    state: TrialState | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[TrialRow]:
+    """Trials by number; raises NotFound, and InvalidValue for a bad cursor or limit."""
+    studies.check_exists(session, project, study)
+    table = models.Trial
+    query = select(table).where(table.project == project, table.study == study)
+    if state is not None:
+        query = query.where(table.state == state)
+    if cursor is not None:
+        query = query.where(table.number > int(read_cursor(cursor, int)[0]))
+    rows = session.scalars(query.order_by(table.number).limit(check_limit(limit) + 1)).all()
+    items = tuple(_to_trial_row(row) for row in rows[:limit])
+    return Page(items, write_cursor(items[-1].number) if len(rows) > limit else None)
+
+
+def runs(session: Session, project: str, study: str, number: int) -> list[RunRow]:
+    """The runs of a trial, in order of proposal; raises NotFound."""
+    trial(session, project, study, number)
+    return [_to_run_row(row) for row in _run_rows(session, project, study, (number,))]
+
+
+def curves(
+    session: Session, project: str, study: str, trials: Collection[int] | None = None
+) -> list[Curve]:
+    """Curves of the runs of these trials, or of all; raises NotFound.
+
+    Of a run that was trained more than once, only the last training's measurements are shown, and
+    none while it waits for the next.
+    """
+    studies.check_exists(session, project, study)
+    run, row = models.Run, models.Measurement
+    query = (
+        select(run, row.data)
+        .join(row, (row.run == run.id) & (row.project == run.project) & (row.lease == run.lease))
+        .where(run.project == project, run.study == study, run.state != RunState.QUEUED)
+        .order_by(run.generation, run.index, row.seq)
+    )
+    if trials is not None:
+        query = query.where(run.trial.in_(trials))
+    found = session.execute(query).tuples()
+    return [
+        _to_curve(run, [data for _, data in group])
+        for run, group in groupby(found, key=lambda pair: pair[0])
+    ]
+
+
+def _run_rows(
+    session: Session, project: str, study: str, trials: Collection[int] | None = None
+) -> list[models.Run]:
+    run = models.Run
+    query = select(run).where(run.project == project, run.study == study)
+    if trials is not None:
+        query = query.where(run.trial.in_(trials))
+    return list(session.scalars(query.order_by(run.generation, run.index)))
+
+
+def _result(row: models.Run) -> Result | None:
+    """How a run ended; a cancelled one has nothing to tell but that."""
+    if row.state == RunState.CANCELLED:
+        return Result(RunState.CANCELLED)
+    return None if row.result is None else read_result(row.result)
+
+
+def _to_record(row: models.Trial) -> Trial:
+    return Trial(
+        number=row.number,
+        generation=row.generation,
+        phase=Phase(row.phase),
+        schedule=Schedule.from_document(row.schedule),
+        params=row.params,
+    )
+
+
+def _to_run(row: models.Run) -> Run:
+    return Run(
+        generation=row.generation,
+        index=row.index,
+        trial=row.trial,
+        phase=Phase(row.phase),
+        seed=row.seed,
+        horizon=row.horizon,
+        splits=tuple(row.splits),
+    )
+
+
+def _to_trial_row(row: models.Trial) -> TrialRow:
+    return TrialRow(
+        number=row.number,
+        generation=row.generation,
+        phase=Phase(row.phase),
+        state=TrialState(row.state),
+        params=row.params,
+        schedule=row.schedule,
+        identity=row.identity,
+        value=row.value,
+    )
+
+
+def _to_run_row(row: models.Run) -> RunRow:
+    return RunRow(
+        id=row.id,
+        generation=row.generation,
+        index=row.index,
+        trial=row.trial,
+        phase=Phase(row.phase),
+        seed=row.seed,
+        horizon=row.horizon,
+        splits=tuple(row.splits),
+        state=RunState(row.state),
+        attempt=row.attempt,
+        worker=row.worker,
+        result=_result(row),
+        started=row.started,
+        finished=row.finished,
+    )
+
+
+def _to_curve(row: models.Run, documents: Iterable[Mapping[str, Any]]) -> Curve:
+    steps: list[int] = []
+    columns: dict[str, list[float | None]] = {}
+    for document in documents:
+        before, count = len(steps), len(document["steps"])
+        steps.extend(document["steps"])
+        for name in {*columns, *document["values"]}:
+            column = columns.setdefault(name, [None] * before)
+            column.extend(document["values"].get(name, [None] * count))
+    values = {name: tuple(column) for name, column in sorted(columns.items())}
+    return Curve(row.id, row.trial, Phase(row.phase), row.seed, tuple(steps), values)

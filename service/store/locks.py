@@ -1,0 +1,59 @@
+"""Locks: who waits for whom, in one order for the whole store.
+
+The one idea: a transaction takes locks in the order names, studies by (project, id), runs by id;
+so no two ever wait for each other. On SQLite a writing transaction is alone, and these are reads.
+Not here: the locks of migrations and of the SQLite file.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.store import models
+
+
+def hold_name(session: Session, *parts: str) -> None:
+    """Make a second transaction that holds the same name wait until this one ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+            {"name": "\n".join(parts)},
+        )
+
+
+def lock_study(session: Session, project: str, study: str) -> models.Study:
+    """The row of a study, fresh and locked until the transaction ends; raises NotFound."""
+    # Not FOR UPDATE: rows that merely refer to the study need not wait.
+    row = session.get(models.Study, (project, study), with_for_update={"key_share": True})
+    if row is None:
+        raise NotFound("study", study)
+    return row
+
+
+def lock_study_if_free(session: Session, project: str, study: str) -> models.Study | None:
+    """Like `lock_study`, but None instead of waiting if another transaction holds the study."""
+    options = {"key_share": True, "skip_locked": True}
+    return session.get(models.Study, (project, study), with_for_update=options)
+
+
+def lock_studies_of(session: Session, runs: Collection[str]) -> dict[str, models.Study]:
+    """The studies of these runs by id, locked; runs that do not exist are passed over."""
+    run = models.Run
+    keys = session.execute(
+        select(run.project, run.study).where(run.id.in_(runs)).distinct()
+    ).tuples()
+    return {study: lock_study(session, project, study) for project, study in sorted(keys)}
+
+
+def lock_runs(session: Session, runs: Collection[str]) -> dict[str, models.Run]:
+    """These runs by id, fresh and locked; runs that do not exist are passed over."""
+    rows = session.scalars(
+        select(models.Run)
+        .where(models.Run.id.in_(runs))
+        .order_by(models.Run.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {row.id: row for row in rows}

@@ -1,0 +1,67 @@
+"""The schema, brought up to date under a lock.
+
+The one idea: whoever comes first migrates, in ONE transaction, and the others wait for the lock
+and find nothing left to do; a process that dies half-way leaves the schema as it was. The lock is
+an advisory lock on PostgreSQL and a file lock on SQLite: both end with their holder.
+The scripts are in `alembic/` of a checkout and beside this module in a wheel.
+Not here: the tables as the code sees them (`models`).
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+from alembic import command
+
+VERSION_TABLE = "glideslope_version"
+ADVISORY_LOCK = 0x676C6964  # "glid"; any constant, the same in every process
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to the newest revision; does nothing if it is there already."""
+    _run(engine, lambda config: command.upgrade(config, "head"))
+
+
+def downgrade(engine: Engine, revision: str = "base") -> None:
+    """Take the schema back to a revision; `base` drops every table and all data."""
+    _run(engine, lambda config: command.downgrade(config, revision))
+
+
+def scripts() -> Path:
+    """Where the migration scripts are."""
+    packaged = Path(__file__).parent / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "alembic"
+
+
+def _run(engine: Engine, act: Callable[[Config], None]) -> None:
+    with _alone(engine), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+        act(_config(connection))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = VERSION_TABLE
+    return config
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """Keep other processes from opening the same SQLite file for the first time."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    handle = os.open(f"{engine.url.database}.migrate", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,253 @@
+"""Tables of the store.
+
+The one idea: the project stands in every table, every unique key and every foreign key, so a row of
+one tenant cannot point at, collide with, or be mistaken for a row of another. Rows never leave the
+store: functions return frozen values. There are no relationships, hence no hidden queries.
+Not here: how tables come to be (`alembic/versions`); a test compares both.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Document = dict[str, Any]  # JSON written and read by this package alone
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC: timestamptz on PostgreSQL, integer microseconds since 1970 on SQLite."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The column type of this database."""
+        is_sqlite = dialect.name == "sqlite"
+        return dialect.type_descriptor(BigInteger() if is_sqlite else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 # as drivers want it
+        """Write a moment; a naive one is refused, for nobody knows when it was."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment without a time zone: {value!r}")
+        return (value - EPOCH) // MICROSECOND if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self,
+        value: datetime | int | None,
+        dialect: Dialect,  # noqa: ARG002 # the type of the value says it
+    ) -> datetime | None:
+        """Read a moment, always in UTC."""
+        if value is None:
+            return None
+        moment = EPOCH + value * MICROSECOND if isinstance(value, int) else value
+        return moment.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """What the tables share: names of constraints, and the types of columns."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 # SQLAlchemy reads it as a plain dict
+        Document: JSON(none_as_null=True),
+        bool: Boolean(),
+        datetime: UtcTime(),
+        float: Double(),
+        int: Integer(),
+        str: String(),
+    }
+
+
+class Project(Base):
+    """A tenant."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created: Mapped[datetime]
+
+
+class Study(Base):
+    """One search."""
+
+    __tablename__ = "studies"
+
+    id: Mapped[str]
+    project: Mapped[str]
+    revision: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str]
+    spec: Mapped[Document]
+    objective: Mapped[str]
+    label: Mapped[str]
+    next_generation: Mapped[int]
+    expected_runs: Mapped[int]
+    finished_runs: Mapped[int]
+    best_trial: Mapped[int | None]
+    best_value: Mapped[float | None]
+    verdict: Mapped[Document | None]
+    error: Mapped[str | None]
+    eta: Mapped[datetime | None]
+    created: Mapped[datetime]
+    started: Mapped[datetime | None]
+    finished: Mapped[datetime | None]
+    claimed: Mapped[datetime | None]  # when one of its runs was last handed out
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "id"),
+        ForeignKeyConstraint(["project"], ["projects.id"]),
+        Index("ix_studies_page", "project", "created", "id"),
+        Index("ix_studies_state", "state"),
+    )
+
+
+class Trial(Base):
+    """One schedule proposed within a study."""
+
+    __tablename__ = "trials"
+
+    project: Mapped[str]
+    study: Mapped[str]
+    number: Mapped[int]
+    generation: Mapped[int]
+    phase: Mapped[str]
+    state: Mapped[str]
+    params: Mapped[Document]
+    schedule: Mapped[Document]
+    identity: Mapped[str]
+    value: Mapped[float | None]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "study", "number"),
+        ForeignKeyConstraint(["project", "study"], ["studies.project", "studies.id"]),
+    )
+
+
+class Run(Base):
+    """One training of one trial: the unit that is leased.
+
+    `attempt` counts trainings that ended badly (crashed alone, lease expired); `lease` counts how
+    often it was handed out, so that measurements of two leases never mix. `told_token` and
+    `body_hash` remember the last accepted tell, whose repetition is answered and not counted.
+    """
+
+    __tablename__ = "runs"
+
+    id: Mapped[str]
+    project: Mapped[str]
+    study: Mapped[str]
+    generation: Mapped[int]
+    index: Mapped[int]
+    trial: Mapped[int]
+    phase: Mapped[str]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    horizon: Mapped[int]
+    splits: Mapped[list[str]] = mapped_column(JSON)
+    state: Mapped[str]
+    attempt: Mapped[int]
+    lease: Mapped[int]
+    alone: Mapped[bool]
+    token: Mapped[str | None]
+    worker: Mapped[str | None]
+    claim: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    told_token: Mapped[str | None]
+    body_hash: Mapped[str | None]
+    result: Mapped[Document | None]
+    started: Mapped[datetime | None]
+    finished: Mapped[datetime | None]
+
+    __table_args__ = (
+        # The id leads: workers name a run without knowing whose it is; the token proves the rest.
+        PrimaryKeyConstraint("id", "project"),
+        UniqueConstraint("project", "study", "generation", "index"),
+        ForeignKeyConstraint(
+            ["project", "study", "trial"], ["trials.project", "trials.study", "trials.number"]
+        ),
+        Index("ix_runs_queue", "project", "study", "state", "generation", "index"),
+        Index("ix_runs_trial", "project", "study", "trial"),
+        Index("ix_runs_leases", "state", "lease_until"),
+        Index("ix_runs_claim", "worker", "claim"),
+    )
+
+
+class Measurement(Base):
+    """One report of a run: metric values at some steps, in one row."""
+
+    __tablename__ = "measurements"
+
+    project: Mapped[str]
+    run: Mapped[str]
+    lease: Mapped[int]
+    seq: Mapped[int]
+    data: Mapped[Document]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "run", "lease", "seq"),
+        ForeignKeyConstraint(["run", "project"], ["runs.id", "runs.project"]),
+    )
+
+
+class Event(Base):
+    """One change of a study; its number is the study's revision after the change."""
+
+    __tablename__ = "events"
+
+    project: Mapped[str]
+    study: Mapped[str]
+    revision: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str]
+    data: Mapped[Document]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "study", "revision"),
+        ForeignKeyConstraint(["project", "study"], ["studies.project", "studies.id"]),
+    )
+
+
+class IdempotencyKey(Base):
+    """An answer remembered by the key its request carried."""
+
+    __tablename__ = "idempotency_keys"
+
+    project: Mapped[str]
+    route: Mapped[str]
+    key: Mapped[str]
+    body_hash: Mapped[str]
+    status: Mapped[int]
+    response: Mapped[Document]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "route", "key"),
+        ForeignKeyConstraint(["project"], ["projects.id"]),
+        Index("ix_idempotency_keys_at", "at"),
+    )

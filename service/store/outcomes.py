@@ -1,0 +1,241 @@
+"""Outcomes: how the end of a run moves the run, its trial and its study.
+
+The one idea: the last run of a trial concludes it, in the transaction that stores the run's result
+and under the lock of the study, so a result counts once, the best only ever improves, and nobody
+sees a finished run whose trial or study does not know of it.
+Not here: whether a teller may tell (`leases`), batches (`work`).
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.store import models, studies
+from service.store.leases import take_back
+from tuning.documents import read_result, read_spec, write_number, write_result
+from tuning.errors import InvalidValue
+from tuning.evidence.score import SEARCHED, conclude_trial, is_better
+from tuning.records import Metric, Phase, Result, RunState, StudySpec, TrialState, move
+
+LOST_WORKER = "lost_worker"
+CRASHED = "crashed"
+RANKED = (Phase.BASELINE, Phase.SEARCH)
+
+
+class Outcome(StrEnum):
+    """How a training ended, as its worker tells it."""
+
+    COMPLETED = "completed"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    RETURNED = "returned"
+
+
+ENDS: Mapping[Outcome, RunState] = {
+    Outcome.COMPLETED: RunState.COMPLETED,
+    Outcome.DIVERGED: RunState.DIVERGED,
+    Outcome.FAILED: RunState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """How one run ended.
+
+    Args:
+        run: its id.
+        token: the lease it was trained under.
+        outcome: `completed`, `diverged` and `failed` end the run; `crashed` (its training process
+            died, with `lanes` runs in it) and `returned` (handed back) put it back.
+        metrics: final metrics per split.
+        blocks: losses per block of the compared metric, per split.
+        reason: why it failed, or where it diverged.
+        lanes: runs that were trained in the same process.
+    """
+
+    run: str
+    token: str
+    outcome: Outcome
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    blocks: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    reason: str = ""
+    lanes: int = 1
+
+    @property
+    def body_hash(self) -> str:
+        """SHA-256 over everything told, as canonical JSON; equal for a repetition."""
+        body = {
+            "outcome": self.outcome,
+            "metrics": _numbers(self.metrics),
+            "blocks": {split: [write_number(v) for v in row] for split, row in self.blocks.items()},
+            "reason": self.reason,
+            "lanes": self.lanes,
+        }
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check(tell: Tell, run: models.Run, metric: Metric) -> None:
+    """Raise InvalidValue unless what is told fits the run.
+
+    Only splits of the run may be told (a search run must not read the test split), and a completed
+    run tells the compared metric on each, finite where trials are compared.
+    """
+    for part, splits in (("metrics", tell.metrics), ("blocks", tell.blocks)):
+        for split in splits:
+            if split not in run.splits:
+                raise InvalidValue(f"{part}.{split}", split, "one of " + ", ".join(run.splits))
+    if tell.outcome is not Outcome.COMPLETED:
+        return
+    for split in run.splits:
+        value = tell.metrics.get(split, {}).get(metric.name)
+        if value is None or (split == SEARCHED and not math.isfinite(value)):
+            allowed = "a finite number; tell `diverged` if there is none"
+            raise InvalidValue(f"metrics.{split}.{metric.name}", value, allowed)
+
+
+def apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None:
+    """Move a leased run as told: to its end, or back to the queue."""
+    state = ENDS.get(tell.outcome)
+    if state is not None:
+        blocks = {split: tuple(row) for split, row in tell.blocks.items()}
+        finish(run, Result(state, tell.metrics, blocks, tell.reason), at)
+    elif tell.outcome is Outcome.CRASHED:
+        _crash(run, tell, at, max_attempts)
+    else:
+        take_back(run)
+    run.told_token = tell.token
+    run.body_hash = tell.body_hash
+
+
+def lose(run: models.Run, at: datetime, max_attempts: int) -> None:
+    """Take back a run whose lease expired; at `max_attempts` attempts it has failed."""
+    _count_attempt(run, LOST_WORKER, at, max_attempts)
+    # The last attempt is alone: no neighbour that kills workers may fail this run as well.
+    run.alone = run.alone or run.attempt >= max_attempts - 1
+
+
+def finish(run: models.Run, result: Result, at: datetime) -> None:
+    """End a leased run; its token dies."""
+    run.state = move(RunState(run.state), result.state)
+    run.result = write_result(result)
+    run.token = None
+    run.lease_until = None
+    run.finished = at
+
+
+def follow(session: Session, study: models.Study, runs: Sequence[models.Run], at: datetime) -> None:
+    """Let trials and the locked study follow what just happened to these runs, with one event."""
+    session.flush()
+    ended = [run for run in runs if RunState(run.state).is_final]
+    study.finished_runs += len(ended)
+    concluded = _conclude_trials(session, study, ended)
+    study.eta = _eta(study, at)
+    changes = {
+        "runs": [{"run": run.id, "trial": run.trial, "state": run.state} for run in runs],
+        "trials": [{"number": t.number, "state": t.state, "value": t.value} for t in concluded],
+        "finished_runs": study.finished_runs,
+        "expected_runs": study.expected_runs,
+        "best_trial": study.best_trial,
+        "best_value": study.best_value,
+    }
+    studies.note(session, study, "progress", changes, at)
+
+
+def _crash(run: models.Run, tell: Tell, at: datetime, max_attempts: int) -> None:
+    if tell.lanes > 1 and not run.alone:
+        take_back(run)  # which run of the block did it? the retry alone will tell
+        run.alone = True
+    else:
+        reason = f"{CRASHED}: {tell.reason}" if tell.reason else CRASHED
+        _count_attempt(run, reason, at, max_attempts)
+
+
+def _count_attempt(run: models.Run, reason: str, at: datetime, max_attempts: int) -> None:
+    run.attempt += 1
+    if run.attempt >= max_attempts:
+        finish(run, Result(RunState.FAILED, reason=reason), at)
+    else:
+        take_back(run)
+
+
+def _conclude_trials(
+    session: Session, study: models.Study, ended: Iterable[models.Run]
+) -> list[models.Trial]:
+    spec = read_spec(study.spec)
+    numbers = sorted({run.trial for run in ended})
+    concluded = []
+    for number in numbers:
+        trial = session.get_one(models.Trial, (study.project, study.id, number))
+        runs = _own_runs(session, trial)
+        if TrialState(trial.state) in {TrialState.PROPOSED, TrialState.RUNNING} and all(
+            RunState(run.state).is_final for run in runs
+        ):
+            _conclude(study, trial, runs, spec)
+            concluded.append(trial)
+    return concluded
+
+
+def _own_runs(session: Session, trial: models.Trial) -> Sequence[models.Run]:
+    """The runs that conclude a trial: those of its own phase, not its later confirmation."""
+    run = models.Run
+    return session.scalars(
+        select(run)
+        .where(
+            run.project == trial.project,
+            run.study == trial.study,
+            run.trial == trial.number,
+            run.phase == trial.phase,
+        )
+        .order_by(run.generation, run.index)
+    ).all()
+
+
+def _conclude(
+    study: models.Study, trial: models.Trial, runs: Sequence[models.Run], spec: StudySpec
+) -> None:
+    results = [read_result(run.result or {}) for run in runs]
+    state, value = conclude_trial(results, spec.metric)
+    trial.state = move(TrialState(trial.state), state)
+    trial.value = value
+    is_full = all(run.horizon == spec.horizon for run in runs)
+    if value is not None and is_full and trial.phase in RANKED:
+        _offer(study, trial.number, value, spec.metric)
+
+
+def _offer(study: models.Study, number: int, value: float, metric: Metric) -> None:
+    """Make a trial the best if it beats the best; the earlier trial wins a draw.
+
+    So the best at the end does not depend on the order in which trials ended.
+    """
+    best, holder = study.best_value, study.best_trial
+    if (
+        best is None
+        or holder is None
+        or is_better(value, best, metric.direction)
+        or (value == best and number < holder)
+    ):
+        study.best_trial, study.best_value = number, value
+
+
+def _eta(study: models.Study, at: datetime) -> datetime | None:
+    if study.started is None or study.finished_runs == 0:
+        return None
+    remaining = max(0, study.expected_runs - study.finished_runs)
+    return at + (at - study.started) / study.finished_runs * remaining
+
+
+def _numbers(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    return {
+        split: {name: write_number(value) for name, value in values.items()}
+        for split, values in metrics.items()
+    }

@@ -1,0 +1,39 @@
+"""Projects: the tenants; every other row belongs to exactly one.
+
+Not here: keys and quotas.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.store import models
+from service.store.clock import now
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A tenant."""
+
+    id: str
+    created: datetime
+
+
+def ensure(session: Session, project: str) -> Project:
+    """The project of this name, created if there is none yet (at start-up, by one process)."""
+    row = session.get(models.Project, project)
+    if row is None:
+        row = models.Project(id=project, created=now(session))
+        session.add(row)
+        session.flush()
+    return Project(row.id, row.created)
+
+
+def get(session: Session, project: str) -> Project:
+    """The project of this name; raises NotFound."""
+    row = session.get(models.Project, project)
+    if row is None:
+        raise NotFound("project", project)
+    return Project(row.id, row.created)

@@ -1,0 +1,244 @@
+"""Studies: create, read, page, cancel, fail.
+
+The one idea: whatever changes a study first locks its row (`lock_study`) and ends with `note`,
+which increments the revision; all derived figures (finished runs, best, ETA) are kept on the row,
+so that a status is one indexed read.
+Not here: how runs move a study on (`outcomes`), how generations do (`generations`).
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.store import models
+from service.store.clock import now
+from service.store.locks import lock_study
+from service.store.paging import Page, check_limit, read_cursor, write_cursor
+from tuning.documents import read_spec, write_spec
+from tuning.records import RunState, StudySpec, StudyState, TrialState, check_integer, move
+
+ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+ID_LENGTH = 20  # 100 random bits
+MAX_RUNS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One search as it stands.
+
+    `eta` is the moment all expected runs will have ended at the pace so far; `best_value` is the
+    lowest (highest, if the metric is maximised) score among completed trials.
+    """
+
+    id: str
+    project: str
+    revision: int
+    state: StudyState
+    spec: StudySpec
+    objective: str
+    label: str
+    next_generation: int
+    expected_runs: int
+    finished_runs: int
+    best_trial: int | None
+    best_value: float | None
+    verdict: Mapping[str, Any] | None
+    error: str | None
+    eta: datetime | None
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+
+
+def create(session: Session, project: str, spec: StudySpec, *, expected_runs: int) -> Study:
+    """Store a new study.
+
+    Args:
+        session: a writing session.
+        project: whose study it is.
+        spec: the complete specification.
+        expected_runs: runs the study makes if nothing is cut short; the measure of progress.
+
+    Raises NotFound if there is no such project.
+    """
+    check_integer("expected_runs", expected_runs, 0, MAX_RUNS)
+    if session.get(models.Project, project) is None:
+        raise NotFound("project", project)
+    at = now(session)
+    row = models.Study(
+        id="st_" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH)),
+        project=project,
+        revision=0,
+        state=StudyState.RUNNING,
+        spec=write_spec(spec),
+        objective=spec.objective,
+        label=spec.label,
+        next_generation=0,
+        expected_runs=expected_runs,
+        finished_runs=0,
+        created=at,
+    )
+    session.add(row)
+    session.flush()
+    note(session, row, "created", {"state": row.state, "expected_runs": expected_runs}, at)
+    return to_study(row)
+
+
+def get(session: Session, project: str, study: str) -> Study:
+    """A study of this project; raises NotFound."""
+    row = session.get(models.Study, (project, study))
+    if row is None:
+        raise NotFound("study", study)
+    return to_study(row)
+
+
+def page(
+    session: Session,
+    project: str,
+    *,
+    state: StudyState | None = None,
+    objective: str | None = None,
+    label: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Study]:
+    """Studies of a project, newest first; raises InvalidValue for a bad cursor or limit."""
+    wanted = {"state": state, "objective": objective, "label": label}
+    query = select(models.Study).where(
+        models.Study.project == project,
+        *(
+            getattr(models.Study, name) == value
+            for name, value in wanted.items()
+            if value is not None
+        ),
+    )
+    if cursor is not None:
+        query = _before(query, cursor)
+    order = (models.Study.created.desc(), models.Study.id.desc())
+    rows = session.scalars(query.order_by(*order).limit(check_limit(limit) + 1)).all()
+    items = tuple(to_study(row) for row in rows[:limit])
+    return Page(items, _cursor(items[-1]) if len(rows) > limit else None)
+
+
+def cancel(session: Session, project: str, study: str) -> Study:
+    """Drop what runs and is queued; no verdict follows.
+
+    A cancelled study stays as it is. Raises NotFound, and IllegalMove if it ended otherwise.
+    """
+    row = lock_study(session, project, study)
+    if row.state != StudyState.CANCELLED:
+        _end(session, row, StudyState.CANCELLED, {})
+    return to_study(row)
+
+
+def fail(session: Session, project: str, study: str, error: str) -> Study:
+    """Give a study up, saying why.
+
+    A study that ended before stays as it is. Raises NotFound.
+    """
+    row = lock_study(session, project, study)
+    if not StudyState(row.state).is_final:
+        row.error = error
+        _end(session, row, StudyState.FAILED, {"error": error})
+    return to_study(row)
+
+
+def check_exists(session: Session, project: str, study: str) -> None:
+    """Raise NotFound unless the project has this study."""
+    query = select(models.Study.id).where(models.Study.project == project, models.Study.id == study)
+    if session.scalar(query) is None:
+        raise NotFound("study", study)
+
+
+def note(
+    session: Session, row: models.Study, kind: str, data: Mapping[str, Any], at: datetime
+) -> int:
+    """Increment the revision of a locked study and write the event of that number."""
+    row.revision += 1
+    session.add(
+        models.Event(
+            project=row.project,
+            study=row.id,
+            revision=row.revision,
+            kind=kind,
+            data=dict(data),
+            at=at,
+        )
+    )
+    session.flush()
+    return row.revision
+
+
+def to_study(row: models.Study) -> Study:
+    """The frozen value of a row."""
+    return Study(
+        id=row.id,
+        project=row.project,
+        revision=row.revision,
+        state=StudyState(row.state),
+        spec=read_spec(row.spec),
+        objective=row.objective,
+        label=row.label,
+        next_generation=row.next_generation,
+        expected_runs=row.expected_runs,
+        finished_runs=row.finished_runs,
+        best_trial=row.best_trial,
+        best_value=row.best_value,
+        verdict=row.verdict,
+        error=row.error,
+        eta=row.eta,
+        created=row.created,
+        started=row.started,
+        finished=row.finished,
+    )
+
+
+def _end(session: Session, row: models.Study, state: StudyState, data: Mapping[str, Any]) -> None:
+    """Move a locked study to an end without a verdict; the tokens of its runs die."""
+    at = now(session)
+    row.state = move(StudyState(row.state), state)
+    row.finished = at
+    row.eta = None
+    _drop_runs(session, row, at)
+    note(session, row, str(state), {"state": str(state), **data}, at)
+
+
+def _drop_runs(session: Session, row: models.Study, at: datetime) -> None:
+    run, trial = models.Run, models.Trial
+    mine = (
+        run.project == row.project,
+        run.study == row.id,
+        run.state.in_((RunState.QUEUED, RunState.LEASED)),
+    )
+    session.execute(select(run.id).where(*mine).order_by(run.id).with_for_update())
+    session.execute(
+        update(run)
+        .where(*mine)
+        .values(state=RunState.CANCELLED, token=None, lease_until=None, finished=at)
+    )
+    session.execute(
+        update(trial)
+        .where(
+            trial.project == row.project,
+            trial.study == row.id,
+            trial.state.in_((TrialState.PROPOSED, TrialState.RUNNING)),
+        )
+        .values(state=TrialState.CANCELLED)
+    )
+
+
+def _before(query: Select[models.Study], cursor: str) -> Select[models.Study]:
+    microseconds, last = read_cursor(cursor, int, str)
+    created = models.EPOCH + timedelta(microseconds=int(microseconds))
+    key = tuple_(models.Study.created, models.Study.id)
+    return query.where(key < tuple_(created, last))
+
+
+def _cursor(study: Study) -> str:
+    return write_cursor((study.created - models.EPOCH) // models.MICROSECOND, study.id)

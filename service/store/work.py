@@ -1,0 +1,230 @@
+"""Work: runs handed out, kept alive, reported and told, in batches.
+
+The one idea: every call may be repeated. A claim id gets the same runs and tokens again, a report
+counts once by (run, token, seq), a result once by (run, token, body); whoever lost its lease is
+told to stop. Workers serve all projects, so they name runs; the token proves the rest.
+Not here: what tokens mean (`leases`), what follows from an end (`outcomes`).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from service.errors import Conflict
+from service.store import leases, models, outcomes
+from service.store.claims import Claim, ClaimedRun, claim
+from service.store.clock import now
+from service.store.leases import Reply, Status, Stop
+from service.store.locks import lock_runs, lock_studies_of
+from service.store.outcomes import Outcome, Tell
+from tuning.documents import read_spec, write_number
+from tuning.errors import InvalidValue
+from tuning.records import Metric, RunState
+
+__all__ = [
+    "Beat",
+    "Claim",
+    "ClaimedRun",
+    "Outcome",
+    "Reply",
+    "Report",
+    "Status",
+    "Stop",
+    "Tell",
+    "claim",
+    "heartbeat",
+    "report",
+    "requeue",
+    "sweep",
+    "tell",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A run that is still being trained."""
+
+    run: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Measurements of a run: `values[name][i]` after `steps[i]` updates, None if not finite.
+
+    `seq` numbers the reports of one lease, so that a repetition is recognised.
+    """
+
+    run: str
+    token: str
+    seq: int
+    steps: Sequence[int]
+    values: Mapping[str, Sequence[float | None]]
+
+
+def heartbeat(session: Session, beats: Sequence[Beat], lease_seconds: float) -> list[Reply]:
+    """Extend leases; one reply per beat, which says `stop` if the lease is lost."""
+    runs = lock_runs(session, {beat.run for beat in beats})
+    until = now(session) + timedelta(seconds=lease_seconds)
+    replies = []
+    for beat in beats:
+        refusal = leases.refuse(runs, beat.run, beat.token)
+        if refusal is None:
+            runs[beat.run].lease_until = until
+        replies.append(refusal or Reply(beat.run, Status.OK))
+    session.flush()
+    return replies
+
+
+def report(session: Session, reports: Sequence[Report]) -> list[Reply]:
+    """Store measurements; one reply per report.
+
+    Raises InvalidValue naming the report whose columns differ in length from its steps.
+    """
+    for position, one in enumerate(reports):
+        _check_columns(one, f"reports[{position}]")
+    runs = lock_runs(session, {one.run for one in reports})
+    known = _known_reports(session, runs)
+    return [_store_report(session, one, runs, known) for one in reports]
+
+
+def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> list[Reply]:
+    """Take the ends of runs, each counted once; one reply per item.
+
+    Args:
+        session: a writing session.
+        results: what workers tell; they may be of many studies.
+        max_attempts: bad ends (crashed alone, lease expired) after which a run has failed.
+
+    Raises Conflict if a token that told an end tells another one, InvalidValue naming the item if
+    what it tells does not fit its run; then none of the batch is stored.
+    """
+    names = {one.run for one in results}
+    studies = lock_studies_of(session, names)
+    runs = lock_runs(session, names)
+    metrics = {study.id: read_spec(study.spec).metric for study in studies.values()}
+    at = now(session)
+    changed: list[models.Run] = []
+    replies = []
+    for position, one in enumerate(results):
+        refusal = leases.refuse(runs, one.run, one.token)
+        if refusal is None:
+            run = runs[one.run]
+            _check_told(one, run, metrics[run.study], f"results[{position}]")
+            outcomes.apply(one, run, at, max_attempts)
+            changed.append(run)
+        elif refusal.status is Status.DUPLICATE:
+            _check_repeated(one, runs[one.run])
+        replies.append(refusal or Reply(one.run, Status.OK))
+    _follow(session, studies, changed, at)
+    return replies
+
+
+def sweep(session: Session, *, max_attempts: int) -> int:
+    """Take back every run whose lease expired; returns how many."""
+    at = now(session)
+    expired = (models.Run.state == RunState.LEASED) & (models.Run.lease_until <= at)
+    return _take_back(session, expired, at, lambda run: outcomes.lose(run, at, max_attempts))
+
+
+def requeue(session: Session, worker: str) -> int:
+    """Take back at once what a dead local worker held, not as an attempt; returns how many."""
+    held = (models.Run.state == RunState.LEASED) & (models.Run.worker == worker)
+    return _take_back(session, held, now(session), leases.take_back)
+
+
+def _take_back(
+    session: Session, which: ColumnElement[bool], at: datetime, how: Callable[[models.Run], None]
+) -> int:
+    names = session.scalars(select(models.Run.id).where(which)).all()
+    if not names:
+        return 0
+    studies = lock_studies_of(session, names)
+    lock_runs(session, names)
+    # Asked again under the locks: a heartbeat or a tell may have come first.
+    still = session.scalars(
+        select(models.Run).where(models.Run.id.in_(names), which).order_by(models.Run.id)
+    ).all()
+    for run in still:
+        how(run)
+    _follow(session, studies, still, at)
+    return len(still)
+
+
+def _follow(
+    session: Session,
+    studies: Mapping[str, models.Study],
+    changed: Collection[models.Run],
+    at: datetime,
+) -> None:
+    for name, study in studies.items():
+        runs = [run for run in changed if run.study == name]
+        if runs:
+            outcomes.follow(session, study, runs, at)
+    session.flush()
+
+
+def _check_told(one: Tell, run: models.Run, metric: Metric, where: str) -> None:
+    try:
+        outcomes.check(one, run, metric)
+    except InvalidValue as error:
+        raise error.under(where) from error
+
+
+def _check_repeated(one: Tell, run: models.Run) -> None:
+    if run.body_hash != one.body_hash:
+        raise Conflict(f"run {one.run!r} was told another result under the same token")
+
+
+def _check_columns(one: Report, where: str) -> None:
+    for name, column in one.values.items():
+        if len(column) != len(one.steps):
+            allowed = f"{len(one.steps)} values, one per step"
+            raise InvalidValue(f"{where}.values.{name}", f"{len(column)} values", allowed)
+
+
+def _known_reports(session: Session, runs: Mapping[str, models.Run]) -> set[tuple[str, int, int]]:
+    row = models.Measurement
+    query = select(row.run, row.lease, row.seq).where(
+        row.project.in_({run.project for run in runs.values()}), row.run.in_(runs)
+    )
+    return set(session.execute(query).tuples())
+
+
+def _store_report(
+    session: Session,
+    one: Report,
+    runs: Mapping[str, models.Run],
+    known: set[tuple[str, int, int]],
+) -> Reply:
+    run = runs.get(one.run)
+    # A report may arrive after the end that its own token told.
+    is_late = run is not None and run.told_token == one.token and RunState(run.state).is_final
+    refusal = None if is_late else leases.refuse(runs, one.run, one.token)
+    if run is None or refusal is not None:
+        return refusal or Reply(one.run, Status.STALE, Stop.FENCED)
+    key = (run.id, run.lease, one.seq)
+    if key in known:
+        return Reply(one.run, Status.DUPLICATE)
+    known.add(key)
+    session.add(
+        models.Measurement(
+            project=run.project, run=run.id, lease=run.lease, seq=one.seq, data=_columns(one)
+        )
+    )
+    session.flush()
+    return Reply(one.run, Status.OK)
+
+
+def _columns(one: Report) -> dict[str, Any]:
+    return {
+        "steps": list(one.steps),
+        "values": {
+            name: [None if value is None else write_number(value) for value in column]
+            for name, column in one.values.items()
+        },
+    }
