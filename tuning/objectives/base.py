@@ -16,9 +16,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tuning.errors import InvalidValue
+from tuning.errors import UnknownName
 from tuning.records import Metric
-from tuning.schedules import Parameter
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -100,8 +99,8 @@ class Objective(Protocol):
         ...
 
     @property
-    def peak(self) -> Parameter:
-        """Where the best peak is looked for, if the user names no range."""
+    def peak(self) -> tuple[float, float]:
+        """Smallest and largest peak that is looked at, if the user names no range."""
         ...
 
     @property
@@ -135,10 +134,11 @@ class Objective(Protocol):
 def configure(objective: Objective, document: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Make `objective`'s config from JSON, filling in defaults.
 
-    Raises `InvalidValue` naming `config.<field>` if the field is unknown or its value not allowed.
+    Raises `UnknownName` or `InvalidValue` naming `config.<field>` if the field is unknown or its
+    value not allowed.
     """
     known = [field.name for field in fields(objective.config_type)]
     for name, value in document.items():
         if name not in known:
-            raise InvalidValue(f"config.{name}", value, f"only the fields {', '.join(known)}")
+            raise UnknownName(f"config.{name}", value, known)
     return objective.config_type(**document)

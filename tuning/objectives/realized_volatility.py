@@ -23,14 +23,13 @@ from tuning.objectives.base import TEST, VALIDATION, Trainer
 from tuning.objectives.lanes import OneByOne
 from tuning.objectives.volatility import Fold
 from tuning.records import Direction, Metric, check_integer, check_number
-from tuning.schedules import PARAMETERS, Parameter
 
 MAX_TARGET_BARS = 10_000
 MAX_BATCH = 4_096
 DAILY_TARGET = 5  # a trading week
 
 # From a measured grid: no family that was tried has its best peak at an end, on neither data set.
-PEAK = PARAMETERS["peak"].narrowed(1e-4, 1e-1)
+PEAK = (1e-4, 1e-1)
 
 FOLDS = 3  # per split
 # Where the folds of the packaged data begin; the last year is the end of the data.
@@ -125,7 +124,7 @@ class RealizedVolatility:
         ),
     )
     default_horizon: int = 300
-    peak: Parameter = PEAK
+    peak: tuple[float, float] = PEAK
     measurements: int = 20
     optimizer: Mapping[str, Any] = field(
         default_factory=lambda: MappingProxyType(

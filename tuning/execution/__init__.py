@@ -1,0 +1,29 @@
+"""Execution: trains blocks of lanes, here or in a process that may crash."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from tuning.execution.block import Block, Ended, Event, Lane, Measured
+from tuning.execution.executor import Executor
+from tuning.execution.inline import Inline
+from tuning.execution.process import Process
+
+__all__ = [
+    "EXECUTORS",
+    "Block",
+    "Ended",
+    "Event",
+    "Executor",
+    "Inline",
+    "Lane",
+    "Measured",
+    "Process",
+]
+
+EXECUTORS: Mapping[str, Callable[[Path | None], Executor]] = MappingProxyType(
+    {
+        "inline": Inline,
+        "process": Process,
+    }
+)

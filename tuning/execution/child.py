@@ -1,0 +1,37 @@
+"""The program of a training child: `python -m tuning.execution.child`.
+
+The one idea: an inline executor at the other end of a link. It trains the blocks it is sent, one
+after the other, and says how each ended; what it says is read by `tuning.execution.process`.
+Not here: staying alive and dying in time (`tuning.execution.link`).
+"""
+
+from pathlib import Path
+
+from tuning.errors import TrainingCrashed
+from tuning.execution.block import Block, write_event
+from tuning.execution.inline import Inline
+from tuning.execution.link import Channel, Message, attach
+
+NICE = 10  # the server and the worker's heartbeat go first
+
+
+def serve(channel: Channel) -> None:
+    """Train what comes over `channel`, until the parent ends this process."""
+    greeting = channel.receive()
+    folder = greeting["data_folder"]
+    executor = Inline(None if folder is None else Path(folder), greeting["modules"])
+    while True:
+        channel.send(_train(executor, channel, channel.receive()))
+
+
+def _train(executor: Inline, channel: Channel, block: Message) -> Message:
+    try:
+        for event in executor.run(Block.from_document(block)):
+            channel.send(write_event(event))
+    except TrainingCrashed as error:
+        return {"event": "crashed", "message": str(error)}
+    return {"event": "done"}
+
+
+if __name__ == "__main__":
+    serve(attach(nice=NICE))

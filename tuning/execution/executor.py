@@ -1,0 +1,37 @@
+"""What trains blocks: the contract of all executors.
+
+The one idea: a block goes in, its events come out, and a failure of the training code is one typed
+error that says which block failed and nothing more: the executor is ready for the next one.
+Not here: the executors themselves (`tuning.execution.EXECUTORS`).
+"""
+
+import traceback
+from collections.abc import Iterator
+from typing import Protocol
+
+from tuning.execution.block import Block, Event
+
+TRACEBACK_LINES = 20
+
+
+class Executor(Protocol):
+    """Trains one block at a time."""
+
+    def run(self, block: Block) -> Iterator[Event]:
+        """Train `block`, yielding its events as they happen.
+
+        Raises `TrainingCrashed` if the training code raises or its process dies; the next block
+        is not affected. The first line of the message is the reason, a traceback may follow.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what the executor holds; it must not be used afterwards."""
+        ...
+
+
+def report(error: BaseException) -> str:
+    """What `error` is, in one line, then the tail of its traceback."""
+    lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
+    reason = traceback.format_exception_only(error)[-1].splitlines()[0]
+    return "\n".join([reason, *lines[-TRACEBACK_LINES:]])

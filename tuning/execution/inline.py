@@ -1,0 +1,54 @@
+"""The inline executor: trains in the calling thread.
+
+The one idea: the plainest executor, for notebooks, for tests, and inside the child process of
+`tuning.execution.process`. Opened problems are kept, so that the blocks of a study load their data
+once.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tuning.errors import TrainingCrashed
+from tuning.execution.block import Block, Event, train
+from tuning.execution.executor import report
+from tuning.objectives import Objective, Problem, configure, find, load
+
+KEPT_PROBLEMS = 4
+
+
+class Inline:
+    """An `Executor` in this very thread.
+
+    Args:
+        data_folder: where data files of a config may lie; None allows none.
+        modules: more objectives, see `tuning.objectives.load`.
+    """
+
+    def __init__(self, data_folder: Path | None = None, modules: Sequence[str] = ()) -> None:
+        self._data_folder = data_folder
+        self._objectives = load(modules)
+        self._problems: dict[str, Problem] = {}  # oldest use first
+
+    def run(self, block: Block) -> Iterator[Event]:
+        """Train `block` here."""
+        try:
+            objective = find(block.objective, self._objectives)
+            yield from train(block, objective, self._open(objective, block.config))
+        except Exception as error:
+            self._problems.clear()  # a crash may have left anything behind
+            raise TrainingCrashed(report(error)) from error
+
+    def close(self) -> None:
+        """Forget the opened problems."""
+        self._problems.clear()
+
+    def _open(self, objective: Objective, config: Mapping[str, object]) -> Problem:
+        key = json.dumps([objective.name, dict(config)], sort_keys=True)
+        problem = self._problems.pop(key, None)
+        if problem is None:
+            problem = objective.open(configure(objective, config), self._data_folder)
+        self._problems[key] = problem
+        while len(self._problems) > KEPT_PROBLEMS:
+            del self._problems[next(iter(self._problems))]
+        return problem

@@ -1,0 +1,89 @@
+"""The process executor: trains in a child process that may crash.
+
+The one idea: training code is not trusted to return. It runs in a child with its own session, one
+thread per numerical library and an environment without secrets; the child is kept from block to
+block, and replaced when a block killed it. Not here: the child's program
+(`tuning.execution.child`).
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tuning.errors import TrainingCrashed
+from tuning.execution.block import Block, Event, read_event
+from tuning.execution.link import Link
+
+STOPPED = "stopped"
+
+
+class Process:
+    """An `Executor` in one child process.
+
+    Args:
+        data_folder: where data files of a config may lie; None allows none.
+        modules: more objectives, see `tuning.objectives.load`.
+    """
+
+    def __init__(self, data_folder: Path | None = None, modules: Sequence[str] = ()) -> None:
+        self._greeting = {
+            "data_folder": None if data_folder is None else str(data_folder.resolve()),
+            "modules": list(modules),
+        }
+        self._lock = threading.Lock()  # held while the child is started, stopped or given up
+        self._link: Link | None = None
+        self._stopped = False
+
+    def run(self, block: Block) -> Iterator[Event]:
+        """Train `block` in the child, started if there is none.
+
+        Raises `TrainingCrashed` with the reason "stopped" if `stop` was called meanwhile. Leaving
+        the iterator before its end kills the child.
+        """
+        link = self._connect()
+        completed = False
+        try:
+            yield from self._follow(link, block)
+            completed = True
+        finally:
+            if not completed:
+                self.close()
+
+    def stop(self) -> None:
+        """Kill the child and all it started, at once, from any thread."""
+        with self._lock:
+            self._stopped = True
+            if self._link is not None:
+                self._link.kill()
+
+    def close(self) -> None:
+        """End the child."""
+        with self._lock:
+            link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+    def _connect(self) -> Link:
+        with self._lock:
+            self._stopped = False
+            dead = self._link
+            if dead is not None and dead.is_alive:
+                return dead
+            link = self._link = Link.start("tuning.execution.child")
+        if dead is not None:  # it died between two blocks
+            dead.close()
+        with suppress(BrokenPipeError):  # the end of its pipe will tell
+            link.send(self._greeting)
+        return link
+
+    def _follow(self, link: Link, block: Block) -> Iterator[Event]:
+        with suppress(BrokenPipeError):  # the end of its pipe will tell
+            link.send(block.document())
+        while (message := link.receive()) is not None:
+            if message["event"] == "done":
+                return
+            if message["event"] == "crashed":
+                raise TrainingCrashed(message["message"])
+            yield read_event(message)
+        raise TrainingCrashed(STOPPED if self._stopped else link.ending())
