@@ -8,6 +8,7 @@ Not here: choosing what to run next (`tuning.search`).
 from tuning.evidence.paired import Comparison, compare
 from tuning.evidence.score import conclude_trial, rank_trials
 from tuning.evidence.verdict import Verdict, conclude_study
+from tuning.evidence.words import describe
 
 __all__ = [
     "Comparison",
@@ -15,5 +16,6 @@ __all__ = [
     "compare",
     "conclude_study",
     "conclude_trial",
+    "describe",
     "rank_trials",
 ]

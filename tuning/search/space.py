@@ -69,8 +69,8 @@ def _fixed(name: str, value: ParameterValue) -> Parameter:
         parameter.check(value)
     except InvalidValue as error:
         raise InvalidValue(f"fixed.{name}", error.value, error.allowed) from error
-    if parameter.kind == "choice":
-        return replace(parameter, choices=(str(value),))
+    if isinstance(value, str):
+        return replace(parameter, choices=(value,))
     return replace(parameter, low=value, high=value)
 
 

@@ -1,0 +1,37 @@
+"""What routes need beside their request: the store, the settings, a bell for the planner.
+
+The one idea: one frozen value, made by `service.app`, found at `app.state.context`; no globals.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.settings import Settings
+from service.store.engine import Store
+
+DEFAULT_PROJECT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of a running service.
+
+    `on_progress` is called after a transaction that may let a study go on; `is_ready` tells
+    whether the planner is alive.
+    """
+
+    store: Store
+    settings: Settings
+    on_progress: Callable[[], None]
+    is_ready: Callable[[], bool]
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+Here = Annotated[Context, Depends(_context)]

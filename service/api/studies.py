@@ -1,0 +1,197 @@
+"""Routes of studies: create, read, list, cancel, and what came of them."""
+
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
+
+from service.api.context import DEFAULT_PROJECT, Here
+from service.api.problems import responses
+from service.api.views import best_view, study_view, trial_view
+from service.errors import Conflict, KeyReused, NotFound
+from service.schemas.studies import (
+    BestView,
+    StudyPage,
+    StudyRequest,
+    StudyView,
+    TrialPage,
+)
+from service.store import history, idempotency, studies
+from service.store.history import TrialRow
+from service.store.idempotency import Answer
+from service.store.studies import Study
+from service.ui.report import render_report
+from tuning.errors import IllegalMove
+from tuning.records import Budget, StudySpec, StudyState
+from tuning.search.policy import expected_runs
+from tuning.study import BASELINES, specify
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$"),
+]
+CREATE = "POST /v1/studies"
+
+
+@router.post("", status_code=202, responses=responses(KeyReused))
+def create_study(body: StudyRequest, here: Here, response: Response, key: Key = None) -> StudyView:
+    """Accept a study: it is stored before the answer leaves, and starts by itself."""
+    spec = complete(body, here)
+    fingerprint = sha256(body.model_dump_json().encode()).hexdigest()
+    with here.store.write() as session:
+        known = key and idempotency.recall(session, DEFAULT_PROJECT, CREATE, key, fingerprint)
+        if known:
+            view = StudyView.model_validate(known.response)
+        else:
+            study = studies.create(
+                session, DEFAULT_PROJECT, spec, expected_runs=expected_runs(spec)
+            )
+            view = study_view(study, None)
+            if key:
+                answer = Answer(status=202, response=view.model_dump(mode="json"))
+                idempotency.remember(
+                    session, DEFAULT_PROJECT, CREATE, key, body_hash=fingerprint, answer=answer
+                )
+    here.on_progress()
+    response.headers["Location"] = f"/v1/studies/{view.id}"
+    return view
+
+
+def complete(body: StudyRequest, here: Here) -> StudySpec:
+    """The complete, checked spec of a request."""
+    peak = body.space.peak
+    return specify(
+        body.objective,
+        config=body.config,
+        horizon=body.horizon,
+        families=body.space.families,
+        peak=None if peak is None else (peak[0], peak[1]),
+        ranges={name: (low, high) for name, (low, high) in body.space.ranges.items()},
+        fixed=body.space.fixed,
+        sampler=body.sampler,
+        budget=Budget(trials=body.budget.trials, steps=body.budget.steps),
+        batch=body.batch,
+        seed=body.seed,
+        seeds=body.seeds,
+        baselines=BASELINES if body.baselines is None else tuple(body.baselines),
+        baseline_peaks=body.baseline_peaks,
+        confirm_seeds=body.confirm_seeds,
+        worthwhile=body.worthwhile,
+        label=body.label,
+        data_folder=here.settings.data_folder,
+    )
+
+
+@router.get("", responses=responses())
+def list_studies(
+    here: Here,
+    state: StudyState | None = None,
+    objective: Annotated[str | None, Query(max_length=128)] = None,
+    label: Annotated[str | None, Query(max_length=128)] = None,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> StudyPage:
+    """A page of studies, newest first."""
+    with here.store.read() as session:
+        page = studies.page(
+            session,
+            DEFAULT_PROJECT,
+            state=state,
+            objective=objective,
+            label=label,
+            cursor=cursor,
+            limit=limit,
+        )
+        views = [study_view(study, _best_trial(session, study)) for study in page.items]
+    return StudyPage(items=views, next=page.cursor)
+
+
+@router.get("/{study}", response_model=StudyView, responses=responses(NotFound))
+def read_study(
+    study: str,
+    here: Here,
+    response: Response,
+    known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
+) -> StudyView | Response:
+    """A study as it stands; its ETag is its revision."""
+    with here.store.read() as session:
+        found = studies.get(session, DEFAULT_PROJECT, study)
+        etag = f'"{found.revision}"'
+        if known == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        response.headers["ETag"] = etag
+        return study_view(found, _best_trial(session, found))
+
+
+@router.post("/{study}:cancel", responses=responses(NotFound, IllegalMove))
+def cancel_study(study: str, here: Here) -> StudyView:
+    """Cancel a study: its leases die, nothing more is trained, there is no verdict."""
+    with here.store.write() as session:
+        found = studies.cancel(session, DEFAULT_PROJECT, study)
+        return study_view(found, _best_trial(session, found))
+
+
+@router.get("/{study}/best", responses=responses(NotFound, Conflict))
+def read_best(study: str, here: Here, table: bool = False) -> BestView:
+    """The best schedule; `table=true` adds its learning rates, one per update."""
+    with here.store.read() as session:
+        found = studies.get(session, DEFAULT_PROJECT, study)
+        best = _best_trial(session, found)
+    if best is None:
+        raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
+    return best_view(found, best, table=table)
+
+
+@router.get("/{study}/verdict", responses=responses(NotFound, Conflict))
+def read_verdict(study: str, here: Here) -> dict[str, Any]:
+    """The verdict: winner, tie set, intervals, warnings, and the same in words."""
+    with here.store.read() as session:
+        found = studies.get(session, DEFAULT_PROJECT, study)
+    if found.verdict is None:
+        raise Conflict(f"study {study} has no verdict yet; it is {found.state.value}")
+    return dict(found.verdict)
+
+
+@router.get("/{study}/trials", responses=responses(NotFound))
+def list_trials(
+    study: str,
+    here: Here,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> TrialPage:
+    """A page of a study's trials, in order."""
+    with here.store.read() as session:
+        page = history.trials_page(session, DEFAULT_PROJECT, study, cursor=cursor, limit=limit)
+    return TrialPage(items=[trial_view(row) for row in page.items], next=page.cursor)
+
+
+@router.get("/{study}/report", response_class=HTMLResponse, responses=responses(NotFound))
+def read_report(study: str, here: Here) -> HTMLResponse:
+    """The study as one HTML file that opens offline."""
+    with here.store.read() as session:
+        found = studies.get(session, DEFAULT_PROJECT, study)
+        story = history.load(session, DEFAULT_PROJECT, study)
+        curves = {
+            curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
+            for curve in history.curves(session, DEFAULT_PROJECT, study)
+        }
+    return HTMLResponse(
+        render_report(
+            title=found.spec.label or found.id,
+            state=found.state.value,
+            spec=found.spec,
+            history=story,
+            verdict=found.verdict,
+            curves=curves,
+        )
+    )
+
+
+def _best_trial(session: Session, study: Study) -> TrialRow | None:
+    if study.best_trial is None:
+        return None
+    return history.trial(session, study.project, study.id, study.best_trial)

@@ -1,0 +1,181 @@
+"""What the store returns, as what the wire shows.
+
+The one idea: pure functions from frozen values to schemas; a view never queries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version
+from json import dumps
+from typing import Any, Literal
+
+from service.schemas.catalogue import FamilyView, MetricView, ObjectiveView, ParameterView
+from service.schemas.studies import (
+    BestMetric,
+    BestSoFar,
+    BestView,
+    Progress,
+    StudyView,
+    TrialView,
+)
+from service.store.history import TrialRow
+from service.store.studies import Study
+from tuning.documents import write_spec
+from tuning.objectives import Objective, find
+from tuning.records import StudyState
+from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule
+
+VERSIONED = ("glideslope", "optuna", "scikit-learn", "numpy")
+
+
+def study_view(study: Study, best: TrialRow | None) -> StudyView:
+    """A study; `best` is the trial its `best_trial` names."""
+    return StudyView(
+        id=study.id,
+        state=study.state.value,
+        revision=study.revision,
+        objective=study.spec.objective,
+        label=study.spec.label,
+        metric=asdict(study.spec.metric),
+        progress=Progress(
+            finished_runs=study.finished_runs,
+            expected_runs=study.expected_runs,
+            eta=_moment(study.eta),
+        ),
+        best=_best_so_far(study, best),
+        error=study.error,
+        created_at=study.created.isoformat(),
+        started_at=_moment(study.started),
+        finished_at=_moment(study.finished),
+        spec=write_spec(study.spec),
+    )
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _best_so_far(study: Study, best: TrialRow | None) -> BestSoFar | None:
+    if best is None or study.best_value is None:
+        return None
+    confirmed = winning_arm(study)
+    value = study.best_value if confirmed is None else float(confirmed["validation"])
+    return BestSoFar(
+        trial=best.number,
+        family=str(best.params["family"]),
+        peak=float(best.params["peak"]),
+        value=value,
+        stage=_stage(confirmed),
+    )
+
+
+def _stage(confirmed: Mapping[str, Any] | None) -> Literal["search", "confirmed"]:
+    return "search" if confirmed is None else "confirmed"
+
+
+def winning_arm(study: Study) -> Mapping[str, Any] | None:
+    """The winner's confirmed figures, once there is a verdict with a value."""
+    if study.state is not StudyState.COMPLETED or study.verdict is None:
+        return None
+    arm: Mapping[str, Any] = study.verdict["arms"][0]
+    return arm if arm["validation"] is not None else None
+
+
+def best_view(study: Study, best: TrialRow, *, table: bool) -> BestView:
+    """The best schedule of a study that has one."""
+    confirmed = winning_arm(study)
+    objective = find(study.spec.objective)
+    return BestView(
+        study=study.id,
+        state=study.state.value,
+        schedule=Schedule.from_document(best.schedule).document(table=table),
+        metric=_best_metric(study, confirmed),
+        verdict=None if study.verdict is None else dict(study.verdict),
+        applies_to={**objective.optimizer, "config": dict(study.spec.config)},
+        provenance={
+            "objective": study.spec.objective,
+            "config_hash": sha256(
+                dumps(dict(study.spec.config), sort_keys=True).encode()
+            ).hexdigest(),
+            "trial": best.number,
+            "seed": study.spec.seed,
+            "versions": {name: version(name) for name in VERSIONED},
+        },
+    )
+
+
+def _best_metric(study: Study, confirmed: Mapping[str, Any] | None) -> BestMetric:
+    metric = study.spec.metric
+    if confirmed is None:
+        return BestMetric(
+            name=metric.name,
+            direction=metric.direction.value,
+            validation=float(study.best_value or 0.0),
+            test=None,
+            stderr=None,
+            seeds=study.spec.seeds,
+            stage="search",
+        )
+    return BestMetric(
+        name=metric.name,
+        direction=metric.direction.value,
+        validation=confirmed["validation"],
+        test=confirmed["test"],
+        stderr=confirmed["stderr"],
+        seeds=confirmed["seeds"],
+        stage="confirmed",
+    )
+
+
+def trial_view(row: TrialRow) -> TrialView:
+    """A trial."""
+    return TrialView(
+        number=row.number,
+        generation=row.generation,
+        phase=row.phase.value,
+        state=row.state.value,
+        params=dict(row.params),
+        value=row.value,
+        schedule=dict(row.schedule),
+    )
+
+
+def objective_view(objective: Objective, config_schema: dict[str, Any]) -> ObjectiveView:
+    """A registered objective."""
+    return ObjectiveView(
+        name=objective.name,
+        title=objective.title,
+        help=objective.help,
+        metrics=[MetricView(**asdict(metric)) for metric in objective.metrics],
+        default_horizon=objective.default_horizon,
+        peak=[float(end) for end in objective.peak],
+        applies_to=dict(objective.optimizer),
+        config_schema=config_schema,
+    )
+
+
+def family_view(name: str) -> FamilyView:
+    """A family and the parameters a search may move."""
+    family = FAMILIES[name]
+    return FamilyView(
+        name=name,
+        help=(family.__doc__ or "").strip().splitlines()[0],
+        parameters=[
+            _parameter_view(PARAMETERS[parameter]) for parameter in ("peak", *family.tunable)
+        ],
+    )
+
+
+def _parameter_view(parameter: Parameter) -> ParameterView:
+    is_choice = parameter.kind == "choice"
+    return ParameterView(
+        name=parameter.name,
+        kind=parameter.kind,
+        low=None if is_choice else float(parameter.low),
+        high=None if is_choice else float(parameter.high),
+        log=parameter.log,
+        choices=list(parameter.choices),
+        help=parameter.help,
+    )

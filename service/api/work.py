@@ -1,0 +1,148 @@
+"""Routes of the worker and trainer protocol: claim, heartbeat, report, tell.
+
+The one idea: each call is one short transaction over a batch and may be repeated. A claim that
+waits holds neither a thread nor a connection: it asks again, on the event loop, until its time is
+up. Not here: what a lease means (`service.store.work`).
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+
+from service.api.context import Context, Here
+from service.api.problems import responses
+from service.errors import Conflict
+from service.schemas.work import (
+    ClaimedBlock,
+    ClaimedRun,
+    ClaimReply,
+    ClaimRequest,
+    HeartbeatRequest,
+    Replies,
+    Reply,
+    ReportRequest,
+    TellRequest,
+)
+from service.store import work
+
+router = APIRouter(prefix="/v1", tags=["work"])
+
+POLL_SECONDS = 0.05  # between two looks of a waiting claim
+
+
+@router.post("/work:claim", responses=responses())
+async def claim_work(body: ClaimRequest, here: Here) -> ClaimReply:
+    """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some."""
+    deadline = time.monotonic() + body.wait_seconds
+    while True:
+        block = await run_in_threadpool(_claim, here, body)
+        left = deadline - time.monotonic()
+        if block is not None or left <= 0:
+            return ClaimReply(
+                claim=body.claim,
+                lease_seconds=here.settings.lease_seconds,
+                heartbeat_seconds=here.settings.heartbeat_seconds,
+                block=block,
+            )
+        await asyncio.sleep(min(POLL_SECONDS, left))
+
+
+def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
+    with here.store.write() as session:
+        claim = work.claim(
+            session,
+            worker=body.worker,
+            claim=body.claim,
+            lanes=body.lanes,
+            objectives=body.objectives,
+            lease_seconds=here.settings.lease_seconds,
+        )
+    if claim is None:
+        return None
+    return ClaimedBlock(
+        study=claim.study,
+        objective=claim.objective,
+        config=dict(claim.config),
+        horizon=claim.horizon,
+        phase=claim.phase.value,
+        splits=list(claim.splits),
+        runs=[
+            ClaimedRun(
+                run=run.id,
+                token=run.token,
+                seed=run.seed,
+                attempt=run.attempt,
+                schedule=dict(run.schedule),
+            )
+            for run in claim.runs
+        ],
+    )
+
+
+@router.post("/runs:heartbeat", responses=responses(Conflict))
+def heartbeat(body: HeartbeatRequest, here: Here) -> Replies:
+    """Extend leases; a reply's `stop` says why to drop a run."""
+    with here.store.write() as session:
+        replies = work.heartbeat(
+            session,
+            [work.Beat(beat.run, beat.token) for beat in body.runs],
+            lease_seconds=here.settings.lease_seconds,
+        )
+    return _replies(replies)
+
+
+@router.post("/runs:report", responses=responses(Conflict))
+def report(body: ReportRequest, here: Here) -> Replies:
+    """Store measurements, once per (run, token, seq)."""
+    with here.store.write() as session:
+        replies = work.report(
+            session,
+            [
+                work.Report(one.run, one.token, one.seq, tuple(one.steps), dict(one.values))
+                for one in body.reports
+            ],
+        )
+    return _replies(replies)
+
+
+@router.post("/runs:tell", responses=responses(Conflict))
+def tell(body: TellRequest, here: Here) -> Replies:
+    """Store how runs ended, each counted once; 409 if every one of them is stale."""
+    with here.store.write() as session:
+        replies = work.tell(
+            session,
+            [
+                work.Tell(
+                    run=one.run,
+                    token=one.token,
+                    outcome=work.Outcome(one.outcome),
+                    metrics=one.metrics,
+                    blocks=one.blocks,
+                    reason=one.reason,
+                    lanes=one.lanes,
+                )
+                for one in body.results
+            ],
+            max_attempts=here.settings.max_attempts,
+        )
+    here.on_progress()
+    return _replies(replies)
+
+
+def _replies(replies: Sequence[work.Reply]) -> Replies:
+    if replies and all(one.status is work.Status.STALE for one in replies):
+        told = ", ".join(f"{one.run}: {one.stop or 'stale'}" for one in replies)
+        raise Conflict(f"every run of this batch is stale ({told})")
+    return Replies(
+        replies=[
+            Reply(
+                run=one.run,
+                status=one.status.value,
+                stop=None if one.stop is None else one.stop.value,
+            )
+            for one in replies
+        ]
+    )

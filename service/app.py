@@ -1,0 +1,113 @@
+"""The server process: store, routes, planner and sweeper put together.
+
+The one idea: everything is made here from one `Settings` and handed down; nothing below reads the
+environment or keeps a global. Not here: the command line (`service.cli`).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service.api import catalogue, health, studies, work
+from service.api.context import DEFAULT_PROJECT, Context
+from service.api.problems import install
+from service.api.requests import RequestIds
+from service.planner.loops import Loop
+from service.planner.messages import Answer, Judged
+from service.planner.planner import Ledger, Planner
+from service.settings import Settings
+from service.store import generations, history, projects
+from service.store import studies as stored_studies
+from service.store import work as stored_work
+from service.store.engine import Store
+from service.store.generations import Frontier
+from tuning.records import History, StudySpec
+from tuning.search.policy import Generation, GiveUp
+
+PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
+
+
+def create_app(store: Store, settings: Settings) -> FastAPI:
+    """Make the application over an open store; its planner starts and stops with it."""
+    planner = Planner(ledger(store))
+    planning = Loop("planner", planner.round, PLAN_SECONDS)
+    sweeping = Loop(
+        "sweeper", lambda: _sweep(store, settings, planning.ring), settings.sweep_seconds
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        planning.start()
+        sweeping.start()
+        try:
+            yield
+        finally:
+            sweeping.stop()
+            planning.stop(planner.close)
+
+    app = FastAPI(
+        title="Glideslope",
+        version=version("glideslope"),
+        summary="Finds the best learning-rate schedule, and proves it.",
+        lifespan=lifespan,
+    )
+    app.state.context = Context(store, settings, planning.ring, lambda: planning.is_alive)
+    app.add_middleware(RequestIds)
+    install(app)
+    for routes in (studies, work, catalogue, health):
+        app.include_router(routes.router)
+    return app
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store, bring its schema up to date and make sure of the default project."""
+    store = Store(settings.database_url)
+    store.upgrade()
+    with store.write() as session:
+        projects.ensure(session, DEFAULT_PROJECT)
+    return store
+
+
+def ledger(store: Store) -> Ledger:
+    """What the planner may do to the store."""
+
+    def places() -> list[Frontier]:
+        with store.read() as session:
+            return generations.frontiers(session)
+
+    def load(place: Frontier) -> tuple[StudySpec, History]:
+        with store.read() as session:
+            study = stored_studies.get(session, place.project, place.study)
+            return study.spec, history.load(session, place.project, place.study)
+
+    def commit(place: Frontier, answer: Answer) -> None:
+        with store.write() as session:
+            match answer:
+                case Generation() as new:
+                    generations.insert(
+                        session,
+                        place.project,
+                        place.study,
+                        new.number,
+                        new.trials,
+                        new.runs,
+                        confirming=new.is_confirmation,
+                    )
+                case Judged(verdict):
+                    generations.complete(session, place.project, place.study, dict(verdict))
+                case GiveUp(reason):
+                    stored_studies.fail(session, place.project, place.study, reason)
+
+    def give_up(place: Frontier, reason: str) -> None:
+        commit(place, GiveUp(reason))
+
+    return Ledger(places, load, commit, give_up)
+
+
+def _sweep(store: Store, settings: Settings, ring: Callable[[], None]) -> None:
+    with store.write() as session:
+        expired = stored_work.sweep(session, max_attempts=settings.max_attempts)
+    if expired:
+        ring()

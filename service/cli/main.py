@@ -1,0 +1,103 @@
+"""The entry point: the tree of commands and the one place where errors become exit codes."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from service.cli import demo, study
+from service.cli.output import fail
+from service.cli.serving import serve_until_signalled, work_until_signalled
+from service.client import ClientError, ProblemError
+from service.errors import ServiceError
+from service.settings import Settings
+from tuning.errors import TuningError
+
+app = typer.Typer(
+    name="glideslope",
+    help="Finds the best learning-rate schedule for a training objective, and proves it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(study.app, name="study")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    database: Annotated[str | None, typer.Option(help="SQLAlchemy URL of the store.")] = None,
+    data_folder: Annotated[
+        Path | None, typer.Option(help="Folder that data files of studies may lie in.")
+    ] = None,
+    worker: Annotated[bool, typer.Option(help="Run a local worker beside the server.")] = True,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when the parent process ends.")
+    ] = False,
+) -> None:
+    """Run the service, with one local worker."""
+    given = {
+        "host": host,
+        "port": port,
+        "database_url": database,
+        "data_folder": data_folder,
+    }
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    serve_until_signalled(settings, has_worker=worker, with_parent=with_parent)
+
+
+@app.command()
+def worker(
+    url: study.Url = study.DEFAULT_URL,
+    name: Annotated[
+        str | None, typer.Option(help="Name of this worker; made up if left out.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Training processes; one per core if left out.")
+    ] = None,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when the parent process ends.")
+    ] = False,
+) -> None:
+    """Train runs for a service: claims them over HTTP, reports and tells what came of them."""
+    raise typer.Exit(
+        work_until_signalled(
+            Settings(), url=url, name=name, processes=processes, with_parent=with_parent
+        )
+    )
+
+
+@app.command("demo")
+def demo_command(
+    objective: Annotated[str, typer.Option(help="Registered objective.")] = "realized_volatility",
+    trials: Annotated[int, typer.Option(help="Distinct schedules to try.")] = 60,
+    folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("var/demo"),
+) -> None:
+    """The main job on real data: serve, search, prove, and write a report."""
+    raise typer.Exit(demo.run(objective=objective, trials=trials, folder=folder))
+
+
+def run() -> None:
+    """Run the command line of this process."""
+    logging.basicConfig(
+        level=os.environ.get("GLIDESLOPE_LOG_LEVEL", "warning").upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        app()
+    except ProblemError as error:
+        fail(str(error), code=2 if error.status < 500 else 1)
+    except (ClientError, ServiceError) as error:
+        fail(str(error), code=1)
+    except (TuningError, ValidationError) as error:
+        fail(str(error), code=2)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,131 @@
+"""The two long-running commands: the server with its worker, and a worker alone.
+
+The one idea: the main thread only waits for a signal. At the signal the worker drains first, while
+the server still answers it, and then the server ends; a second signal ends everything at once.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+import uvicorn
+
+from service.app import create_app, open_store
+from service.cli.output import console
+from service.client import Client
+from service.settings import Settings
+from service.store import work as stored_work
+from service.store.engine import Store
+from service.worker import run as run_worker
+from service.worker import supervise
+from tuning.errors import InvalidValue
+from tuning.execution.link import die_with_parent
+
+LOCAL_WORKER = "local"
+SHUTDOWN_SECONDS = 5
+
+
+def serve_until_signalled(settings: Settings, *, has_worker: bool, with_parent: bool) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    if with_parent:
+        die_with_parent(os.getppid())
+    listener = _listen(settings)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{host}:{port}"
+    store = open_store(settings)
+    name = _worker_name(settings)
+    # What this server's own worker held died with the previous server.
+    _requeue(store, name)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(store, settings),
+            log_level=settings.log_level,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+    serving = threading.Thread(target=server.run, args=([listener],), name="server")
+    serving.start()
+    supervisor = supervise.Supervisor(
+        lambda: _start_worker(url, name),
+        lambda: _requeue(store, name),
+        settings.drain_seconds + SHUTDOWN_SECONDS,
+    )
+    if has_worker:
+        supervisor.start()
+    console.print(f"Glideslope is listening on {url}", highlight=False)
+    console.print(f"  API description  {url}/docs", highlight=False)
+    console.print(f"  studies          {url}/v1/studies", highlight=False)
+    _wait_for_signal()
+    supervisor.stop()
+    server.should_exit = True
+    serving.join()
+    store.close()
+
+
+def work_until_signalled(
+    settings: Settings, *, url: str, name: str | None, processes: int | None, with_parent: bool
+) -> int:
+    """Work until SIGINT or SIGTERM; returns the exit code."""
+    if with_parent:
+        die_with_parent(os.getppid())
+    return run_worker(
+        Client(url),
+        name=name,
+        processes=processes or settings.processes,
+        lanes=settings.lanes,
+        drain_seconds=settings.drain_seconds,
+        data_folder=settings.data_folder,
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise InvalidValue(
+            "port", settings.port, f"a free port of {settings.host} ({error.strerror})"
+        ) from error
+    listener.listen(2048)
+    return listener
+
+
+def _worker_name(settings: Settings) -> str:
+    """One name per database file, which one server owns; one per server on a shared database."""
+    if settings.database_url.startswith("sqlite"):
+        return LOCAL_WORKER
+    return f"{LOCAL_WORKER}-{socket.gethostname()}-{os.getpid()}"
+
+
+def _requeue(store: Store, name: str) -> None:
+    with store.write() as session:
+        stored_work.requeue(session, worker=name)
+
+
+def _start_worker(url: str, name: str) -> subprocess.Popen[bytes]:
+    command = ["worker", "--url", url, "--name", name, "--with-parent"]
+    # Its own session: a Ctrl-C at the terminal reaches the server alone, which then drains it.
+    return subprocess.Popen(  # noqa: S603 - our own program and arguments
+        [sys.executable, "-m", "service.cli.main", *command], start_new_session=True
+    )
+
+
+def _wait_for_signal() -> None:
+    """Block until SIGINT or SIGTERM; the next one ends the process at once."""
+    asked = threading.Event()
+
+    def ask(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    asked.wait()

@@ -1,0 +1,165 @@
+"""`glideslope study create | list | show | watch | best | cancel`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from service.cli.output import best_words, console, print_json, study_table
+from service.cli.progress import watch as watch_progress
+from service.client import Client
+from service.schemas.studies import StudyView
+from tuning.errors import InvalidValue
+
+app = typer.Typer(help="Create and read studies.", no_args_is_help=True)
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+Url = Annotated[str, typer.Option("--url", envvar="GLIDESLOPE_URL", help="Where the service is.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StudyId = Annotated[str, typer.Argument(metavar="STUDY", help="Id of the study.")]
+
+
+@app.command()
+def create(
+    objective: Annotated[str | None, typer.Argument(help="Registered objective.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Distinct schedules to try.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates to spend, over all phases.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Updates of a full training.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Everything random derives from it.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="How schedules are proposed.")] = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="A family to search; repeatable.")
+    ] = None,
+    peak: Annotated[
+        tuple[float, float] | None, typer.Option(help="Range of the peak learning rate.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the objective; repeatable."),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Your own words.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A JSON file with the request; options override it.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait and show the progress.")] = False,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Submit a study."""
+    body = _read_request(file)
+    given = {
+        "objective": objective,
+        "horizon": horizon,
+        "seed": seed,
+        "sampler": sampler,
+        "label": label,
+    }
+    body |= {name: value for name, value in given.items() if value is not None}
+    parts: dict[str, dict[str, Any]] = {
+        "budget": {"trials": trials, "steps": steps},
+        "space": {"families": family, "peak": None if peak is None else list(peak)},
+        "config": dict(map(_parse_setting, setting or [])),
+    }
+    for part, values in parts.items():
+        chosen = {name: value for name, value in values.items() if value is not None}
+        if chosen:
+            body[part] = {**body.get(part, {}), **chosen}
+    with Client(url) as client:
+        study = client.create_study(body)
+        if watch:
+            study = watch_progress(client, study.id)
+    _print_study(study, as_json=as_json)
+
+
+@app.command("list")
+def list_studies(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """List the studies, newest first."""
+    with Client(url) as client:
+        found = list(client.studies())
+    if as_json:
+        print_json({"items": [one.model_dump(mode="json") for one in found]})
+    else:
+        console.print(study_table(found))
+
+
+@app.command()
+def show(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Show a study as it stands."""
+    with Client(url) as client:
+        _print_study(client.study(study), as_json=as_json)
+
+
+@app.command()
+def watch(study: StudyId, url: Url = DEFAULT_URL) -> None:
+    """Show a study's progress until it ends."""
+    with Client(url) as client:
+        found = watch_progress(client, study)
+    _print_study(found, as_json=False)
+    if found.state != "completed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def best(
+    study: StudyId,
+    table: Annotated[bool, typer.Option("--table", help="With its learning rates.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Print the best schedule as JSON."""
+    with Client(url) as client:
+        print_json(client.best(study, table=table).model_dump(mode="json"))
+
+
+@app.command()
+def cancel(study: StudyId, url: Url = DEFAULT_URL) -> None:
+    """Cancel a study; nothing more is trained and there is no verdict."""
+    with Client(url) as client:
+        _print_study(client.cancel(study), as_json=False)
+
+
+def _read_request(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        body = json.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InvalidValue("file", str(file), f"a readable JSON file ({error})") from error
+    if not isinstance(body, dict):
+        raise InvalidValue("file", str(file), "a JSON object")
+    return body
+
+
+def _parse_setting(text: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; the value is JSON if it parses, else text.
+
+    >>> _parse_setting("target_bars=24"), _parse_setting("file=btc.csv.gz")
+    (('target_bars', 24), ('file', 'btc.csv.gz'))
+    """
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InvalidValue("--set", text, "NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _print_study(study: StudyView, *, as_json: bool) -> None:
+    if as_json:
+        print_json(study.model_dump(mode="json"))
+        return
+    table = Table(box=None, show_header=False)
+    rows = {
+        "study": study.id,
+        "state": study.state,
+        "objective": study.objective,
+        "runs": f"{study.progress.finished_runs} of {study.progress.expected_runs}",
+        "best": best_words(study),
+        "error": study.error,
+    }
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(f"[bold]{name}", value)
+    console.print(table)

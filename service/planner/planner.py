@@ -1,0 +1,119 @@
+"""One round of planning: ask the child about every study that may go on, commit its answers.
+
+The one idea: the memory of this class only saves questions; a second planner beside it, or a fresh
+one, computes the same answers, and the store lets only the first of equal answers in.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from service.planner.messages import Answer, read_answer, write_request
+from tuning.errors import TrainingCrashed
+from tuning.execution.link import Link
+from tuning.records import History, StudySpec
+from tuning.search.policy import LAG, Wait
+
+logger = logging.getLogger(__name__)
+
+CRASHES = 3  # of the child over one question before the study is given up
+
+
+class Place(Protocol):
+    """Where a study stands: how far it is planned, and how far all results are in."""
+
+    @property
+    def project(self) -> str:
+        """Whose study it is."""
+
+    @property
+    def study(self) -> str:
+        """Its id."""
+
+    @property
+    def next_generation(self) -> int:
+        """The first generation that is not there yet."""
+
+    @property
+    def settled_generation(self) -> int:
+        """The last generation such that it and all before have every result; -1 if none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the planner reads and writes, as functions that the server hands in."""
+
+    places: Callable[[], list[Any]]
+    load: Callable[[Any], tuple[StudySpec, History]]
+    commit: Callable[[Any, Answer], None]
+    give_up: Callable[[Any, str], None]
+
+
+class Planner:
+    """Asks the child, one question at a time."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._link: Link | None = None
+        self._answered: dict[tuple[str, str], tuple[int, int]] = {}
+        self._crashes: dict[tuple[str, str], int] = {}
+
+    def round(self) -> None:
+        """Ask about every study whose next generation may be ready."""
+        places = self._ledger.places()
+        self._forget({(place.project, place.study) for place in places})
+        for place in places:
+            if self._is_worth_asking(place):
+                self._plan(place)
+
+    def close(self) -> None:
+        """Kill the child, from whatever thread."""
+        if self._link is not None:
+            self._link.kill()
+
+    def _is_worth_asking(self, place: Place) -> bool:
+        key = (place.project, place.study)
+        if place.settled_generation < place.next_generation - LAG:
+            return False
+        return self._answered.get(key) != (place.next_generation, place.settled_generation)
+
+    def _plan(self, place: Place) -> None:
+        key = (place.project, place.study)
+        spec, history = self._ledger.load(place)
+        try:
+            answer = read_answer(self._ask(write_request(spec, history)))
+        except TrainingCrashed as crash:
+            self._crashes[key] = self._crashes.get(key, 0) + 1
+            logger.warning("planning of %s crashed: %s", place.study, crash)
+            if self._crashes[key] >= CRASHES:
+                self._ledger.give_up(place, f"planning failed: {crash}")
+            return
+        self._crashes.pop(key, None)
+        if isinstance(answer, Wait):
+            self._answered[key] = (place.next_generation, place.settled_generation)
+        else:
+            self._ledger.commit(place, answer)
+
+    def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        link = self._link if self._link is not None else Link.start("service.planner.child")
+        self._link = link
+        try:
+            link.send(dict(request))
+            reply = link.receive()
+        except BrokenPipeError:
+            reply = None
+        if reply is None:
+            self._link = None
+            ending = link.ending()
+            link.close()
+            raise TrainingCrashed(ending)
+        if reply["kind"] == "error":
+            logger.error("planning raised: %s", reply["trace"])
+            raise TrainingCrashed(reply["reason"])
+        return reply
+
+    def _forget(self, alive: set[tuple[str, str]]) -> None:
+        for memory in (self._answered, self._crashes):
+            for key in memory.keys() - alive:
+                del memory[key]

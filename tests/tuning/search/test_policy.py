@@ -1,0 +1,165 @@
+"""The policy: the same study whatever the order of results, and budgets kept exactly."""
+
+import pytest
+
+from tests.tuning.search.worlds import HELD_OUT, confirm_runs, make_spec, play
+from tuning.records import Budget, History, Phase, Result, RunState
+from tuning.search.policy import (
+    Conclude,
+    Generation,
+    GiveUp,
+    Wait,
+    decide,
+    expected_runs,
+    trial_limit,
+)
+from tuning.search.samplers import SAMPLERS
+from tuning.search.space import contains, narrow
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_order_of_results_does_not_matter(sampler: str) -> None:
+    """Three workers or one, quick or slow: the same trials and runs, bit for bit."""
+    spec = make_spec(sampler=sampler)
+    first, _ = play(spec, order=1)
+    second, _ = play(spec, order=2)
+    assert first.trials == second.trials
+    assert first.runs == second.runs
+
+
+def test_another_seed_gives_another_study() -> None:
+    """The seed decides everything random, so another one shows."""
+    first, _ = play(make_spec(seed=1), order=1)
+    second, _ = play(make_spec(seed=2), order=1)
+    assert first.trials != second.trials
+
+
+def test_the_trial_budget_is_kept_exactly() -> None:
+    """As many distinct schedules as the budget says, numbered without a gap."""
+    spec = make_spec(budget=Budget(trials=19))
+    history, decision = play(spec, order=3)
+    assert [trial.number for trial in history.trials] == list(range(19))
+    assert len({trial.schedule.identity for trial in history.trials}) == 19
+    assert decision == Conclude()
+    assert len(history.runs) == expected_runs(spec)
+
+
+def test_the_step_budget_is_kept_with_the_confirmation_set_aside_first() -> None:
+    """Updates over all phases never exceed the budget, and one more schedule would not fit."""
+    spec = make_spec(budget=Budget(trials=1000, steps=4_000))
+    history, _ = play(spec, order=4)
+    spent = sum(run.horizon for run in history.runs)
+    assert spent <= 4_000
+    assert spent + spec.seeds * spec.horizon > 4_000
+    assert len(history.trials) == trial_limit(spec)
+
+
+def test_baselines_are_tuned_on_the_same_peak_grid() -> None:
+    """Each baseline gets the same peaks, as many as the study says."""
+    spec = make_spec()
+    history, _ = play(spec, order=5)
+    peaks = {
+        family: sorted(
+            trial.schedule.peak
+            for trial in history.trials
+            if trial.phase is Phase.BASELINE and trial.params["family"] == family
+        )
+        for family in spec.baselines
+    }
+    assert peaks["constant"] == peaks["cosine"]
+    assert len(peaks["constant"]) == spec.baseline_peaks
+
+
+def test_baselines_and_search_alternate() -> None:
+    """Neither waits for the other to finish."""
+    history, _ = play(make_spec(), order=6)
+    phases = [trial.phase for trial in history.trials[:6]]
+    assert phases == [Phase.BASELINE, Phase.SEARCH] * 3
+
+
+def test_every_searched_trial_lies_in_the_space() -> None:
+    """A narrowed and partly fixed space is respected."""
+    space = narrow(("cosine", "wsd"), (1e-3, 1e-1), {"warmup": (0.0, 0.05)}, {"floor": 0.0})
+    history, _ = play(make_spec(space=space), order=7)
+    searched = [trial for trial in history.trials if trial.phase is Phase.SEARCH]
+    assert searched
+    assert all(contains(space, trial.params) for trial in searched)
+    assert {trial.params["floor"] for trial in searched} == {0.0}
+
+
+def test_trials_share_their_seeds_and_confirmation_uses_fresh_ones() -> None:
+    """Pairing needs common seeds; honesty needs seeds the search has not seen."""
+    history, _ = play(make_spec(), order=8)
+    by_trial = {
+        trial.number: [
+            run.seed
+            for run in history.runs
+            if run.trial == trial.number and run.phase is not Phase.CONFIRM
+        ]
+        for trial in history.trials
+    }
+    assert len({tuple(seeds) for seeds in by_trial.values()}) == 1
+    fresh = {run.seed for run in confirm_runs(history)}
+    assert not fresh & set(by_trial[0])
+
+
+def test_only_confirmation_reads_the_test_split() -> None:
+    """The held-out split is read by the winner and the tuned baselines alone."""
+    spec = make_spec()
+    history, _ = play(spec, order=9)
+    for run in history.runs:
+        assert (HELD_OUT in run.splits) is (run.phase is Phase.CONFIRM)
+    arms = {run.trial for run in confirm_runs(history)}
+    assert len(confirm_runs(history)) == len(arms) * spec.confirm_seeds
+
+
+def test_a_generation_sees_nothing_younger_than_two_generations() -> None:
+    """Adding results of the generation before changes nothing that is proposed."""
+    spec = make_spec()
+    history, _ = play(spec, order=10)
+    known = history.up_to(proposals=3, results=2)
+    more = history.up_to(proposals=3, results=3)
+    proposed = decide(spec, known)
+    assert isinstance(proposed, Generation)
+    assert proposed.number == 4
+    assert decide(spec, more) == proposed
+    assert decide(spec, history.up_to(proposals=3, results=1)) == Wait()
+
+
+def test_search_learns_from_results() -> None:
+    """Later proposals lie nearer to the best peak than random ones do."""
+    spec = make_spec(budget=Budget(trials=60), seed=3)
+    history, _ = play(spec, order=11)
+    searched = [trial for trial in history.trials if trial.phase is Phase.SEARCH]
+    late = sorted(trial.schedule.peak for trial in searched[-20:])
+    assert 0.003 <= late[10] <= 0.03
+
+
+def test_a_space_of_one_schedule_ends_the_search_early() -> None:
+    """When nothing new is left to propose, the study goes on to confirm instead of repeating."""
+    space = narrow(("constant",), (0.01, 0.01), {}, {"warmup": 0.0})
+    spec = make_spec(space=space, baselines=(), baseline_peaks=1)
+    history, decision = play(spec, order=12)
+    assert len(history.trials) == 1
+    assert decision == Conclude()
+
+
+def test_a_study_in_which_nothing_completes_gives_up_with_the_reason() -> None:
+    """There is no winner to confirm, and the user learns why."""
+    space = narrow(("constant", "cosine"), (0.6, 1.0), {}, {})
+    _, decision = play(make_spec(space=space), order=13)
+    assert isinstance(decision, GiveUp)
+    assert "no trial completed" in decision.reason
+    assert "1e3 times" in decision.reason
+
+
+def test_failed_runs_do_not_stop_a_study() -> None:
+    """A generation whose every run failed counts as known, and the next one follows."""
+    spec = make_spec()
+    first = decide(spec, History())
+    assert isinstance(first, Generation)
+    failed = Result(RunState.FAILED, reason="lost_worker")
+    history = History(
+        first.trials, first.runs, {(run.generation, run.index): failed for run in first.runs}
+    )
+    assert isinstance(decide(spec, history), Generation)
