@@ -16,10 +16,10 @@ Time is the database's clock (`clock.now`).
 | `studies`     | searches: create, read, page, cancel, fail                     |
 | `generations` | what the planner reads and inserts                             |
 | `history`     | trials, runs and curves of a study                             |
-| `work`        | claim, heartbeat, report, tell, sweep, requeue                 |
+| `work`        | claim, heartbeat, report, sweep, requeue                       |
 | `claims`      | which runs a worker gets next                                  |
 | `leases`      | tokens, and who was fenced                                     |
-| `outcomes`    | what the end of a run means for its trial and study            |
+| `outcomes`    | tell: the end of a run, and what follows for trial and study   |
 | `events`      | the change log of a study, numbered by its revision            |
 | `idempotency` | answers remembered by key                                      |
 """

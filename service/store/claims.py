@@ -32,6 +32,7 @@ class ClaimedRun:
     id: str
     token: str
     seed: int
+    splits: tuple[str, ...]
     attempt: int
     schedule: Mapping[str, Any]
 
@@ -46,7 +47,6 @@ class Claim:
     config: Mapping[str, Any]
     horizon: int
     phase: Phase
-    splits: tuple[str, ...]
     runs: tuple[ClaimedRun, ...]
 
 
@@ -197,7 +197,6 @@ def _to_claim(session: Session, row: models.Study, runs: Sequence[models.Run]) -
         config=row.spec["config"],
         horizon=first.horizon,
         phase=Phase(first.phase),
-        splits=tuple(first.splits),
         runs=tuple(_to_run(session, run) for run in runs),
     )
 
@@ -207,4 +206,4 @@ def _to_run(session: Session, run: models.Run) -> ClaimedRun:
     schedule = trial.schedule
     if schedule["horizon"] != run.horizon:
         schedule = Schedule.from_document(schedule).at(run.horizon).document()
-    return ClaimedRun(run.id, str(run.token), run.seed, run.attempt, schedule)
+    return ClaimedRun(run.id, str(run.token), run.seed, tuple(run.splits), run.attempt, schedule)

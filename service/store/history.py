@@ -21,7 +21,6 @@ from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_result
 from tuning.records import (
     History,
-    ParameterValue,
     Phase,
     Result,
     Run,
@@ -34,15 +33,10 @@ from tuning.schedules import Schedule
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """A trial as it stands; `schedule` is its portable document, `value` its score."""
+    """A trial as it stands; `value` is its score."""
 
-    number: int
-    generation: int
-    phase: Phase
+    trial: Trial
     state: TrialState
-    params: Mapping[str, ParameterValue]
-    schedule: Mapping[str, Any]
-    identity: str
     value: float | None
 
 
@@ -51,13 +45,7 @@ class RunRow:
     """A run as it stands; `attempt` counts the trainings that ended badly."""
 
     id: str
-    generation: int
-    index: int
-    trial: int
-    phase: Phase
-    seed: int
-    horizon: int
-    splits: tuple[str, ...]
+    run: Run
     state: RunState
     attempt: int
     worker: str | None
@@ -124,7 +112,7 @@ def trials_page(
         query = query.where(table.number > int(read_cursor(cursor, int)[0]))
     rows = session.scalars(query.order_by(table.number).limit(check_limit(limit) + 1)).all()
     items = tuple(_to_trial_row(row) for row in rows[:limit])
-    return Page(items, write_cursor(items[-1].number) if len(rows) > limit else None)
+    return Page(items, write_cursor(items[-1].trial.number) if len(rows) > limit else None)
 
 
 def runs(session: Session, project: str, study: str, number: int) -> list[RunRow]:
@@ -198,28 +186,13 @@ def _to_run(row: models.Run) -> Run:
 
 
 def _to_trial_row(row: models.Trial) -> TrialRow:
-    return TrialRow(
-        number=row.number,
-        generation=row.generation,
-        phase=Phase(row.phase),
-        state=TrialState(row.state),
-        params=row.params,
-        schedule=row.schedule,
-        identity=row.identity,
-        value=row.value,
-    )
+    return TrialRow(_to_record(row), TrialState(row.state), row.value)
 
 
 def _to_run_row(row: models.Run) -> RunRow:
     return RunRow(
         id=row.id,
-        generation=row.generation,
-        index=row.index,
-        trial=row.trial,
-        phase=Phase(row.phase),
-        seed=row.seed,
-        horizon=row.horizon,
-        splits=tuple(row.splits),
+        run=_to_run(row),
         state=RunState(row.state),
         attempt=row.attempt,
         worker=row.worker,

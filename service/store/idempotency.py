@@ -23,7 +23,7 @@ class Answer:
     """A stored response: its HTTP status and its body."""
 
     status: int
-    response: Mapping[str, Any]
+    body: Mapping[str, Any]
 
 
 def recall(session: Session, project: str, route: str, key: str, body_hash: str) -> Answer | None:
@@ -38,7 +38,14 @@ def recall(session: Session, project: str, route: str, key: str, body_hash: str)
 
 
 def remember(
-    session: Session, project: str, route: str, key: str, *, body_hash: str, answer: Answer
+    session: Session,
+    project: str,
+    route: str,
+    key: str,
+    body_hash: str,
+    *,
+    status: int,
+    body: Mapping[str, Any],
 ) -> None:
     """Store the answer to a key that `recall` did not know, in the same transaction."""
     session.add(
@@ -47,8 +54,8 @@ def remember(
             route=route,
             key=key,
             body_hash=body_hash,
-            status=answer.status,
-            response=dict(answer.response),
+            status=status,
+            response=dict(body),
             at=now(session),
         )
     )

@@ -11,10 +11,14 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.orm import Session
 
 from alembic import command
 
@@ -32,10 +36,23 @@ def downgrade(engine: Engine, revision: str = "base") -> None:
     _run(engine, lambda config: command.downgrade(config, revision))
 
 
+def is_current(session: Session) -> bool:
+    """Whether the schema is at the newest revision."""
+    context = MigrationContext.configure(
+        session.connection(), opts={"version_table": VERSION_TABLE}
+    )
+    return context.get_current_heads() == _newest()
+
+
 def scripts() -> Path:
     """Where the migration scripts are."""
     packaged = Path(__file__).parent / "migrations"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "alembic"
+
+
+@cache
+def _newest() -> tuple[str, ...]:
+    return tuple(ScriptDirectory(str(scripts())).get_heads())
 
 
 def _run(engine: Engine, act: Callable[[Config], None]) -> None:

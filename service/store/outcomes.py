@@ -1,26 +1,28 @@
-"""Outcomes: how the end of a run moves the run, its trial and its study.
+"""Outcomes: workers tell how runs ended; trial and study follow.
 
 The one idea: the last run of a trial concludes it, in the transaction that stores the run's result
 and under the lock of the study, so a result counts once, the best only ever improves, and nobody
 sees a finished run whose trial or study does not know of it.
-Not here: whether a teller may tell (`leases`), batches (`work`).
+Not here: who holds a run (`leases`), how a run gets to a worker (`work`).
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.store import models, studies
-from service.store.leases import take_back
-from tuning.documents import read_result, read_spec, write_number, write_result
+from service.errors import Conflict
+from service.store import leases, models, studies
+from service.store.clock import now
+from service.store.leases import Reply, Status
+from service.store.locks import lock_runs, lock_studies_of
+from tuning.documents import read_number, read_result, read_spec, write_result
 from tuning.errors import InvalidValue
 from tuning.evidence.score import SEARCHED, conclude_trial, is_better
 from tuning.records import Metric, Phase, Result, RunState, StudySpec, TrialState, move
@@ -56,8 +58,8 @@ class Tell:
         token: the lease it was trained under.
         outcome: `completed`, `diverged` and `failed` end the run; `crashed` (its training process
             died, with `lanes` runs in it) and `returned` (handed back) put it back.
-        metrics: final metrics per split.
-        blocks: losses per block of the compared metric, per split.
+        metrics: final metrics per split; None for a number that is not finite.
+        blocks: losses per block of the compared metric, per split; likewise.
         reason: why it failed, or where it diverged.
         lanes: runs that were trained in the same process.
     """
@@ -65,26 +67,62 @@ class Tell:
     run: str
     token: str
     outcome: Outcome
-    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    blocks: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    blocks: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     reason: str = ""
     lanes: int = 1
+
+    def result(self, state: RunState) -> Result:
+        """What was told, as the core's record."""
+        return Result(
+            state,
+            {split: _numbers(values) for split, values in self.metrics.items()},
+            {split: tuple(map(read_number, row)) for split, row in self.blocks.items()},
+            self.reason,
+        )
 
     @property
     def body_hash(self) -> str:
         """SHA-256 over everything told, as canonical JSON; equal for a repetition."""
-        body = {
-            "outcome": self.outcome,
-            "metrics": _numbers(self.metrics),
-            "blocks": {split: [write_number(v) for v in row] for split, row in self.blocks.items()},
-            "reason": self.reason,
-            "lanes": self.lanes,
-        }
+        told = write_result(self.result(RunState.COMPLETED))
+        body = {**told, "state": self.outcome, "lanes": self.lanes}
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check(tell: Tell, run: models.Run, metric: Metric) -> None:
+def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> list[Reply]:
+    """Take the ends of runs, each counted once; one reply per item.
+
+    Args:
+        session: a writing session.
+        results: what workers tell; they may be of many studies.
+        max_attempts: bad ends (crashed alone, lease expired) after which a run has failed.
+
+    Raises Conflict if a token that told an end tells another one, InvalidValue naming the item if
+    what it tells does not fit its run; then none of the batch is stored.
+    """
+    names = {one.run for one in results}
+    locked = lock_studies_of(session, names)
+    runs = lock_runs(session, names)
+    metrics = {study.id: read_spec(study.spec).metric for study in locked.values()}
+    at = now(session)
+    changed: list[models.Run] = []
+    replies = []
+    for position, one in enumerate(results):
+        refusal = leases.refuse(runs, one.run, one.token)
+        if refusal is None:
+            run = runs[one.run]
+            _check_told(one, run, metrics[run.study], f"results[{position}]")
+            _apply(one, run, at, max_attempts)
+            changed.append(run)
+        elif refusal.status is Status.DUPLICATE:
+            _check_repeated(one, runs[one.run])
+        replies.append(refusal or Reply(one.run, Status.OK))
+    follow(session, locked, changed, at)
+    return replies
+
+
+def _check(tell: Tell, run: models.Run, metric: Metric) -> None:
     """Raise InvalidValue unless what is told fits the run.
 
     Only splits of the run may be told (a search run must not read the test split), and a completed
@@ -97,22 +135,22 @@ def check(tell: Tell, run: models.Run, metric: Metric) -> None:
     if tell.outcome is not Outcome.COMPLETED:
         return
     for split in run.splits:
-        value = tell.metrics.get(split, {}).get(metric.name)
-        if value is None or (split == SEARCHED and not math.isfinite(value)):
+        told = tell.metrics.get(split, {})
+        is_finite = math.isfinite(read_number(told.get(metric.name)))
+        if metric.name not in told or (split == SEARCHED and not is_finite):
             allowed = "a finite number; tell `diverged` if there is none"
-            raise InvalidValue(f"metrics.{split}.{metric.name}", value, allowed)
+            raise InvalidValue(f"metrics.{split}.{metric.name}", told.get(metric.name), allowed)
 
 
-def apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None:
+def _apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None:
     """Move a leased run as told: to its end, or back to the queue."""
     state = ENDS.get(tell.outcome)
     if state is not None:
-        blocks = {split: tuple(row) for split, row in tell.blocks.items()}
-        finish(run, Result(state, tell.metrics, blocks, tell.reason), at)
+        _finish(run, tell.result(state), at)
     elif tell.outcome is Outcome.CRASHED:
         _crash(run, tell, at, max_attempts)
     else:
-        take_back(run)
+        leases.take_back(run)
     run.told_token = tell.token
     run.body_hash = tell.body_hash
 
@@ -124,7 +162,7 @@ def lose(run: models.Run, at: datetime, max_attempts: int) -> None:
     run.alone = run.alone or run.attempt >= max_attempts - 1
 
 
-def finish(run: models.Run, result: Result, at: datetime) -> None:
+def _finish(run: models.Run, result: Result, at: datetime) -> None:
     """End a leased run; its token dies."""
     run.state = move(RunState(run.state), result.state)
     run.result = write_result(result)
@@ -133,8 +171,23 @@ def finish(run: models.Run, result: Result, at: datetime) -> None:
     run.finished = at
 
 
-def follow(session: Session, study: models.Study, runs: Sequence[models.Run], at: datetime) -> None:
-    """Let trials and the locked study follow what just happened to these runs, with one event."""
+def follow(
+    session: Session,
+    locked: Mapping[str, models.Study],
+    changed: Collection[models.Run],
+    at: datetime,
+) -> None:
+    """Let trials and the locked studies follow what just happened to these runs."""
+    for name, study in locked.items():
+        runs = [run for run in changed if run.study == name]
+        if runs:
+            _follow_study(session, study, runs, at)
+    session.flush()
+
+
+def _follow_study(
+    session: Session, study: models.Study, runs: Sequence[models.Run], at: datetime
+) -> None:
     session.flush()
     ended = [run for run in runs if RunState(run.state).is_final]
     study.finished_runs += len(ended)
@@ -153,7 +206,7 @@ def follow(session: Session, study: models.Study, runs: Sequence[models.Run], at
 
 def _crash(run: models.Run, tell: Tell, at: datetime, max_attempts: int) -> None:
     if tell.lanes > 1 and not run.alone:
-        take_back(run)  # which run of the block did it? the retry alone will tell
+        leases.take_back(run)  # which run of the block did it? the retry alone will tell
         run.alone = True
     else:
         reason = f"{CRASHED}: {tell.reason}" if tell.reason else CRASHED
@@ -163,9 +216,9 @@ def _crash(run: models.Run, tell: Tell, at: datetime, max_attempts: int) -> None
 def _count_attempt(run: models.Run, reason: str, at: datetime, max_attempts: int) -> None:
     run.attempt += 1
     if run.attempt >= max_attempts:
-        finish(run, Result(RunState.FAILED, reason=reason), at)
+        _finish(run, Result(RunState.FAILED, reason=reason), at)
     else:
-        take_back(run)
+        leases.take_back(run)
 
 
 def _conclude_trials(
@@ -234,8 +287,17 @@ def _eta(study: models.Study, at: datetime) -> datetime | None:
     return at + (at - study.started) / study.finished_runs * remaining
 
 
-def _numbers(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-    return {
-        split: {name: write_number(value) for name, value in values.items()}
-        for split, values in metrics.items()
-    }
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: read_number(value) for name, value in values.items()}
+
+
+def _check_told(one: Tell, run: models.Run, metric: Metric, where: str) -> None:
+    try:
+        _check(one, run, metric)
+    except InvalidValue as error:
+        raise error.under(where) from error
+
+
+def _check_repeated(one: Tell, run: models.Run) -> None:
+    if run.body_hash != one.body_hash:
+        raise Conflict(f"run {one.run!r} was told another result under the same token")

@@ -14,17 +14,17 @@ from typing import Generic, TypeVar
 from tuning.errors import InvalidValue
 from tuning.records import check_integer
 
-MAX_LIMIT = 200
+MAX_LIMIT = 1_000
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Some items of a list; `cursor` leads to the next page, None if this was the last."""
+    """Some items of a list; `next` is the cursor of the next page, None if this was the last."""
 
     items: tuple[Item, ...]
-    cursor: str | None = None
+    next: str | None = None
 
 
 def check_limit(limit: int) -> int:

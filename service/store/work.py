@@ -1,12 +1,12 @@
-"""Work: runs handed out, kept alive, reported and told, in batches.
+"""Work: runs claimed, kept alive, measured, and taken back from workers that died.
 
 The one idea: every call may be repeated. A claim id gets the same runs and tokens again, a report
-counts once by (run, token, seq), a result once by (run, token, body); whoever lost its lease is
-told to stop. Workers serve all projects, so they name runs; the token proves the rest.
-Not here: what tokens mean (`leases`), what follows from an end (`outcomes`).
+counts once by (run, token, seq); whoever lost its lease is told to stop. Workers serve all
+projects, so they name runs; the token proves the rest.
+Not here: what tokens mean (`leases`), the ends of runs (`outcomes.tell`).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,33 +14,28 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from service.errors import Conflict
 from service.store import leases, models, outcomes
 from service.store.claims import Claim, ClaimedRun, claim
 from service.store.clock import now
 from service.store.leases import Reply, Status, Stop
 from service.store.locks import lock_runs, lock_studies_of
-from service.store.outcomes import Outcome, Tell
-from tuning.documents import read_spec, write_number
+from tuning.documents import write_number
 from tuning.errors import InvalidValue
-from tuning.records import Metric, RunState
+from tuning.records import RunState
 
 __all__ = [
     "Beat",
     "Claim",
     "ClaimedRun",
-    "Outcome",
     "Reply",
     "Report",
     "Status",
     "Stop",
-    "Tell",
     "claim",
     "heartbeat",
     "report",
     "requeue",
     "sweep",
-    "tell",
 ]
 
 
@@ -92,38 +87,6 @@ def report(session: Session, reports: Sequence[Report]) -> list[Reply]:
     return [_store_report(session, one, runs, known) for one in reports]
 
 
-def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> list[Reply]:
-    """Take the ends of runs, each counted once; one reply per item.
-
-    Args:
-        session: a writing session.
-        results: what workers tell; they may be of many studies.
-        max_attempts: bad ends (crashed alone, lease expired) after which a run has failed.
-
-    Raises Conflict if a token that told an end tells another one, InvalidValue naming the item if
-    what it tells does not fit its run; then none of the batch is stored.
-    """
-    names = {one.run for one in results}
-    studies = lock_studies_of(session, names)
-    runs = lock_runs(session, names)
-    metrics = {study.id: read_spec(study.spec).metric for study in studies.values()}
-    at = now(session)
-    changed: list[models.Run] = []
-    replies = []
-    for position, one in enumerate(results):
-        refusal = leases.refuse(runs, one.run, one.token)
-        if refusal is None:
-            run = runs[one.run]
-            _check_told(one, run, metrics[run.study], f"results[{position}]")
-            outcomes.apply(one, run, at, max_attempts)
-            changed.append(run)
-        elif refusal.status is Status.DUPLICATE:
-            _check_repeated(one, runs[one.run])
-        replies.append(refusal or Reply(one.run, Status.OK))
-    _follow(session, studies, changed, at)
-    return replies
-
-
 def sweep(session: Session, *, max_attempts: int) -> int:
     """Take back every run whose lease expired; returns how many."""
     at = now(session)
@@ -143,7 +106,7 @@ def _take_back(
     names = session.scalars(select(models.Run.id).where(which)).all()
     if not names:
         return 0
-    studies = lock_studies_of(session, names)
+    locked = lock_studies_of(session, names)
     lock_runs(session, names)
     # Asked again under the locks: a heartbeat or a tell may have come first.
     still = session.scalars(
@@ -151,33 +114,8 @@ def _take_back(
     ).all()
     for run in still:
         how(run)
-    _follow(session, studies, still, at)
+    outcomes.follow(session, locked, still, at)
     return len(still)
-
-
-def _follow(
-    session: Session,
-    studies: Mapping[str, models.Study],
-    changed: Collection[models.Run],
-    at: datetime,
-) -> None:
-    for name, study in studies.items():
-        runs = [run for run in changed if run.study == name]
-        if runs:
-            outcomes.follow(session, study, runs, at)
-    session.flush()
-
-
-def _check_told(one: Tell, run: models.Run, metric: Metric, where: str) -> None:
-    try:
-        outcomes.check(one, run, metric)
-    except InvalidValue as error:
-        raise error.under(where) from error
-
-
-def _check_repeated(one: Tell, run: models.Run) -> None:
-    if run.body_hash != one.body_hash:
-        raise Conflict(f"run {one.run!r} was told another result under the same token")
 
 
 def _check_columns(one: Report, where: str) -> None:
