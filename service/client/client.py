@@ -1,0 +1,259 @@
+"""Client: the HTTP contract as typed methods.
+
+The one idea: one method per call of the API, speaking the schemas of `service.schemas`; whatever
+the service refuses is a `ProblemError` that carries its problem document.
+Not here: retries (`service.client.exchange`), what a worker does with its runs (`service.worker`).
+"""
+
+import ipaddress
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from service.client.errors import ClientError, Unreachable
+from service.client.exchange import Exchange, parse
+from service.client.patience import Patience
+from service.schemas.base import Schema
+from service.schemas.catalogue import FamilyList, FamilyView, ObjectiveList, ObjectiveView
+from service.schemas.studies import BestView, StudyPage, StudyView, TrialPage, TrialView
+from service.schemas.work import (
+    ClaimReply,
+    ClaimRequest,
+    HeartbeatRequest,
+    Replies,
+    ReportRequest,
+    TellRequest,
+)
+
+FINAL_STATES = frozenset({"completed", "failed", "cancelled"})
+
+
+class Client:
+    """The service at `base_url`; safe to share between threads, closes itself as a context manager.
+
+    Args:
+        base_url: for instance `http://127.0.0.1:8000`.
+        http: an HTTP client to use instead of an own one, for instance Starlette's `TestClient`;
+            it is not closed here.
+        transport: how an own HTTP client sends its requests.
+        patience: how long calls are tried, where a method is not told otherwise.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        http: httpx2.Client | None = None,
+        transport: httpx2.BaseTransport | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._http = http or _http_client(base_url, transport)
+        self._is_owner = http is None
+        self._exchange = Exchange(self._http)
+        self._patience = patience or Patience()
+
+    def __enter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections, unless they belong to someone else."""
+        if self._is_owner:
+            self._http.close()
+
+    # Studies
+
+    def create_study(
+        self, body: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> StudyView:
+        """Create a study; however often it is tried, there will be one.
+
+        Args:
+            body: a `StudyRequest` as a dictionary; the service checks it.
+            idempotency_key: repeats an earlier creation if it is the same; one is made up if None.
+        """
+        response = self._exchange.send(
+            "POST",
+            "/v1/studies",
+            content=json.dumps(dict(body)),
+            headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
+            patience=self._patience,
+        )
+        return parse(StudyView, response)
+
+    def studies(
+        self,
+        *,
+        state: str | None = None,
+        objective: str | None = None,
+        label: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[StudyView]:
+        """All studies that match, newest first; `limit` is the size of the pages they come in."""
+        filters = {"state": state, "objective": objective, "label": label, "limit": limit}
+        for response in self._pages("/v1/studies", filters):
+            yield from parse(StudyPage, response).items
+
+    def study(self, study: str) -> StudyView:
+        """A study as it stands."""
+        return parse(StudyView, self._get(_path(study)))
+
+    def cancel(self, study: str) -> StudyView:
+        """Cancel a study: its runs stop, there will be no verdict."""
+        response = self._exchange.send("POST", _path(study) + ":cancel", patience=self._patience)
+        return parse(StudyView, response)
+
+    def best(self, study: str, *, table: bool = False) -> BestView:
+        """The best schedule until now, with its table of values if asked for."""
+        return parse(BestView, self._get(_path(study) + "/best", {"table": table or None}))
+
+    def trials(self, study: str, *, limit: int | None = None) -> Iterator[TrialView]:
+        """All trials in order of their numbers; `limit` is the size of the pages they come in."""
+        for response in self._pages(_path(study) + "/trials", {"limit": limit}):
+            yield from parse(TrialPage, response).items
+
+    def report(self, study: str) -> str:
+        """The standalone HTML report of a study."""
+        return self._get(_path(study) + "/report").text
+
+    def wait(
+        self,
+        study: str,
+        on_progress: Callable[[StudyView], object] | None = None,
+        *,
+        poll_seconds: float = 0.5,
+    ) -> StudyView:
+        """Wait until a study is final; `on_progress` sees it first and at every revision."""
+        seen, etag = None, ""
+        while True:
+            response = self._get(_path(study), headers={"If-None-Match": etag} if etag else None)
+            if response.status_code != HTTPStatus.NOT_MODIFIED:
+                view = parse(StudyView, response)
+                etag = response.headers.get("ETag", "")
+                if on_progress and view.revision != seen:
+                    on_progress(view)
+                seen = view.revision
+                if view.state in FINAL_STATES:
+                    return view
+            if self._patience.pause(poll_seconds):
+                raise ClientError(f"gave up waiting for study {study}")
+
+    # Catalogue and health
+
+    def objectives(self) -> list[ObjectiveView]:
+        """All registered objectives."""
+        return parse(ObjectiveList, self._get("/v1/objectives")).items
+
+    def families(self) -> list[FamilyView]:
+        """All families of schedules."""
+        return parse(FamilyList, self._get("/v1/families")).items
+
+    def livez(self) -> bool:
+        """Whether the server answers; asks once."""
+        return self._is_well("/livez")
+
+    def readyz(self) -> bool:
+        """Whether the server can do its work; asks once."""
+        return self._is_well("/readyz")
+
+    # The worker protocol
+
+    def claim(self, request: ClaimRequest, *, patience: Patience | None = None) -> ClaimReply:
+        """Ask for runs; the same claim id brings the same runs."""
+        return parse(ClaimReply, self._post("/v1/work:claim", request, patience))
+
+    def heartbeat(self, request: HeartbeatRequest, *, patience: Patience | None = None) -> Replies:
+        """Extend leases."""
+        return parse(Replies, self._post("/v1/runs:heartbeat", request, patience))
+
+    def report_runs(self, request: ReportRequest, *, patience: Patience | None = None) -> Replies:
+        """Deliver measurements."""
+        return parse(Replies, self._post("/v1/runs:report", request, patience))
+
+    def tell(self, request: TellRequest, *, patience: Patience | None = None) -> Replies:
+        """Deliver ends of runs."""
+        return parse(Replies, self._post("/v1/runs:tell", request, patience))
+
+    # How
+
+    def _get(
+        self,
+        path: str,
+        params: Mapping[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx2.Response:
+        return self._exchange.send(
+            "GET", path, params=_query(params or {}), headers=headers, patience=self._patience
+        )
+
+    def _post(self, path: str, body: Schema, patience: Patience | None) -> httpx2.Response:
+        return self._exchange.send(
+            "POST", path, content=body.model_dump_json(), patience=patience or self._patience
+        )
+
+    def _pages(self, path: str, filters: Mapping[str, object]) -> Iterator[httpx2.Response]:
+        cursor = None
+        while True:
+            response = self._get(path, {**filters, "cursor": cursor})
+            yield response
+            cursor = response.json().get("next")
+            if not cursor:
+                return
+
+    def _is_well(self, path: str) -> bool:
+        once = replace(self._patience, seconds=0.0)
+        try:
+            self._exchange.send("GET", path, patience=once)
+        except ClientError:
+            return False
+        return True
+
+
+def _path(study: str) -> str:
+    return "/v1/studies/" + quote(study, safe="")
+
+
+def _query(params: Mapping[str, object]) -> dict[str, str]:
+    """Drop what was not asked for; booleans in JSON's spelling."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in params.items()
+        if value is not None
+    }
+
+
+def _http_client(base_url: str, transport: httpx2.BaseTransport | None) -> httpx2.Client:
+    try:
+        return httpx2.Client(
+            base_url=base_url,
+            transport=transport,
+            trust_env=not _is_loopback(base_url),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
+        )
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise Unreachable(base_url, error) from error
+
+
+def _is_loopback(base_url: str) -> bool:
+    """Whether the server is on this machine, where a proxy of the environment would not find it."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,246 @@
+"""The worker's life: slots, heartbeats, and three steps to its end.
+
+The one idea: the main thread only waits for notices (a signal, a slot that ended) and opens three
+gates one after the other. Draining: claim nothing more. Halting, `drain_seconds` later: stop
+training and put back. Over: whoever is still talking to a service that does not answer is left
+behind, and its leases run out.
+Not here: what a slot does (`slot`).
+"""
+
+import logging
+import os
+import queue
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+
+from service.client import Client, ClientError, Patience
+from service.client.patience import TEMPORARY
+from service.worker.delivery import Delivery
+from service.worker.heartbeat import beat
+from service.worker.leases import Leases
+from service.worker.slot import Ask, Slot, Stoppable
+from tuning.execution import Process
+from tuning.execution.link import die_with_parent
+from tuning.objectives import load
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 300.0
+HAND_BACK_SECONDS = 4.0  # to put runs back once their training was stopped
+INTERRUPT_SECONDS = 0.2  # between two attempts to stop what still trains
+LEAST_BEAT_SECONDS = 2.0  # for the service to answer a heartbeat
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def worker_name() -> str:
+    """A name that no other worker has: host, process id and six random digits."""
+    return f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a worker works.
+
+    Args:
+        worker: its name, unlike that of any other worker.
+        processes: slots, each with one training process.
+        lanes: runs that a slot trains side by side.
+        drain_seconds: how long running blocks may go on once the worker was told to stop.
+        wait_seconds: how long the service may hold a claim until there is work.
+        patience_seconds: how long the service may be away before the worker gives up.
+        objectives: names of what it can train.
+    """
+
+    worker: str = field(default_factory=worker_name)
+    processes: int = 1
+    lanes: int = 4
+    drain_seconds: float = 5.0
+    wait_seconds: float = 2.0
+    patience_seconds: float = PATIENCE_SECONDS
+    objectives: tuple[str, ...] = ()
+
+
+class Worker:
+    """A worker of the service behind `client`; `open_executor` makes one executor per slot."""
+
+    def __init__(
+        self, client: Client, options: Options, open_executor: Callable[[], Stoppable]
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._draining = threading.Event()
+        self._halting = threading.Event()
+        self._over = threading.Event()
+        self._notices: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._failures: queue.SimpleQueue[Exception] = queue.SimpleQueue()
+        self._is_told = False
+        self._leases = Leases()
+        self._slots = [self._slot(number, open_executor()) for number in range(options.processes)]
+        self._serving = [self._thread(f"slot-{slot.number}", slot.serve) for slot in self._slots]
+        self._beating = self._thread("heartbeat", self._beat_until_over)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in (*self._serving, self._beating):
+            thread.start()
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """Drain and end; may be called from any thread and from a signal handler.
+
+        Called again, the process exits at once.
+        """
+        self._notices.put(signal_number)
+
+    def wait(self) -> int:
+        """Wait until the worker was stopped or failed; returns its exit code, 0 or 1."""
+        self._note(self._notices.get())
+        self._draining.set()
+        is_done = self._await_slots(self._options.drain_seconds)
+        self._halting.set()
+        is_done = is_done or self._await_slots(HAND_BACK_SECONDS)
+        self._over.set()
+        if not is_done and not self._await_slots(INTERRUPT_SECONDS):
+            logger.warning("runs could not be put back; their leases will run out")
+            self._kill_all()
+        return 0 if self._failures.empty() else 1
+
+    def _slot(self, number: int, executor: Stoppable) -> Slot:
+        options = self._options
+        patience = Patience(
+            seconds=options.patience_seconds,
+            statuses=TEMPORARY | {500},
+            pause=self._over.wait,
+        )
+        return Slot(
+            number,
+            Ask(options.worker, options.lanes, options.objectives, options.wait_seconds),
+            client=self._client,
+            claiming=replace(
+                patience,
+                answer_seconds=patience.answer_seconds + options.wait_seconds,
+                pause=self._halting.wait,
+            ),
+            delivery=Delivery(self._client, options.worker, patience),
+            leases=self._leases,
+            executor=executor,
+            draining=self._draining,
+        )
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._guard, args=(name, work), name=name, daemon=True)
+
+    def _guard(self, name: str, work: Callable[[], None]) -> None:
+        """Run a thread's work; an error ends the worker, in order, instead of passing unseen."""
+        try:
+            work()
+        except Exception as error:
+            if self._halting.is_set() and isinstance(error, ClientError):
+                logger.warning("%s could not finish: %s", name, error)
+            else:
+                logger.exception("the worker ends: %s failed", name)
+                self._failures.put(error)
+        self._notices.put(None)
+
+    def _beat_until_over(self) -> None:
+        while not self._over.wait(self._leases.heartbeat_seconds):
+            once = Patience(
+                seconds=0, answer_seconds=max(LEAST_BEAT_SECONDS, self._leases.heartbeat_seconds)
+            )
+            beat(Delivery(self._client, self._options.worker, once), self._leases)
+            losers = self._leases.losers()
+            for slot in self._slots:
+                if slot.number in losers:
+                    slot.interrupt()
+
+    def _await_slots(self, seconds: float) -> bool:
+        """Wait until all slots ended; False if they did not."""
+        deadline = time.monotonic() + seconds
+        while any(thread.is_alive() for thread in self._serving):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            if self._halting.is_set():
+                self._interrupt_all()
+            with suppress(queue.Empty):
+                self._note(self._notices.get(timeout=min(left, INTERRUPT_SECONDS)))
+        return True
+
+    def _note(self, notice: int | None) -> None:
+        """Take a notice: at the second signal, exit as a process that died of it would."""
+        if notice is None:
+            return
+        if self._is_told:
+            self._kill_all()
+            os._exit(128 + notice)
+        self._is_told = True
+
+    def _interrupt_all(self) -> None:
+        for slot in self._slots:
+            slot.interrupt()
+
+    def _kill_all(self) -> None:
+        for slot in self._slots:
+            slot.kill()
+
+
+def run(
+    client: Client,
+    *,
+    worker: str | None = None,
+    processes: int = 1,
+    lanes: int = 4,
+    drain_seconds: float = 5.0,
+    data_folder: Path | None = None,
+    modules: Sequence[str] = (),
+    parent: int | None = None,
+) -> int:
+    """Work in the main thread until SIGTERM or SIGINT; returns the exit code.
+
+    Args:
+        client: the service; it must outlive the call.
+        worker: a name unlike that of any other worker; made up if None.
+        processes: training processes.
+        lanes: runs that a process trains side by side.
+        drain_seconds: how long running blocks may go on after the signal.
+        data_folder: where data files of a config may lie; None allows none.
+        modules: more objectives, see `tuning.objectives.load`.
+        parent: process id of the parent to die with, for a worker that belongs to a server. It
+            must have been started by a thread of the parent that lives as long as the parent.
+
+    Returns:
+        0 after a signal, 1 if the worker could not go on.
+    """
+    if parent is not None:
+        die_with_parent(parent)
+    options = Options(
+        worker=worker or worker_name(),
+        processes=processes,
+        lanes=lanes,
+        drain_seconds=drain_seconds,
+        objectives=tuple(sorted(load(modules))),
+    )
+    working = Worker(client, options, lambda: Process(data_folder, modules))
+    with _signals(working.stop):
+        working.start()
+        return working.wait()
+
+
+@contextmanager
+def _signals(stop: Callable[[int], None]) -> Iterator[None]:
+    def handle(number: int, _frame: FrameType | None) -> None:
+        stop(number)
+
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

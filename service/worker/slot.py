@@ -1,0 +1,179 @@
+"""Slot: one thread that claims, trains and tells, one block after the other.
+
+The one idea: whatever happens to a block, each of its runs leaves this file in exactly one of
+three ways: its end was delivered, it was put back, or the service had taken it away.
+Not here: threads, signals and the end of the worker (`loop`), heartbeats (`heartbeat`).
+"""
+
+import logging
+import secrets
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.client import Client, Patience
+from service.schemas.work import ClaimedBlock, ClaimReply, ClaimRequest
+from service.worker.delivery import Delivery
+from service.worker.leases import Leases
+from service.worker.translate import Outbox, block_of, lease_of
+from tuning.errors import TuningError
+from tuning.execution import Block, Executor
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+FLUSH_NUMBERS = 4096  # about 64 KiB of JSON
+EMPTY_PAUSE_SECONDS = 0.5  # least time between claims while there is nothing to do
+NO_RESULT = "the training ended without a result"
+
+
+class Stoppable(Executor, Protocol):
+    """An executor whose training can be stopped from another thread."""
+
+    def stop(self) -> None:
+        """Stop the training at once, if there is any; `run` then raises `TrainingCrashed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What every claim of a slot asks for."""
+
+    worker: str
+    lanes: int
+    objectives: tuple[str, ...]
+    wait_seconds: float
+
+
+class Slot:
+    """One of a worker's slots; `serve` is its thread, `interrupt` is for the others."""
+
+    def __init__(
+        self,
+        number: int,
+        ask: Ask,
+        *,
+        client: Client,
+        claiming: Patience,
+        delivery: Delivery,
+        leases: Leases,
+        executor: Stoppable,
+        draining: threading.Event,
+    ) -> None:
+        self.number = number
+        self._ask = ask
+        self._client = client
+        self._claiming = claiming
+        self._delivery = delivery
+        self._leases = leases
+        self._executor = executor
+        self._draining = draining
+        self._lock = threading.Lock()  # guards the two flags below
+        self._is_training = False
+        self._is_interrupted = False
+
+    def serve(self) -> None:
+        """Claim and train until the worker drains; then everything held was told or put back."""
+        with closing(self._executor):
+            while not self._draining.is_set():
+                asked = time.monotonic()
+                reply = self._claim()
+                waited = time.monotonic() - asked
+                if reply.block is not None:
+                    self._hold(reply, reply.block, waited)
+                    self._train(reply.block)
+                else:
+                    self._draining.wait(max(0.0, EMPTY_PAUSE_SECONDS - waited))
+
+    def interrupt(self) -> None:
+        """Stop what is being trained now, if anything; may be called from any thread, again."""
+        with self._lock:
+            if self._is_training:
+                self._is_interrupted = True
+                self._executor.stop()
+
+    def kill(self) -> None:
+        """Kill the training process, idle or not; the slot is of no use afterwards."""
+        self._executor.stop()
+
+    def _claim(self) -> ClaimReply:
+        """Ask until there is an answer, always with the same id: a lost answer comes again."""
+        request = ClaimRequest(
+            worker=self._ask.worker,
+            claim=secrets.token_hex(16),
+            lanes=self._ask.lanes,
+            objectives=list(self._ask.objectives),
+            wait_seconds=self._ask.wait_seconds,
+        )
+        return self._client.claim(request, patience=self._claiming)
+
+    def _hold(self, reply: ClaimReply, block: ClaimedBlock, waited: float) -> None:
+        leases = [lease_of(run) for run in block.runs]
+        self._leases.hold(self.number, leases, reply.heartbeat_seconds)
+        if waited > self._ask.wait_seconds + reply.heartbeat_seconds:
+            # The answer was lost at first, so the lease is older than this claim's answer.
+            for lease in self._delivery.beat(leases):
+                self._leases.lose(lease)
+
+    def _train(self, claimed: ClaimedBlock) -> None:
+        outbox = Outbox({run.run: lease_of(run) for run in claimed.runs})
+        try:
+            self._run(claimed, outbox)
+            self._flush(outbox)
+        finally:
+            self._leases.release(self.number)
+
+    def _run(self, claimed: ClaimedBlock, outbox: Outbox) -> None:
+        """Train the block; at the end each of its runs ended or is put back."""
+        if not self._begin():
+            outbox.close("returned", "not trained: the worker stops or lost a run of the block")
+            return
+        reason = NO_RESULT
+        try:
+            self._follow(block_of(claimed), outbox)
+        except TuningError as error:
+            reason = str(error)
+        finally:
+            was_interrupted = self._finish()
+        if was_interrupted:
+            outbox.close("returned", "the block was stopped")
+        elif outbox.close("crashed", reason):
+            logger.warning("a block crashed", extra={"study": claimed.study, "reason": reason})
+
+    def _begin(self) -> bool:
+        with self._lock:
+            self._is_training = not (self._draining.is_set() or self._has_lost())
+            self._is_interrupted = False
+            return self._is_training
+
+    def _finish(self) -> bool:
+        """From here on nobody stops the executor; returns whether somebody did."""
+        with self._lock:
+            self._is_training = False
+            return self._is_interrupted
+
+    def _follow(self, block: Block, outbox: Outbox) -> None:
+        flushed = time.monotonic()
+        for event in self._executor.run(block):
+            outbox.add(event)
+            is_late = time.monotonic() - flushed >= FLUSH_SECONDS
+            if is_late or outbox.waiting >= FLUSH_NUMBERS:
+                self._flush(outbox)
+                flushed = time.monotonic()
+            if self._is_interrupted or self._has_lost():
+                self.interrupt()
+
+    def _has_lost(self) -> bool:
+        return self.number in self._leases.losers()
+
+    def _flush(self, outbox: Outbox) -> None:
+        """Deliver what waits, measurements first."""
+        for lease in self._delivery.report(outbox.take_reports(self._leases.is_held)):
+            self._leases.lose(lease)
+        tells = outbox.take_tells(self._leases.is_held)
+        for lease in self._delivery.tell(tells):
+            logger.info("an end came too late and was dropped", extra={"run": lease.run})
+        for tell in tells:
+            self._leases.end(outbox.leases[tell.run])
