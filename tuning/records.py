@@ -96,7 +96,8 @@ _TRIAL_ENDS = (
 )
 _RUN_ENDS = (RunState.COMPLETED, RunState.DIVERGED, RunState.FAILED, RunState.CANCELLED)
 
-MOVES: Mapping[StrEnum, tuple[StrEnum, ...]] = {
+# One table per type: members of two string enums with one name are equal, hence one key.
+STUDY_MOVES: Mapping[StudyState, tuple[StudyState, ...]] = {
     StudyState.RUNNING: (
         StudyState.PAUSED,
         StudyState.CONFIRMING,
@@ -111,10 +112,19 @@ MOVES: Mapping[StrEnum, tuple[StrEnum, ...]] = {
         StudyState.CANCELLED,
     ),
     StudyState.COMPLETED: (StudyState.RUNNING,),
+}
+TRIAL_MOVES: Mapping[TrialState, tuple[TrialState, ...]] = {
     TrialState.PROPOSED: (TrialState.RUNNING, *_TRIAL_ENDS),
     TrialState.RUNNING: _TRIAL_ENDS,
+}
+RUN_MOVES: Mapping[RunState, tuple[RunState, ...]] = {
     RunState.QUEUED: (RunState.LEASED, RunState.CANCELLED),
     RunState.LEASED: (RunState.QUEUED, *_RUN_ENDS),
+}
+MOVES: Mapping[type[StrEnum], Mapping[Any, tuple[StrEnum, ...]]] = {
+    StudyState: STUDY_MOVES,
+    TrialState: TRIAL_MOVES,
+    RunState: RUN_MOVES,
 }
 
 
@@ -124,7 +134,7 @@ def move(before: State, after: State) -> State:
     >>> move(RunState.QUEUED, RunState.LEASED)
     <RunState.LEASED: 'leased'>
     """
-    if after not in MOVES.get(before, ()):
+    if after not in MOVES[type(before)].get(before, ()):
         raise IllegalMove(type(before).__name__.removesuffix("State").lower(), before, after)
     return after
 
