@@ -1,0 +1,176 @@
+"""Objectives that behave badly on purpose, loaded by name, in child processes too.
+
+`odd` descends x^2 / 2 with noise from its seed and, from its second chunk on, does what its config
+says. `nosy` learns nothing and notes which split was read after how many updates.
+"""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from tuning.objectives import Trainer
+from tuning.objectives.base import Floats
+from tuning.objectives.lanes import OneByOne
+from tuning.records import Direction, Metric
+
+HELPER = (sys.executable, "-c", "import signal; signal.pause()")
+BLOCKS = MappingProxyType({"validation": ("a", "b"), "test": ("a", "b")})
+
+
+@dataclass(frozen=True)
+class Config:
+    """What an odd model does."""
+
+    behaviour: str = "calm"
+
+
+def misbehave(behaviour: str) -> None:
+    """Do it."""
+    match behaviour:
+        case "raises":
+            raise ValueError("the data are odd\nand so is this message")
+        case "exits":
+            os._exit(3)
+        case "prints":
+            print('{"event": "done"}', flush=True)  # noqa: T201 - the very point
+            os.write(1, b"noise without an end of line")
+        case "hangs":
+            while True:
+                os.sched_yield()
+        case "tells":
+            own = os.getpgrp() == os.getpid()
+            told = {name: os.environ.get(name) for name in ("SECRET", "OMP_NUM_THREADS")}
+            raise RuntimeError(f"{told} nice={os.nice(0)} group of its own={own}")
+
+
+class OddModel:
+    """One weight; its second metric is the id of its process, or of the helper it started."""
+
+    def __init__(self, seed: int, behaviour: str) -> None:
+        self._generator = np.random.default_rng(seed)
+        self._behaviour = behaviour
+        self._weight, self._updates = 5.0, 0
+        helper = subprocess.Popen(HELPER) if behaviour == "leaves a helper" else None
+        self._process = os.getpid() if helper is None else helper.pid
+
+    def train(self, lrs: Floats) -> None:
+        """Descend, or misbehave."""
+        if self._updates:
+            misbehave(self._behaviour)
+        for lr in lrs.tolist():
+            self._weight -= lr * (self._weight + 0.1 * self._generator.normal())
+            self._updates += 1
+
+    def evaluate(self, split: str) -> Mapping[str, float]:
+        """The same on every split."""
+        del split
+        return {"loss": 0.5 * self._weight**2, "process": float(self._process)}
+
+    def block_losses(self, split: str) -> Sequence[float]:
+        """The same on both blocks."""
+        return [self.evaluate(split)["loss"]] * 2
+
+
+class NosyModel:
+    """Its one metric is worse than ever; on `test` it is NaN for every seed but 0."""
+
+    def __init__(self, seed: int, reads: list[tuple[str, int]]) -> None:
+        self._seed, self._reads, self._updates = seed, reads, 0
+
+    def train(self, lrs: Floats) -> None:
+        """Count."""
+        self._updates += len(lrs)
+
+    def evaluate(self, split: str) -> Mapping[str, float]:
+        """Take a note."""
+        self._reads.append((split, self._updates))
+        return {"accuracy": math.nan if split == "test" and self._seed else -1e9 * self._updates}
+
+    def block_losses(self, split: str) -> Sequence[float]:
+        """Take a note."""
+        self._reads.append((split, self._updates))
+        return [0.25, 0.75]
+
+
+@dataclass(frozen=True)
+class OddProblem:
+    """No data."""
+
+    config: Config
+    data_hash: str = ""
+    blocks: Mapping[str, tuple[str, ...]] = BLOCKS
+
+    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
+        """One model per seed."""
+        del horizon, splits
+        return OneByOne([OddModel(seed, self.config.behaviour) for seed in seeds])
+
+
+@dataclass(frozen=True)
+class NosyProblem:
+    """No data, but notes."""
+
+    reads: list[tuple[str, int]]
+    data_hash: str = ""
+    blocks: Mapping[str, tuple[str, ...]] = BLOCKS
+
+    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
+        """One model per seed."""
+        del horizon, splits
+        return OneByOne([NosyModel(seed, self.reads) for seed in seeds])
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A minimised metric and bad manners."""
+
+    name: str = "odd"
+    title: str = "Odd"
+    help: str = "Misbehaves."
+    metrics: tuple[Metric, ...] = (Metric("loss"), Metric("process"))
+    default_horizon: int = 10
+    peak: tuple[float, float] = (1e-3, 1.0)
+    measurements: int = 5
+    optimizer: Mapping[str, str] = field(default_factory=lambda: {"optimizer": "sgd"})
+    config_type: type = Config
+
+    def check(self, config: Config, data_folder: Path | None) -> None:
+        """All is well."""
+
+    def open(self, config: Config, data_folder: Path | None) -> OddProblem:
+        """All is well."""
+        del data_folder
+        return OddProblem(config)
+
+
+@dataclass(frozen=True)
+class Nosy:
+    """A maximised metric and a good memory."""
+
+    name: str = "nosy"
+    title: str = "Nosy"
+    help: str = "Takes notes."
+    metrics: tuple[Metric, ...] = (Metric("accuracy", Direction.MAXIMIZE),)
+    default_horizon: int = 10
+    peak: tuple[float, float] = (1e-3, 1.0)
+    measurements: int = 5
+    optimizer: Mapping[str, str] = field(default_factory=lambda: {"optimizer": "sgd"})
+    config_type: type = Config
+
+    def check(self, config: Config, data_folder: Path | None) -> None:
+        """All is well."""
+
+    def open(self, config: Config, data_folder: Path | None) -> NosyProblem:
+        """With an empty notebook."""
+        del config, data_folder
+        return NosyProblem([])
+
+
+OBJECTIVES = {"odd": Odd(), "nosy": Nosy()}

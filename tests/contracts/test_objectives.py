@@ -1,0 +1,175 @@
+"""What every built-in objective promises."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from tuning.errors import UnknownName
+from tuning.objectives import (
+    OBJECTIVES,
+    TEST,
+    VALIDATION,
+    Objective,
+    Problem,
+    Trainer,
+    configure,
+    find,
+)
+from tuning.objectives.base import Floats
+
+UPDATES = 12
+
+
+@pytest.fixture(scope="module", params=sorted(OBJECTIVES))
+def objective(request: pytest.FixtureRequest) -> Objective:
+    """Every objective of the table."""
+    return OBJECTIVES[request.param]
+
+
+@pytest.fixture(scope="module")
+def problem(objective: Objective) -> Problem:
+    """The objective with its default config."""
+    return objective.open(configure(objective, {}), None)
+
+
+def trained(
+    problem: Problem,
+    lrs: Floats,
+    seeds: Sequence[int] = (1,),
+    splits: tuple[str, ...] = (VALIDATION,),
+    chunk: int = UPDATES,
+) -> Trainer:
+    """A trainer after updates with the rows of `lrs`, made in chunks."""
+    trainer = problem.trainer(seeds, lrs.shape[1], splits)
+    for first in range(0, lrs.shape[1], chunk):
+        trainer.train(lrs[:, first : first + chunk])
+    return trainer
+
+
+def steps(objective: Objective, lanes: int = 1) -> Floats:
+    """Falling learning rates within the objective's range, another peak per lane."""
+    peaks = np.geomspace(*objective.peak, lanes + 2)[1:-1]
+    return peaks[:, None] * np.linspace(1, 0, UPDATES)
+
+
+def test_the_table_says_what_the_objective_is(objective: Objective) -> None:
+    """An objective is found under its own name and describes itself."""
+    assert find(objective.name) is objective
+    assert objective.title
+    assert objective.help
+    assert objective.metrics
+    assert 0 < objective.peak[0] < objective.peak[1]
+    assert objective.measurements <= objective.default_horizon
+    assert objective.optimizer["optimizer"]
+
+
+def test_the_default_config_is_complete_json(objective: Objective) -> None:
+    """A config survives a trip through JSON."""
+    config = configure(objective, {})
+    document = json.loads(json.dumps(asdict(config)))
+
+    assert configure(objective, document) == config
+
+
+def test_an_unknown_setting_is_refused_by_name(objective: Objective) -> None:
+    """A misspelled field is not ignored."""
+    with pytest.raises(UnknownName, match=r"config\.no_such_setting"):
+        configure(objective, {"no_such_setting": 1})
+
+
+def test_the_default_config_passes_the_check(objective: Objective) -> None:
+    """What the API accepts without a config can be opened."""
+    objective.check(configure(objective, {}), None)
+
+
+def test_metrics_and_blocks_are_those_declared(objective: Objective, problem: Problem) -> None:
+    """A trainer reports the declared metrics per lane, and one loss per declared block."""
+    trainer = trained(problem, steps(objective, 2), (1, 2), (VALIDATION, TEST))
+
+    for split in (VALIDATION, TEST):
+        metrics = trainer.evaluate(split)
+        assert list(metrics) == [metric.name for metric in objective.metrics]
+        assert all(values.shape == (2,) for values in metrics.values())
+        assert trainer.block_losses(split).shape == (2, len(problem.blocks[split]))
+
+
+def test_training_learns(objective: Objective, problem: Problem) -> None:
+    """A dozen updates improve the compared metric."""
+    name = objective.metrics[0].name
+    before = problem.trainer((1,), UPDATES, (VALIDATION,)).evaluate(VALIDATION)[name]
+    after = trained(problem, steps(objective)).evaluate(VALIDATION)[name]
+
+    assert after < before
+
+
+def test_equal_seeds_give_equal_bits(objective: Objective, problem: Problem) -> None:
+    """Two trainings with one seed end alike, with two seeds they do not."""
+    lrs = np.repeat(steps(objective), 3, axis=0)
+    losses = trained(problem, lrs, (1, 1, 2)).block_losses(VALIDATION)
+
+    assert (losses[0] == losses[1]).all()
+    assert (losses[0] != losses[2]).any()
+
+
+def test_chunks_do_not_matter(objective: Objective, problem: Problem) -> None:
+    """Updates made in chunks of any size end at the same bits."""
+    lrs = steps(objective)
+    whole, pieces = trained(problem, lrs), trained(problem, lrs, chunk=5)
+
+    assert (whole.block_losses(VALIDATION) == pieces.block_losses(VALIDATION)).all()
+
+
+def test_lanes_do_not_feel_each_other(objective: Objective, problem: Problem) -> None:
+    """A lane ends at the same bits alone, beside others, and after others were dropped."""
+    lrs = steps(objective, 3)
+    trainer = problem.trainer((1, 2, 3), UPDATES, (VALIDATION,))
+    trainer.train(lrs[:, :5])
+    trainer.keep([0, 2])
+    trainer.train(lrs[[0, 2], 5:])
+
+    for position, lane in enumerate([0, 2]):
+        alone = trained(problem, lrs[lane : lane + 1], (lane + 1,)).block_losses(VALIDATION)
+        assert (trainer.block_losses(VALIDATION)[position] == alone[0]).all()
+
+
+def test_the_test_split_leaves_validation_alone(objective: Objective, problem: Problem) -> None:
+    """Validation has the same bits whether or not the test split is trained and read."""
+    lrs = steps(objective)
+    both = trained(problem, lrs, splits=(VALIDATION, TEST))
+    both.evaluate(TEST)
+    both.evaluate(TEST)
+
+    alone = trained(problem, lrs).block_losses(VALIDATION)
+    assert (both.block_losses(VALIDATION) == alone).all()
+
+
+def test_a_learning_rate_of_zero_changes_no_weight(objective: Objective, problem: Problem) -> None:
+    """Updates of size zero leave the losses as they were."""
+    trainer = trained(problem, steps(objective))
+    before = trainer.block_losses(VALIDATION)
+    trainer.train(np.zeros((1, 3)))
+
+    assert (trainer.block_losses(VALIDATION) == before).all()
+
+
+def test_an_absurd_learning_rate_is_a_loss(objective: Objective, problem: Problem) -> None:
+    """Overflow shows as an infinite or enormous loss, and training goes on."""
+    trainer = trained(problem, np.full((1, UPDATES), 1e6))
+    loss = trainer.evaluate(VALIDATION)[objective.metrics[0].name][0]
+
+    assert not loss < 1e6
+
+
+def test_listing_objectives_is_light() -> None:
+    """A server that only lists objectives loads no training library."""
+    code = "import sys, tuning.objectives; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert not {"sklearn", "pandas", "arch", "scipy", "optuna"} & set(loaded.stdout.split())

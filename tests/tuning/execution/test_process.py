@@ -1,0 +1,140 @@
+"""The process executor: what a child does to itself harms nobody else."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tuning.errors import TrainingCrashed
+from tuning.execution import Block, Ended, Lane, Measured, Process
+from tuning.records import RunState
+from tuning.schedules import Schedule, build
+
+ODD = str(Path(__file__).parents[2] / "contracts")
+SECONDS = 20  # patience on a busy machine
+
+
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
+    """A process executor that knows the odd objectives."""
+    monkeypatch.setenv("PYTHONPATH", ODD)
+    executor = Process(modules=("odd_objectives",))
+    yield executor
+    executor.close()
+
+
+def odd(behaviour: str = "calm") -> Block:
+    """A block of one lane that behaves so after its first measurement."""
+    lane = Lane("a", 1, Schedule(build("constant", 0.1, {}), 10))
+    return Block("odd", {"behaviour": behaviour}, 10, (lane,))
+
+
+def first_measured(events: Iterator[object]) -> int:
+    """The id of the process (or helper) that the first measurement tells."""
+    event = next(events)
+    assert isinstance(event, Measured)
+    return int(event.measurement.values["process"])
+
+
+def completed(executor: Process) -> int:
+    """Train a calm block to its end; the id of the child."""
+    *_, measured, ended = executor.run(odd())
+    assert isinstance(ended, Ended)
+    assert ended.result.state is RunState.COMPLETED
+    return first_measured(iter([measured]))
+
+
+def test_the_child_is_kept_from_block_to_block(executor: Process) -> None:
+    """Two blocks are trained by one process, even from two threads that come and go."""
+    children: list[int] = []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: children.append(completed(executor)))
+        thread.start()
+        thread.join()
+
+    assert children == [completed(executor)] * 2
+
+
+def test_a_child_killed_in_the_middle_crashes_its_block_only(executor: Process) -> None:
+    """A `kill -9` is an error that names the signal; the next block trains in a new child."""
+    events = executor.run(odd("hangs"))
+    child = first_measured(events)
+    os.kill(child, signal.SIGKILL)
+
+    with pytest.raises(TrainingCrashed, match="killed by SIGKILL"):
+        list(events)
+    assert completed(executor) != child
+
+
+def test_training_code_that_exits_crashes_its_block_only(executor: Process) -> None:
+    """An exit out of the blue is an error that names the code."""
+    with pytest.raises(TrainingCrashed, match="exited with code 3"):
+        list(executor.run(odd("exits")))
+    completed(executor)
+
+
+def test_a_child_that_raised_is_replaced(executor: Process) -> None:
+    """After an exception nothing of the child is trusted."""
+    before = completed(executor)
+    with pytest.raises(TrainingCrashed, match="ValueError: the data are odd"):
+        list(executor.run(odd("raises")))
+
+    assert completed(executor) != before
+
+
+def test_a_child_that_died_between_blocks_is_replaced(executor: Process) -> None:
+    """No block suffers from a death that happened while nothing was trained."""
+    child = completed(executor)
+    os.kill(child, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], SECONDS)
+
+    assert completed(executor) != child
+
+
+def test_stop_ends_a_block_at_once_from_another_thread(executor: Process) -> None:
+    """The block ends with the reason "stopped", and what it started ends too."""
+    events = executor.run(odd("leaves a helper"))
+    helper = psutil.Process(first_measured(events))
+    stopper = threading.Thread(target=executor.stop)
+    stopper.start()
+
+    with pytest.raises(TrainingCrashed, match=r"^stopped$"):
+        list(events)
+    stopper.join()
+    helper.wait(SECONDS)
+    completed(executor)
+
+
+def test_leaving_a_block_early_ends_its_child(executor: Process) -> None:
+    """Events of a block that nobody waits for are not mixed into the next one's."""
+    events = executor.run(odd("hangs"))
+    child = psutil.Process(first_measured(events))
+    events.close()
+
+    assert not child.is_running()
+    completed(executor)
+
+
+def test_stopping_and_closing_without_a_child_is_harmless(executor: Process) -> None:
+    """An executor that never ran can be stopped and closed."""
+    executor.stop()
+    executor.close()
+    executor.close()
+
+    completed(executor)
+
+
+def test_training_code_sees_no_secrets(executor: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment is cleared, libraries get one thread, and it gives way to the server."""
+    monkeypatch.setenv("SECRET", "swordfish")
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+
+    with pytest.raises(TrainingCrashed) as crash:
+        list(executor.run(odd("tells")))
+    told = str(crash.value).splitlines()[0]
+    assert "'SECRET': None, 'OMP_NUM_THREADS': '1'" in told
+    assert f"nice={min(own + 10, 19)} group of its own=True" in told
