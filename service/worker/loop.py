@@ -28,7 +28,6 @@ from service.worker.heartbeat import beat
 from service.worker.leases import Leases
 from service.worker.slot import Ask, Slot, Stoppable
 from tuning.execution import Process
-from tuning.execution.link import die_with_parent
 from tuning.objectives import load
 
 logger = logging.getLogger(__name__)
@@ -194,34 +193,29 @@ class Worker:
 def run(
     client: Client,
     *,
-    worker: str | None = None,
+    name: str | None = None,
     processes: int = 1,
     lanes: int = 4,
     drain_seconds: float = 5.0,
     data_folder: Path | None = None,
     modules: Sequence[str] = (),
-    parent: int | None = None,
 ) -> int:
     """Work in the main thread until SIGTERM or SIGINT; returns the exit code.
 
     Args:
         client: the service; it must outlive the call.
-        worker: a name unlike that of any other worker; made up if None.
+        name: unlike that of any other worker; made up if None.
         processes: training processes.
         lanes: runs that a process trains side by side.
         drain_seconds: how long running blocks may go on after the signal.
         data_folder: where data files of a config may lie; None allows none.
         modules: more objectives, see `tuning.objectives.load`.
-        parent: process id of the parent to die with, for a worker that belongs to a server. It
-            must have been started by a thread of the parent that lives as long as the parent.
 
     Returns:
         0 after a signal, 1 if the worker could not go on.
     """
-    if parent is not None:
-        die_with_parent(parent)
     options = Options(
-        worker=worker or worker_name(),
+        worker=name or worker_name(),
         processes=processes,
         lanes=lanes,
         drain_seconds=drain_seconds,
