@@ -8,6 +8,7 @@ Not here: features and targets (`tuning.objectives.volatility`).
 """
 
 import csv
+import functools
 import gzip
 import hashlib
 import importlib.metadata
@@ -27,7 +28,8 @@ from numpy.typing import NDArray
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives.base import Floats
 
-MAX_BYTES = 256 * 2**20  # of CSV text: about 3,000,000 bars
+MAX_BYTES = 64 * 2**20  # of CSV text: about 700,000 bars
+KEPT_FILES = 4
 SUFFIXES = (".csv", ".csv.gz")
 
 # Role -> column names in order of preference, lower case, letters only.
@@ -119,6 +121,17 @@ def read(path: Path, date_format: str | None = None) -> Bars:
     Raises `DataError` naming line and column of the first value that is missing, not a finite
     positive number, not a time, or a repeated time.
     """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path.name}: cannot be read: {error}") from error
+    return _parsed(path, date_format, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@functools.lru_cache(KEPT_FILES)
+def _parsed(path: Path, date_format: str | None, version: tuple[int, ...]) -> Bars:
+    """The bars of one version of a file: a server checks the same file study after study."""
+    del version
     lines = csv.reader(io.StringIO(_text(path), newline=""))
     try:
         columns = _columns(path.name, next(lines, []))
@@ -213,4 +226,7 @@ def _sorted(name: str, rows: list[tuple[int, float, float, float, int]]) -> Bars
             lines = sorted((before[4], after[4]))
             raise DataError(f"{name}, line {lines[1]}, column time: same time as line {lines[0]}")
     times, high, low, close, _ = zip(*rows, strict=True)
-    return Bars(np.array(times, np.int64), np.array(high), np.array(low), np.array(close))
+    bars = Bars(np.array(times, np.int64), np.array(high), np.array(low), np.array(close))
+    for column in (bars.times, bars.high, bars.low, bars.close):
+        column.setflags(write=False)  # shared by everyone who reads this file
+    return bars

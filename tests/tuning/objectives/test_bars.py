@@ -68,6 +68,30 @@ def test_compressed_files_hold_the_same_bars(tmp_path: Path) -> None:
     assert plain.sha256 == packed.sha256
 
 
+def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
+    """Another content under the same name is seen; the same content is not parsed twice."""
+    first = read(write(tmp_path, "Date,High,Low,Close", "2020-01-01,2,1,1.5"))
+    again = read(tmp_path / "bars.csv")
+    other = read(write(tmp_path, "Date,High,Low,Close", "2020-01-01,22,1,1.5"))
+
+    assert again is first
+    assert other.high.tolist() == [22.0]
+
+
+def test_a_file_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small archive of an enormous text is not unpacked in full."""
+    monkeypatch.setattr("tuning.objectives.bars.MAX_BYTES", 1000)
+
+    with pytest.raises(DataError, match="longer than 1,000 bytes"):
+        read(write(tmp_path, "Date,High,Low,Close" + " " * 1000, name="bars.csv.gz"))
+
+
+def test_a_file_that_vanished_is_refused(tmp_path: Path) -> None:
+    """A file deleted after it was located is a data error."""
+    with pytest.raises(DataError, match="cannot be read"):
+        read(tmp_path / "bars.csv")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
