@@ -1,6 +1,51 @@
-"""Schedules: pure data and function, update index `t` to learning rate."""
+"""Schedules: pure data and function, update index `t` -> learning rate.
 
+The one idea: a family is a frozen value whose mathematics is an expression of a small algebra
+(`compose`, `curves`); laid out over a horizon it is a `Schedule`, which compiles to a table, has a
+hash and an identity, and travels as JSON.
+Not here: which schedules to try (`tuning.search`).
+"""
+
+from tuning.schedules.curves import CURVES, Curve
+from tuning.schedules.families import (
+    FAMILIES,
+    Constant,
+    Cosine,
+    Exponential,
+    Family,
+    InverseSqrt,
+    Linear,
+    OneCycle,
+    Polynomial,
+    Sgdr,
+    Step,
+    Triangular,
+    Warmup,
+    Wsd,
+    build,
+)
 from tuning.schedules.parameters import PARAMETERS, Parameter
 from tuning.schedules.schedule import Schedule
 
-__all__ = ["PARAMETERS", "Parameter", "Schedule"]
+__all__ = [
+    "CURVES",
+    "FAMILIES",
+    "PARAMETERS",
+    "Constant",
+    "Cosine",
+    "Curve",
+    "Exponential",
+    "Family",
+    "InverseSqrt",
+    "Linear",
+    "OneCycle",
+    "Parameter",
+    "Polynomial",
+    "Schedule",
+    "Sgdr",
+    "Step",
+    "Triangular",
+    "Warmup",
+    "Wsd",
+    "build",
+]

@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal, TypeAlias, TypeGuard
+from typing import Literal, TypeAlias
 
 from tuning.errors import InvalidValue, UnknownName
+from tuning.schedules.limits import Among, Integer, Number
 
 Kind = Literal["float", "int", "choice"]
 Value: TypeAlias = float | int | str
@@ -97,39 +98,74 @@ class Parameter:
             raise InvalidValue(self._field, choices, f"names among {', '.join(self.choices)}")
         return replace(self, choices=choices)
 
-    def check(self, value: object) -> None:
-        """Raise `InvalidValue` naming the parameter unless `value` is in its range.
+    def check(self, value: object) -> Value:
+        """Return `value` in its plain type, or raise `InvalidValue` naming the parameter.
 
-        >>> PARAMETERS["warmup"].check(0.5)
+        >>> PARAMETERS["drops"].check(9)
         Traceback (most recent call last):
-        tuning.errors.InvalidValue: warmup: 0.5 is not allowed; allowed: a number from 0 to 0.2
+        tuning.errors.InvalidValue: drops: 9 is not allowed; allowed: an integer from 1 to 4
         """
-        if self.kind == "choice":
-            if value not in self.choices:
-                raise UnknownName(self.name, value, self.choices)
-            return
-        if not _is_number(value, self.kind) or not self.low <= value <= self.high:
-            what = "an integer" if self.kind == "int" else "a number"
-            raise InvalidValue(self.name, value, f"{what} from {self.low:g} to {self.high:g}")
+        match self.kind:
+            case "choice":
+                return Among(self.choices)(self.name, value)
+            case "int":
+                return Integer(int(self.low), int(self.high))(self.name, value)
+            case "float":
+                return Number(self.low, self.high)(self.name, value)
 
 
-def _is_number(value: object, kind: Kind) -> TypeGuard[float]:
+def _is_number(value: object, kind: Kind) -> bool:
     if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
         return False
     return math.isfinite(value)
 
 
 _DECLARED = (
+    Parameter(name="peak", low=1e-8, high=10.0, log=True, help="Largest learning rate."),
     Parameter(
-        name="peak",
-        low=1e-8,
-        high=10.0,
-        log=True,
-        help="largest learning rate; the objective narrows its range",
+        name="warmup", low=0.0, high=0.2, help="Rise to the peak, as a fraction of the horizon."
     ),
-    Parameter(name="warmup", low=0.0, high=0.2, help="rise to the peak, fraction of the horizon"),
-    Parameter(name="floor", low=0.0, high=0.3, help="end value, fraction of the peak"),
-    Parameter(name="hold", low=0.0, high=0.95, help="stay at the peak, fraction of the horizon"),
+    Parameter(name="floor", low=0.0, high=0.3, help="End value, as a fraction of the peak."),
+    Parameter(
+        name="hold", low=0.0, high=0.95, help="Stay at the peak, as a fraction after warmup."
+    ),
+    Parameter(name="power", low=0.3, high=4.0, log=True, help="Exponent of the decay."),
+    Parameter(
+        name="cooldown",
+        kind="choice",
+        choices=("linear", "cosine", "1-sqrt", "exponential"),
+        help="Curve of the decay after the hold.",
+    ),
+    Parameter(
+        name="decay",
+        low=1e-4,
+        high=0.5,
+        log=True,
+        help="What a geometric decay leaves of the peak.",
+    ),
+    Parameter(
+        name="timescale",
+        low=1e-3,
+        high=1.0,
+        log=True,
+        help="Time until 0.71 of the peak is left, as a fraction after warmup.",
+    ),
+    Parameter(name="drops", kind="int", low=1, high=4, help="Number of drops after the hold."),
+    Parameter(name="drop_factor", low=0.02, high=0.8, log=True, help="What a drop leaves."),
+    Parameter(name="cycles", kind="int", low=1, high=32, log=True, help="Number of cycles."),
+    Parameter(
+        name="cycle_growth",
+        low=1.0,
+        high=3.0,
+        help="Length of a cycle over that of the one before.",
+    ),
+    Parameter(
+        name="cycle_decay",
+        low=0.3,
+        high=1.0,
+        help="Height of a cycle above the floor over that of the one before.",
+    ),
+    Parameter(name="rise", low=0.05, high=0.5, help="The part of a cycle that goes up."),
 )
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType({p.name: p for p in _DECLARED})

@@ -1,0 +1,278 @@
+"""Compose: the small algebra every family is written in.
+
+The one idea: a node is a pure function of the update within it, over a whole number of updates.
+Three kinds suffice: a `Ramp` moves between two values, a `Sequence` puts nodes one after another,
+each with a clock of its own, and `Affine` maps 0..1 to low..high. `cycles` repeats a node.
+Beyond its last update a node stays where it ended. `simplified` brings functionally equal
+expressions to one form, which is what is evaluated and hashed: equal form, equal bits.
+Not here: how fractions become lengths (`tuning.schedules.lengths`), what happens after the end of
+a schedule (`tuning.schedules.schedule`).
+"""
+
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Items
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuning.errors import InvalidValue
+from tuning.schedules.curves import CURVES, Curve, Floats
+
+Steps: TypeAlias = NDArray[np.int64]
+Phase: TypeAlias = tuple[int, int]
+
+EXACT: Phase = (0, 0)
+LAST: Phase = (0, -1)
+
+
+class Node(Protocol):
+    """A function of the update within a node, over `length` updates."""
+
+    @property
+    def length(self) -> int:
+        """Updates it takes."""
+
+    @property
+    def first(self) -> float:
+        """The value it nominally starts from."""
+
+    def __call__(self, steps: Steps) -> Floats:
+        """The values at `steps` (>= 0, any shape); at `length` and beyond, the value it ends at."""
+
+    def simplified(self) -> "Node":
+        """The same function in its simplest form."""
+
+    def landed(self) -> "Node":
+        """The same node, its end value reached at its last update instead of one later."""
+
+    def document(self) -> dict[str, Any]:
+        """The node as JSON-able values."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """Move from `start` to `end` along a curve.
+
+    The value at update t is the weighted power mean of order p of the higher value h and the lower
+    value l, (w h^p + (1 - w) l^p)^(1/p), at u = (t + a) / (length + b) clipped to [0, 1] with
+    weight w = c(u) if the ramp falls and c(1 - u) if it rises. So p = 1 moves along the curve
+    itself, p = 0 geometrically (h^w l^(1-w), an exponential decay), p = -1 harmonically (an inverse
+    time decay) and p = -2 as an inverse square root.
+
+    Args:
+        length: updates it takes.
+        start: value at u = 0.
+        end: value at u = 1.
+        curve: how the weight falls from 1 to 0.
+        order: p, the order of the power mean; below 1 both ends must be positive.
+        phase: (a, b). A single update with nowhere to go, length + b = 0, shows `start`.
+
+    >>> Ramp(4, 1.0, 0.0)(np.arange(6))
+    array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
+    """
+
+    length: int
+    start: float
+    end: float
+    curve: Curve = CURVES["linear"]
+    order: float = 1.0
+    phase: Phase = EXACT
+
+    def __post_init__(self) -> None:
+        """Refuse a mean that does not exist."""
+        for field in ("start", "end"):
+            value = getattr(self, field)
+            if self.order < 1.0 and value <= 0.0:
+                raise InvalidValue(field, value, f"above 0 for a mean of order {self.order:g}")
+
+    @property
+    def first(self) -> float:
+        """The value it nominally starts from."""
+        return self.start
+
+    def __call__(self, steps: Steps) -> Floats:
+        """The values at `steps`."""
+        if self.start == self.end:
+            return np.full(steps.shape, self.start)
+        elapsed, left = self._progress(steps)
+        if self.start < self.end:
+            return self._mean(self.curve(left, elapsed), self.start, self.end)
+        return self._mean(self.curve(elapsed, left), self.end, self.start)
+
+    def _progress(self, steps: Steps) -> tuple[Floats, Floats]:
+        """How far u has come and 1 - u, each with a single rounding."""
+        a, b = self.phase
+        intervals = self.length + b
+        done = np.where(steps >= self.length, intervals, np.minimum(steps + a, intervals))
+        if intervals <= 0:
+            ended = (steps >= self.length).astype(np.float64)
+            return ended, 1.0 - ended
+        return done / intervals, (intervals - done) / intervals
+
+    def _mean(self, weight: Floats, low: float, high: float) -> Floats:
+        rest = 1.0 - weight
+        if self.order == 1.0:
+            values = high * weight + low * rest
+        elif self.order == 0.0:
+            values = high**weight * low**rest
+        else:
+            powers = weight * high**self.order + rest * low**self.order
+            values = powers ** (1.0 / self.order)
+        # Rounding must neither pass an end nor miss it.
+        values = np.where(weight >= 1.0, high, np.where(weight <= 0.0, low, values))
+        return np.clip(values, low, high)
+
+    def simplified(self) -> "Ramp":
+        """The same ramp; one that goes nowhere has one form."""
+        return Ramp(self.length, self.start, self.start) if self.start == self.end else self
+
+    def landed(self) -> "Ramp":
+        """The same ramp, its end value reached at its last update."""
+        return replace(self, phase=LAST)
+
+    def document(self) -> dict[str, Any]:
+        """The ramp as JSON-able values."""
+        return {"ramp": {**asdict(self), "phase": list(self.phase)}}
+
+
+def hold(length: int, value: float = 1.0) -> Ramp:
+    """Stay at a value."""
+    return Ramp(length, value, value)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Nodes one after another, each with its own clock; at least one.
+
+    >>> Sequence((Ramp(2, 0.0, 1.0), hold(2)))(np.arange(5))
+    array([0. , 0.5, 1. , 1. , 1. ])
+    """
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def length(self) -> int:
+        """Updates of all nodes."""
+        return sum(node.length for node in self.nodes)
+
+    @property
+    def first(self) -> float:
+        """The value the first node nominally starts from."""
+        return self.nodes[0].first
+
+    def __call__(self, steps: Steps) -> Floats:
+        """The values at `steps`."""
+        flat = steps.ravel()
+        starts = np.cumsum([0, *(node.length for node in self.nodes[:-1])])
+        places = np.searchsorted(starts, flat, side="right") - 1
+        order = np.argsort(places, kind="stable")
+        cuts = np.searchsorted(places[order], np.arange(1, len(self.nodes)))
+        values = np.empty(flat.shape)
+        for node, start, among in zip(self.nodes, starts, np.split(order, cuts), strict=True):
+            if among.size:
+                values[among] = node(flat[among] - start)
+        return values.reshape(steps.shape)
+
+    def simplified(self) -> Node:
+        """Nested sequences flattened, empty nodes dropped, neighbours at one value joined."""
+        nodes: list[Node] = []
+        for node in _flattened(self):
+            if nodes and _is_hold(node) and _is_hold(nodes[-1]) and nodes[-1].first == node.first:
+                nodes[-1] = hold(nodes[-1].length + node.length, node.first)
+            elif node.length:
+                nodes.append(node)
+        if not nodes:
+            return hold(0, self.first)
+        return nodes[0] if len(nodes) == 1 else Sequence(tuple(nodes))
+
+    def landed(self) -> Node:
+        """The same sequence, the end value of the last node that takes updates reached early."""
+        simple = self.simplified()
+        if not isinstance(simple, Sequence):
+            return simple.landed()
+        return Sequence((*simple.nodes[:-1], simple.nodes[-1].landed()))
+
+    def document(self) -> dict[str, Any]:
+        """The sequence as JSON-able values."""
+        return {"sequence": [node.document() for node in self.nodes]}
+
+
+def _flattened(sequence: Sequence) -> Iterator[Node]:
+    for node in sequence.nodes:
+        simple = node.simplified()
+        yield from simple.nodes if isinstance(simple, Sequence) else (simple,)
+
+
+def _is_hold(node: Node) -> bool:
+    return isinstance(node, Ramp) and node.start == node.end
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """Map the values of a node from 0..1 to low..high, either way round: v high + (1 - v) low.
+
+    >>> Affine(Ramp(2, 1.0, 0.0), 0.2, 0.6)(np.arange(3))
+    array([0.6, 0.4, 0.2])
+    """
+
+    node: Node
+    low: float
+    high: float
+
+    @property
+    def length(self) -> int:
+        """Updates of the node."""
+        return self.node.length
+
+    @property
+    def first(self) -> float:
+        """The mapped value the node nominally starts from."""
+        return self._map(self.node.first)
+
+    def _map(self, value: float) -> float:
+        return value * self.high + (1.0 - value) * self.low
+
+    def __call__(self, steps: Steps) -> Floats:
+        """The values at `steps`."""
+        shares = self.node(steps)
+        values = shares * self.high + (1.0 - shares) * self.low
+        return np.clip(values, min(self.low, self.high), max(self.low, self.high))
+
+    def simplified(self) -> Node:
+        """Carried inwards to the ends of ramps, as far as the mean they move by allows."""
+        node = self.node.simplified()
+        if isinstance(node, Sequence):
+            mapped = tuple(Affine(part, self.low, self.high) for part in node.nodes)
+            return Sequence(mapped).simplified()
+        rises = self.low <= self.high
+        if isinstance(node, Ramp) and (_is_hold(node) or (node.order == 1.0 and rises)):
+            start, end = self._map(node.start), self._map(node.end)
+            return replace(node, start=start, end=end).simplified()
+        return node if (self.low, self.high) == (0.0, 1.0) else replace(self, node=node)
+
+    def landed(self) -> "Affine":
+        """The same map of the node, its end value reached at its last update."""
+        return replace(self, node=self.node.landed())
+
+    def document(self) -> dict[str, Any]:
+        """The map as JSON-able values."""
+        return {"affine": {"low": self.low, "high": self.high, "of": self.node.document()}}
+
+
+def cycles(node: Callable[[int], Node], lengths: Items[int], amplitudes: Items[float]) -> Sequence:
+    """Repeat a node over `lengths`, its values multiplied by `amplitudes`.
+
+    >>> cycles(lambda n: Ramp(n, 1.0, 0.0), (2, 4), (1.0, 0.5))(np.arange(6))
+    array([1.   , 0.5  , 0.5  , 0.375, 0.25 , 0.125])
+    """
+    return Sequence(
+        tuple(
+            Affine(node(length), 0.0, amplitude)
+            for length, amplitude in zip(lengths, amplitudes, strict=True)
+        )
+    )

@@ -1,0 +1,139 @@
+"""Documents: the portable JSON of a schedule, `glideslope/schedule@1`.
+
+The one idea: whoever reads the document needs either Glideslope, and rebuilds the schedule from its
+family, or nothing, and uses the table; hashes say that both are the same. A field nobody reads is
+refused, so that a misspelled one cannot be silently ignored.
+Not here: the schedule itself (`tuning.schedules.schedule`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tuning.errors import InvalidValue
+from tuning.schedules.curves import Floats
+from tuning.schedules.families import Family, Warmup, find
+from tuning.schedules.limits import check_known
+
+FORMAT = "glideslope/schedule@1"
+REQUIRED = ("format", "horizon", "family", "peak")
+OPTIONAL = ("warmup", "params", "end", "after_end", "identity", "table")
+# Machines may round cosines and powers differently, in the last bits of a table.
+TOLERANCE = 1e-12
+
+
+class Written(Protocol):
+    """What a document is written from: a schedule."""
+
+    @property
+    def family(self) -> Family:
+        """Peak, shape and conventions."""
+
+    @property
+    def horizon(self) -> int:
+        """Updates."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of the mathematics."""
+
+    @property
+    def table_sha256(self) -> str:
+        """Hash of the table."""
+
+    def table(self) -> Floats:
+        """The learning rates."""
+
+
+def write(schedule: Written, *, table: bool) -> dict[str, Any]:
+    """The document of a schedule, with the values of its table on request."""
+    family = schedule.family
+    figures: dict[str, Any] = {"sha256": schedule.table_sha256}
+    if table:
+        figures["values"] = schedule.table().tolist()
+    return {
+        "format": FORMAT,
+        "horizon": schedule.horizon,
+        "family": family.kind,
+        "peak": family.peak,
+        "warmup": family.warmup.document(schedule.horizon),
+        "params": family.params(),
+        "end": family.end,
+        "after_end": family.after_end,
+        "identity": schedule.identity,
+        "table": figures,
+    }
+
+
+def read_family(document: Mapping[str, Any]) -> Family:
+    """The family of a document; raises `InvalidValue` naming what is missing, unknown or wrong."""
+    for name in REQUIRED:
+        if name not in document:
+            raise InvalidValue(name, None, "a field of every schedule document")
+    if document["format"] != FORMAT:
+        raise InvalidValue("format", document["format"], FORMAT)
+    check_known(document, (*REQUIRED, *OPTIONAL))
+    family = find(document["family"])
+    params = _mapping(document, "params")
+    check_known(params, family.own_fields(), "params")
+    conventions = {name: document[name] for name in ("end", "after_end") if name in document}
+    warmup = _read_warmup(_mapping(document, "warmup"))
+    try:
+        return family(document["peak"], warmup=warmup, **params, **conventions)
+    except InvalidValue as error:
+        raise error.under("params") if error.field in params else error from error
+
+
+def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = document.get(name, {})
+    if not isinstance(value, Mapping):
+        raise InvalidValue(name, value, "an object")
+    return value
+
+
+def _read_warmup(document: Mapping[str, Any]) -> Warmup:
+    try:
+        return Warmup.from_document(document)
+    except InvalidValue as error:
+        raise error.under("warmup") from error
+
+
+def check_figures(schedule: Written, document: Mapping[str, Any]) -> None:
+    """Refuse a document whose resolved figures are not those of the schedule it describes."""
+    steps = schedule.family.warmup.updates(schedule.horizon)
+    _check_same("identity", document, schedule.identity)
+    _check_same("warmup.steps", _mapping(document, "warmup"), steps)
+    table = _mapping(document, "table")
+    check_known(table, ("sha256", "values"), "table")
+    if "values" in table:
+        _check_values(schedule.table(), table["values"], table.get("sha256"))
+
+
+def _check_same(field: str, document: Mapping[str, Any], expected: object) -> None:
+    found = document.get(field.rpartition(".")[2], expected)
+    if found != expected:
+        raise InvalidValue(field, found, f"{expected!r}, or to leave it out")
+
+
+def _check_values(expected: Floats, values: object, sha256: object) -> None:
+    allowed = f"the {expected.size:,} learning rates of the family"
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidValue("table.values", type(values).__name__, allowed) from error
+    if found.shape != expected.shape:
+        raise InvalidValue("table.values", f"shape {found.shape}", allowed)
+    wrong = ~np.isclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE * expected.max())
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise InvalidValue(f"table.values[{at}]", float(found[at]), f"{expected[at]}")
+    if sha256 is not None and sha256 != hash_table(found):
+        raise InvalidValue("table.sha256", sha256, "the hash of the values")
+
+
+def hash_table(table: ArrayLike) -> str:
+    """SHA-256, in hexadecimal, of learning rates as little-endian float64."""
+    return hashlib.sha256(np.asarray(table, dtype="<f8").tobytes()).hexdigest()

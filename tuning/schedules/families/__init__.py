@@ -1,0 +1,95 @@
+"""Families: the table of named schedules, and how one is built from search coordinates.
+
+The one idea: the table is the catalogue; API, documents, UI, CLI and tests read it. A new family is
+one class and one line here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from tuning.errors import InvalidValue, UnknownName
+from tuning.schedules.families.base import AfterEnd, End, Family
+from tuning.schedules.families.cycles import OneCycle, Sgdr, Triangular
+from tuning.schedules.families.decays import (
+    Constant,
+    Cosine,
+    Exponential,
+    InverseSqrt,
+    Linear,
+    Polynomial,
+    Step,
+)
+from tuning.schedules.families.plateaus import Wsd
+from tuning.schedules.families.warmup import Warmup
+from tuning.schedules.parameters import PARAMETERS, Value
+
+FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
+    {
+        "constant": Constant,
+        "linear": Linear,
+        "cosine": Cosine,
+        "exponential": Exponential,
+        "polynomial": Polynomial,
+        "step": Step,
+        "inverse_sqrt": InverseSqrt,
+        "wsd": Wsd,
+        "one_cycle": OneCycle,
+        "triangular": Triangular,
+        "sgdr": Sgdr,
+    }
+)
+
+__all__ = [
+    "FAMILIES",
+    "AfterEnd",
+    "Constant",
+    "Cosine",
+    "End",
+    "Exponential",
+    "Family",
+    "InverseSqrt",
+    "Linear",
+    "OneCycle",
+    "Polynomial",
+    "Sgdr",
+    "Step",
+    "Triangular",
+    "Warmup",
+    "Wsd",
+    "build",
+    "find",
+]
+
+
+def find(kind: str, field: str = "family") -> type[Family]:
+    """The family of that name; raises `UnknownName` naming `field`."""
+    if kind not in FAMILIES:
+        raise UnknownName(field, kind, FAMILIES)
+    return FAMILIES[kind]
+
+
+def build(kind: str, peak: float, params: Mapping[str, Value]) -> Family:
+    """Make a family from search coordinates.
+
+    Args:
+        kind: a name in `FAMILIES`.
+        peak: largest learning rate, > 0; its range is the study's business.
+        params: values of some of the family's tunable parameters, each within its range in
+            `PARAMETERS`; the others keep the family's defaults.
+
+    Raises `UnknownName` for a family that does not exist, and `InvalidValue` naming a parameter
+    that the family does not have or that is outside its range.
+
+    >>> build("wsd", 0.01, {"hold": 0.5, "warmup": 0.02}).warmup.length
+    0.02
+    """
+    family = find(kind)
+    for name, value in params.items():
+        if name not in family.tunable:
+            allowed = f"a parameter of {kind}: " + ", ".join(family.tunable)
+            raise InvalidValue(name, value, allowed)
+    named: dict[str, Any] = {name: PARAMETERS[name].check(params[name]) for name in params}
+    if "warmup" in named:
+        named["warmup"] = Warmup(length=named["warmup"])
+    return family(peak, **named)

@@ -1,0 +1,105 @@
+"""Family: what all named forms of a schedule share.
+
+The one idea: a family says only what its body is, as an expression over the updates after the
+warmup, in fractions of the peak; warmup, the end convention and checks are common.
+Not here: the families themselves, nor a horizon (`tuning.schedules.schedule`).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, Self
+
+from tuning.errors import InvalidValue
+from tuning.schedules.compose import Node, Sequence
+from tuning.schedules.families.warmup import Warmup
+from tuning.schedules.limits import Length, Positive, settle
+from tuning.schedules.parameters import Value
+
+End = Literal["after", "last"]
+AfterEnd = Literal["hold", "zero", "rebound", "error"]
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """A named parametric form of a schedule.
+
+    Args:
+        peak: largest learning rate, > 0.
+        warmup: the rise before the body.
+        end: where the end value lands: `after` the last update, at T, as in Transformers and
+            Optax, or on the `last`, T - 1.
+        after_end: what follows the last update: `hold` the end value, `zero`, `rebound` (the body
+            backwards, then forwards, with period 2(T - W), as PyTorch's cosine) or `error`.
+        kind: the family's name in `FAMILIES`, its tag in JSON; each family allows only its own.
+    """
+
+    tunable: ClassVar[tuple[str, ...]] = ()
+
+    peak: Positive
+    _: KW_ONLY
+    warmup: Warmup = field(default_factory=Warmup)
+    end: End = "after"
+    after_end: AfterEnd = "hold"
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range, naming the field."""
+        settle(self)
+        if not isinstance(self.warmup, Warmup):
+            raise InvalidValue("warmup", self.warmup, "a Warmup")
+
+    @abstractmethod
+    def body(self, length: int) -> Node:
+        """The shape after the warmup, over `length` >= 0 updates, in fractions of the peak."""
+
+    def shape(self, horizon: int) -> Node:
+        """The whole shape over a horizon, in fractions of the peak, in its simplest form.
+
+        Raises `InvalidValue` naming a length in updates that is longer than there is room for.
+        """
+        body = self.body(horizon - self.warmup.updates(horizon))
+        ramp = self.warmup.ramp(horizon, body.first)
+        whole = Sequence((ramp, body))
+        return (whole.landed() if self.end == "last" else whole).simplified()
+
+    def stretched(self, horizon: int) -> Self:
+        """The same family with integer lengths as fractions of what they are part of.
+
+        Laid out over `horizon` it is the same schedule; over any other, the same shape. A pinned
+        warmup stays in updates.
+        """
+        room = horizon - self.warmup.updates(horizon)
+        lengths = {name: getattr(self, name) for name in self._length_fields()}
+        changed: dict[str, Any] = {
+            name: length / room if room else 0.0
+            for name, length in lengths.items()
+            if isinstance(length, int)
+        }
+        return replace(self, warmup=self.warmup.stretched(horizon), **changed)
+
+    @classmethod
+    def _length_fields(cls) -> tuple[str, ...]:
+        return tuple(entry.name for entry in fields(cls) if entry.type == Length)
+
+    @classmethod
+    def own_fields(cls) -> tuple[str, ...]:
+        """The names of the fields that only this family has."""
+        common = {entry.name for entry in fields(Family)}
+        return tuple(entry.name for entry in fields(cls) if entry.name not in common)
+
+    def params(self) -> dict[str, Any]:
+        """The values of the family's own fields."""
+        return {name: getattr(self, name) for name in self.own_fields()}
+
+    @classmethod
+    def defaults(cls) -> dict[str, Value]:
+        """The default of every parameter that a search may move."""
+        return cls(peak=1.0).coordinates()
+
+    def coordinates(self) -> dict[str, Value]:
+        """Where the family stands in search coordinates, the peak excepted."""
+        return {name: self._coordinate(name) for name in self.tunable}
+
+    def _coordinate(self, name: str) -> Value:
+        value: Value = self.warmup.length if name == "warmup" else getattr(self, name)
+        return value

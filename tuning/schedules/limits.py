@@ -1,0 +1,145 @@
+"""Limits: what a field of a frozen value may hold, stated beside the field itself.
+
+The one idea: `floor: Fraction = 0.0` is the whole declaration; the annotation carries the limit,
+and `settle` checks every annotated field of a new value once and stores it in its plain type
+(`1` becomes `1.0`, a NumPy integer an `int`), so equal values have equal JSON.
+Not here: the narrower ranges a search moves in (`tuning.schedules.parameters`).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
+
+from tuning.errors import InvalidValue, UnknownName
+
+
+class Limit(Protocol):
+    """Checks a value and returns it in its plain type, or raises `InvalidValue`."""
+
+    def __call__(self, field: str, value: object) -> object:
+        """Return the plain value, or raise naming `field`, the value and the allowed range."""
+
+
+def _plain(value: object) -> float | int | None:
+    """An int or a float for any integral or real number, None for all else, booleans included."""
+    match value:
+        case bool():
+            return None
+        case Integral():
+            return int(value)
+        case Real():
+            return float(value) + 0.0  # a negative zero becomes zero
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A finite number in [low, high], or in (low, high] if `above` is set."""
+
+    low: float = 0.0
+    high: float = math.inf
+    above: bool = False
+
+    def __call__(self, field: str, value: object) -> float:
+        """Return `value` as a float."""
+        number = _plain(value)
+        if number is None or not self._holds(number):
+            raise InvalidValue(field, value, str(self))
+        return float(number)
+
+    def _holds(self, value: float) -> bool:
+        above = value > self.low if self.above else value >= self.low
+        return math.isfinite(value) and above and value <= self.high
+
+    def __str__(self) -> str:
+        """The allowed range in words."""
+        low = f"above {self.low:g}" if self.above else f"from {self.low:g}"
+        return f"a finite number {low}" + (f" to {self.high:g}" if self.high < math.inf else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """An integer in [low, high]."""
+
+    low: int
+    high: int
+
+    def __call__(self, field: str, value: object) -> int:
+        """Return `value` as an int."""
+        number = _plain(value)
+        if isinstance(number, int) and self.low <= number <= self.high:
+            return number
+        raise InvalidValue(field, value, f"an integer from {self.low:,} to {self.high:,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A length: a fraction of a whole as a float in [0, 1], or a number of updates as an int."""
+
+    def __call__(self, field: str, value: object) -> float | int:
+        """Return a fraction as a float, updates as an int."""
+        number = _plain(value)
+        if isinstance(number, int) and number >= 0:
+            return number
+        if isinstance(number, float) and 0.0 <= number <= 1.0:
+            return number
+        allowed = "a fraction from 0.0 to 1.0, or an integer number of updates from 0"
+        raise InvalidValue(field, value, allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    def __call__(self, field: str, value: object) -> bool:
+        """Return `value` unless it is no boolean."""
+        if not isinstance(value, bool):
+            raise InvalidValue(field, value, "true or false")
+        return value
+
+
+class Among:
+    """One of the names of a table."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+
+    def __call__(self, field: str, value: object) -> str:
+        """Return `value` if it is one of the names."""
+        if not isinstance(value, str) or value not in self.names:
+            raise UnknownName(field, value, self.names)
+        return value
+
+
+Positive = Annotated[float, Number(above=True)]
+Fraction = Annotated[float, Number(0.0, 1.0)]
+PositiveFraction = Annotated[float, Number(0.0, 1.0, above=True)]
+Length = Annotated[float | int, Share()]
+
+
+def settle(value: Any) -> None:  # noqa: ANN401 # any frozen dataclass
+    """Check every annotated field of a new frozen dataclass and store it in its plain type.
+
+    A field is checked if its annotation is `Annotated[..., Limit]` or a `Literal` of strings.
+    Raises `InvalidValue` (`UnknownName` for names) naming the first field that is not allowed.
+    """
+    for field in fields(value):
+        for limit in _limits(field.type):
+            checked = limit(field.name, getattr(value, field.name))
+            object.__setattr__(value, field.name, checked)
+
+
+def _limits(annotation: object) -> tuple[Limit, ...]:
+    if get_origin(annotation) is Literal:
+        return (Among(get_args(annotation)),)
+    return tuple(getattr(annotation, "__metadata__", ()))
+
+
+def check_known(document: Mapping[str, object], known: Iterable[str], field: str = "") -> None:
+    """Refuse a document with a field nobody reads; `field` is where the document stands."""
+    names = tuple(known)
+    for name in document:
+        if name not in names:
+            raise UnknownName(f"{field}.{name}" if field else name, document[name], names)
