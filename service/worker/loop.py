@@ -33,7 +33,6 @@ from tuning.objectives import load
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 300.0
-HAND_BACK_SECONDS = 4.0  # to put runs back once their training was stopped
 INTERRUPT_SECONDS = 0.2  # between two attempts to stop what still trains
 LEAST_BEAT_SECONDS = 2.0  # for the service to answer a heartbeat
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -53,6 +52,7 @@ class Options:
         processes: slots, each with one training process.
         lanes: runs that a slot trains side by side.
         drain_seconds: how long running blocks may go on once the worker was told to stop.
+        hand_back_seconds: how long it may then take to put back what was stopped.
         wait_seconds: how long the service may hold a claim until there is work.
         patience_seconds: how long the service may be away before the worker gives up.
         objectives: names of what it can train.
@@ -62,6 +62,7 @@ class Options:
     processes: int = 1
     lanes: int = 4
     drain_seconds: float = 5.0
+    hand_back_seconds: float = 4.0
     wait_seconds: float = 2.0
     patience_seconds: float = PATIENCE_SECONDS
     objectives: tuple[str, ...] = ()
@@ -104,7 +105,7 @@ class Worker:
         self._draining.set()
         is_done = self._await_slots(self._options.drain_seconds)
         self._halting.set()
-        is_done = is_done or self._await_slots(HAND_BACK_SECONDS)
+        is_done = is_done or self._await_slots(self._options.hand_back_seconds)
         self._over.set()
         if not is_done and not self._await_slots(INTERRUPT_SECONDS):
             logger.warning("runs could not be put back; their leases will run out")
