@@ -19,12 +19,11 @@ from service.schemas.studies import (
     TrialPage,
 )
 from service.store import history, idempotency, studies
-from service.store.history import TrialRow
 from service.store.idempotency import Answer
 from service.store.studies import Study
 from service.ui.report import render_report
 from tuning.errors import IllegalMove
-from tuning.records import Budget, StudySpec, StudyState
+from tuning.records import Budget, StudySpec, StudyState, Trial
 from tuning.search.policy import expected_runs
 from tuning.study import BASELINES, specify
 
@@ -107,7 +106,7 @@ def list_studies(
             limit=limit,
         )
         views = [study_view(study, _best_trial(session, study)) for study in page.items]
-    return StudyPage(items=views, next=page.cursor)
+    return StudyPage(items=views, next=page.next)
 
 
 @router.get("/{study}", response_model=StudyView, responses=responses(NotFound))
@@ -166,7 +165,7 @@ def list_trials(
     """A page of a study's trials, in order."""
     with here.store.read() as session:
         page = history.trials_page(session, DEFAULT_PROJECT, study, cursor=cursor, limit=limit)
-    return TrialPage(items=[trial_view(row) for row in page.items], next=page.cursor)
+    return TrialPage(items=[trial_view(row) for row in page.items], next=page.next)
 
 
 @router.get("/{study}/report", response_class=HTMLResponse, responses=responses(NotFound))
@@ -191,7 +190,7 @@ def read_report(study: str, here: Here) -> HTMLResponse:
     )
 
 
-def _best_trial(session: Session, study: Study) -> TrialRow | None:
+def _best_trial(session: Session, study: Study) -> Trial | None:
     if study.best_trial is None:
         return None
-    return history.trial(session, study.project, study.id, study.best_trial)
+    return history.trial(session, study.project, study.id, study.best_trial).trial

@@ -24,13 +24,13 @@ from service.store.history import TrialRow
 from service.store.studies import Study
 from tuning.documents import write_spec
 from tuning.objectives import Objective, find
-from tuning.records import StudyState
-from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule
+from tuning.records import StudyState, Trial
+from tuning.schedules import FAMILIES, PARAMETERS, Parameter
 
 VERSIONED = ("glideslope", "optuna", "scikit-learn", "numpy")
 
 
-def study_view(study: Study, best: TrialRow | None) -> StudyView:
+def study_view(study: Study, best: Trial | None) -> StudyView:
     """A study; `best` is the trial its `best_trial` names."""
     return StudyView(
         id=study.id,
@@ -57,7 +57,7 @@ def _moment(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def _best_so_far(study: Study, best: TrialRow | None) -> BestSoFar | None:
+def _best_so_far(study: Study, best: Trial | None) -> BestSoFar | None:
     if best is None or study.best_value is None:
         return None
     confirmed = winning_arm(study)
@@ -65,7 +65,7 @@ def _best_so_far(study: Study, best: TrialRow | None) -> BestSoFar | None:
     return BestSoFar(
         trial=best.number,
         family=str(best.params["family"]),
-        peak=float(best.params["peak"]),
+        peak=best.schedule.peak,
         value=value,
         stage=_stage(confirmed),
     )
@@ -83,14 +83,14 @@ def winning_arm(study: Study) -> Mapping[str, Any] | None:
     return arm if arm["validation"] is not None else None
 
 
-def best_view(study: Study, best: TrialRow, *, table: bool) -> BestView:
+def best_view(study: Study, best: Trial, *, table: bool) -> BestView:
     """The best schedule of a study that has one."""
     confirmed = winning_arm(study)
     objective = find(study.spec.objective)
     return BestView(
         study=study.id,
         state=study.state.value,
-        schedule=Schedule.from_document(best.schedule).document(table=table),
+        schedule=best.schedule.document(table=table),
         metric=_best_metric(study, confirmed),
         verdict=None if study.verdict is None else dict(study.verdict),
         applies_to={**objective.optimizer, "config": dict(study.spec.config)},
@@ -132,13 +132,13 @@ def _best_metric(study: Study, confirmed: Mapping[str, Any] | None) -> BestMetri
 def trial_view(row: TrialRow) -> TrialView:
     """A trial."""
     return TrialView(
-        number=row.number,
-        generation=row.generation,
-        phase=row.phase.value,
+        number=row.trial.number,
+        generation=row.trial.generation,
+        phase=row.trial.phase.value,
         state=row.state.value,
-        params=dict(row.params),
+        params=dict(row.trial.params),
         value=row.value,
-        schedule=dict(row.schedule),
+        schedule=row.trial.schedule.document(),
     )
 
 

@@ -8,6 +8,7 @@ test with a history that breaks it. Not here: injecting faults.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tuning.records import STUDY_MOVES, Direction, RunState, StudyState, TrialState
 
@@ -121,7 +122,7 @@ def nothing_stays_leased(seen: Seen) -> Iterable[str]:
 def best_never_gets_worse(seen: Seen) -> Iterable[str]:
     """I6: within a stage the best never gets worse; the stage never goes back."""
     sign = 1.0 if seen.direction is Direction.MINIMIZE else -1.0
-    for (stage, value), (later_stage, later) in zip(seen.bests, seen.bests[1:], strict=False):
+    for (stage, value), (later_stage, later) in pairwise(seen.bests):
         if stage == later_stage and sign * later > sign * value:
             yield f"I6: best went from {value} to {later} within {stage}"
         if stage == "confirmed" and later_stage == "search":
@@ -131,7 +132,7 @@ def best_never_gets_worse(seen: Seen) -> Iterable[str]:
 def moves_are_legal(seen: Seen) -> Iterable[str]:
     """I7: only edges of the state machine were taken."""
     for name, states in seen.moves.items():
-        for before, after in zip(states, states[1:], strict=False):
+        for before, after in pairwise(states):
             if before != after and after not in STUDY_MOVES.get(before, ()):
                 yield f"I7: {name} went from {before} to {after}"
 

@@ -23,7 +23,7 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
-from tuning.schedules import Parameter
+from tuning.schedules import PARAMETERS, Parameter
 
 HELD_OUT = "test"
 EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
@@ -301,14 +301,17 @@ def is_worse(spec: StudySpec, one: Versus) -> bool:
 
 
 def _is_at_edge(parameter: Parameter, value: float) -> bool:
-    """Whether a search parameter lies at an end that is not a natural limit of the parameter."""
+    """Whether a value lies at an end of its range beyond which the table allows more."""
     if parameter.kind == "choice" or parameter.low == parameter.high:
         return False
+    limits = PARAMETERS[parameter.name]
     low, high, here = float(parameter.low), float(parameter.high), value
     if parameter.log:
         low, high, here = math.log(low), math.log(high), math.log(here)
     share = (here - low) / (high - low)
-    return (share < EDGE and parameter.name == "peak") or (share > 1.0 - EDGE)
+    return (share < EDGE and parameter.low > limits.low) or (
+        share > 1.0 - EDGE and parameter.high < limits.high
+    )
 
 
 def _grid_edges(history: History, arms: Sequence[Arm]) -> list[Caveat]:

@@ -5,16 +5,26 @@ a seed derived from the trial's number; nothing of it is kept, so a restart lose
 A new sampler is one line in `SAMPLERS`. Not here: baselines and budgets (`tuning.search.policy`).
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from tuning.search.samplers.rebuild import Observation, propose
 
+
+def _tpe(seed: int) -> BaseSampler:
+    """Multivariate and grouped: shared parameters are modelled together across families."""
+    with warnings.catch_warnings():
+        # Optuna marks `group` experimental; the lock pins the version this was tested with.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
+
+
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
-    # Multivariate and grouped: shared parameters are modelled together across families.
-    "tpe": lambda seed: TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed),
-    "random": lambda seed: RandomSampler(seed=seed),
+    "tpe": _tpe,
+    "random": RandomSampler,
 }
 
 __all__ = ["SAMPLERS", "Observation", "propose"]

@@ -1,0 +1,213 @@
+"""Real processes under test: a server, workers that write down what they were told, and faults.
+
+The one idea: everything runs as a user would start it, on loopback, with short leases; processes
+are stopped by their own id only. A recording worker is the real worker whose HTTP client appends
+one line before and one after each tell, so that a killed worker leaves a question without answer.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from tests.chaos.checker import Told
+
+ROOT = Path(__file__).parents[2]
+LEASES = {
+    "GLIDESLOPE_LEASE_SECONDS": "2",
+    "GLIDESLOPE_HEARTBEAT_SECONDS": "0.5",
+    "GLIDESLOPE_SWEEP_SECONDS": "0.5",
+    "GLIDESLOPE_DRAIN_SECONDS": "1",
+    "GLIDESLOPE_LANES": "2",
+    "GLIDESLOPE_PROCESSES": "1",
+    "GLIDESLOPE_MAX_ATTEMPTS": "10",  # kills come far quicker here than in any life
+}
+LISTENING = re.compile(r"listening on (http://\S+)")
+STOP_SECONDS = 15
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a process under test."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GLIDESLOPE")}
+    return {**kept, **LEASES, "PYTHONPATH": str(ROOT), **(extra or {})}
+
+
+class Server:
+    """A server process that can be killed and started again on the same port and database."""
+
+    def __init__(self, database: str, log: Path, *, has_worker: bool = False) -> None:
+        self._database = database
+        self._log = log
+        self._has_worker = has_worker
+        self._port = 0
+        self.url = ""
+        self.process = self._start()
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """Start it again."""
+        self.process = self._start()
+
+    def stop(self) -> int:
+        """End it in order; returns its exit code."""
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS)
+
+    def _start(self) -> "subprocess.Popen[str]":
+        flag = "--worker" if self._has_worker else "--no-worker"
+        with self._log.open("a") as log:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "service.cli.main", "serve", flag),
+                    *("--port", str(self._port), "--database", self._database, "--with-parent"),
+                ],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment(),
+                text=True,
+            )
+        assert process.stdout is not None
+        for line in process.stdout:
+            found = LISTENING.search(line)
+            if found:
+                self.url = found.group(1)
+                self._port = int(self.url.rsplit(":", 1)[1])
+                return process
+        raise AssertionError(f"the server ended with {process.wait()}: {self._log.read_text()}")
+
+
+class RecordingWorker:
+    """A worker process that writes what it tells, and what it is answered, to a file."""
+
+    def __init__(self, url: str, name: str, history: Path, log: Path) -> None:
+        self._command = [sys.executable, "-m", "tests.chaos.processes", url, name, str(history)]
+        self._log = log
+        self.process = self._start()
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL; its training children die with it."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """Start it again, under the same name."""
+        self.process = self._start()
+
+    def freeze(self) -> None:
+        """Stop it with SIGSTOP."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> int:
+        """End it in order; returns its exit code."""
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("a") as log:
+            return subprocess.Popen(self._command, stdout=log, stderr=log, env=environment())
+
+
+@contextmanager
+def ended(*processes: Server | RecordingWorker) -> Iterator[None]:
+    """Whatever happens, none of these processes outlives the block."""
+    try:
+        yield
+    finally:
+        for one in processes:
+            if one.process.poll() is None:
+                one.process.kill()
+                one.process.wait()
+
+
+def read_told(history: Path) -> list[Told]:
+    """What workers told, each with its answer or None."""
+    asked: dict[tuple[str, str], list[Told]] = {}
+    for line in history.read_text().splitlines() if history.exists() else []:
+        entry = json.loads(line)
+        told = Told(entry["run"], entry["token"], entry["value"], entry["status"])
+        asked.setdefault((told.run, told.token), []).append(told)
+    found = []
+    for entries in asked.values():
+        answered = [one for one in entries if one.status is not None]
+        found += answered or entries[:1]
+    return found
+
+
+class Recorder(httpx2.BaseTransport):
+    """A transport that appends every end that is told, before and after it is answered."""
+
+    def __init__(self, history: Path) -> None:
+        self._inner = httpx2.HTTPTransport()
+        self._history = history
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request."""
+        if not request.url.path.endswith("runs:tell"):
+            return self._inner.handle_request(request)
+        results = [
+            one
+            for one in json.loads(request.read())["results"]
+            if one["outcome"] in {"completed", "diverged", "failed"}
+        ]
+        self._write(results, [None] * len(results))
+        response = self._inner.handle_request(request)
+        response.read()
+        if response.status_code == 200:
+            replies = {one["run"]: one["status"] for one in response.json()["replies"]}
+            self._write(results, [replies[one["run"]] for one in results])
+        elif response.status_code == 409:
+            self._write(results, ["stale"] * len(results))
+        return response
+
+    def _write(self, results: list[dict[str, object]], statuses: list[str | None]) -> None:
+        lines = [
+            json.dumps(
+                {
+                    "run": one["run"],
+                    "token": one["token"],
+                    "value": _value(one),
+                    "status": status,
+                }
+            )
+            for one, status in zip(results, statuses, strict=True)
+        ]
+        # One write in append mode, so that lines of several workers never mix.
+        with self._history.open("a") as history:
+            history.write("".join(f"{line}\n" for line in lines))
+
+
+def _value(result: Mapping[str, object]) -> float | None:
+    metrics = result["metrics"]
+    assert isinstance(metrics, dict)
+    return metrics.get("validation", {}).get("mse")
+
+
+def main() -> None:
+    """Be a recording worker."""
+    from service.client import Client
+    from service.worker import run
+    from tuning.execution.link import die_with_parent
+
+    url, name, history = sys.argv[1:]
+    die_with_parent(os.getppid())
+    with Client(url, transport=Recorder(Path(history))) as client:
+        sys.exit(run(client, name=name, processes=1, lanes=2, drain_seconds=1.0))
+
+
+if __name__ == "__main__":
+    main()
