@@ -105,7 +105,7 @@ class OddProblem:
 
     config: Config
     data_hash: str = ""
-    blocks: Mapping[str, tuple[str, ...]] = BLOCKS
+    blocks: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: BLOCKS)
 
     def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
         """One model per seed."""
@@ -119,7 +119,7 @@ class NosyProblem:
 
     reads: list[tuple[str, int]]
     data_hash: str = ""
-    blocks: Mapping[str, tuple[str, ...]] = BLOCKS
+    blocks: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: BLOCKS)
 
     def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
         """One model per seed."""

@@ -1,13 +1,13 @@
 """Links: messages arrive exactly, and no child outlives its parent or its welcome."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tuning.errors import TrainingCrashed
@@ -37,11 +37,15 @@ def link(monkeypatch: pytest.MonkeyPatch) -> Iterator[Link]:
 
 
 def wait_for_end(pid: int) -> None:
-    """Return when that process is gone or a zombie, else fail."""
+    """Return when that process has ended, reaped or not; fail if it does not."""
     try:
-        psutil.Process(pid).wait(SECONDS)
-    except psutil.NoSuchProcess:
+        end = os.pidfd_open(pid)
+    except ProcessLookupError:
         return
+    try:
+        assert select.select([end], [], [], SECONDS)[0], "still running"
+    finally:
+        os.close(end)
 
 
 def test_messages_come_back_exactly(link: Link) -> None:

@@ -1,12 +1,12 @@
 """The process executor: what a child does to itself harms nobody else."""
 
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tuning.errors import TrainingCrashed
@@ -90,7 +90,8 @@ def test_a_child_that_died_between_blocks_is_replaced(executor: Process) -> None
     """No block suffers from a death that happened while nothing was trained."""
     child = completed(executor)
     os.kill(child, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], SECONDS)
+    assert executor._link is not None
+    assert executor._link.ending() == "the child process was killed by SIGKILL"
 
     assert completed(executor) != child
 
@@ -98,24 +99,26 @@ def test_a_child_that_died_between_blocks_is_replaced(executor: Process) -> None
 def test_stop_ends_a_block_at_once_from_another_thread(executor: Process) -> None:
     """The block ends with the reason "stopped", and what it started ends too."""
     events = executor.run(odd("leaves a helper"))
-    helper = psutil.Process(first_measured(events))
+    helper = os.pidfd_open(first_measured(events))
     stopper = threading.Thread(target=executor.stop)
     stopper.start()
 
     with pytest.raises(TrainingCrashed, match=r"^stopped$"):
         list(events)
     stopper.join()
-    helper.wait(SECONDS)
+    assert select.select([helper], [], [], SECONDS)[0], "the helper is still running"
+    os.close(helper)
     completed(executor)
 
 
 def test_leaving_a_block_early_ends_its_child(executor: Process) -> None:
     """Events of a block that nobody waits for are not mixed into the next one's."""
     events = executor.run(odd("hangs"))
-    child = psutil.Process(first_measured(events))
+    child = first_measured(events)
     events.close()
 
-    assert not child.is_running()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
     completed(executor)
 
 
