@@ -125,7 +125,7 @@ def _candidates(session: Session, objectives: Collection[str] | None) -> list[tu
     )
     if objectives is not None:
         query = query.where(study.objective.in_(objectives))
-    waiting = session.execute(query).tuples().all()
+    waiting = session.execute(query).all()
     by_project, by_study = _leased_lanes(session)
     ordered = sorted(
         waiting,
@@ -149,7 +149,7 @@ def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, st
     )
     by_project: Counter[str] = Counter()
     by_study: Counter[tuple[str, str]] = Counter()
-    for project, study, lanes in session.execute(query).tuples():
+    for project, study, lanes in session.execute(query):
         by_project[project] += lanes
         by_study[project, study] = lanes
     return by_project, by_study

@@ -57,14 +57,14 @@ def frontiers(session: Session) -> list[Frontier]:
         )
         .where(study.state.in_(ACTIVE))
         .order_by(study.created, study.id)
-    ).tuples()
+    )
     return [
         Frontier(project, name, StudyState(state), revision, coming, settled)
         for project, name, state, revision, coming, settled in rows
     ]
 
 
-def insert(  # noqa: PLR0917 # where it goes, then what
+def insert(
     session: Session,
     project: str,
     study: str,

@@ -139,7 +139,7 @@ def curves(
     )
     if trials is not None:
         query = query.where(run.trial.in_(trials))
-    found = session.execute(query).tuples()
+    found = session.execute(query)
     return [
         _to_curve(run, [data for _, data in group])
         for run, group in groupby(found, key=lambda pair: pair[0])

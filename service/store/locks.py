@@ -41,9 +41,7 @@ def lock_study_if_free(session: Session, project: str, study: str) -> models.Stu
 def lock_studies_of(session: Session, runs: Collection[str]) -> dict[str, models.Study]:
     """The studies of these runs by id, locked; runs that do not exist are passed over."""
     run = models.Run
-    keys = session.execute(
-        select(run.project, run.study).where(run.id.in_(runs)).distinct()
-    ).tuples()
+    keys = session.execute(select(run.project, run.study).where(run.id.in_(runs)).distinct())
     return {study: lock_study(session, project, study) for project, study in sorted(keys)}
 
 

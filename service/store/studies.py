@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy import Select, String, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -237,7 +237,7 @@ def _before(query: Select[models.Study], cursor: str) -> Select[models.Study]:
     microseconds, last = read_cursor(cursor, int, str)
     created = models.EPOCH + timedelta(microseconds=int(microseconds))
     key = tuple_(models.Study.created, models.Study.id)
-    return query.where(key < tuple_(created, last))
+    return query.where(key < tuple_(created, last, types=(models.UtcTime(), String())))
 
 
 def _cursor(study: Study) -> str:

@@ -130,7 +130,7 @@ def _known_reports(session: Session, runs: Mapping[str, models.Run]) -> set[tupl
     query = select(row.run, row.lease, row.seq).where(
         row.project.in_({run.project for run in runs.values()}), row.run.in_(runs)
     )
-    return set(session.execute(query).tuples())
+    return set(session.execute(query))
 
 
 def _store_report(

