@@ -1,0 +1,121 @@
+"""Arms and outcomes: what a study has found until now, joined for showing.
+
+The one idea: everything on the page that is about a trial is joined here once (trial, outcome,
+verdict's figures, look), so plots and table cannot disagree.
+Not here: judging; scores, arms and verdict come from `tuning.evidence`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.ui.looks import Look, looks
+from tuning.evidence.paired import standard_error
+from tuning.evidence.score import SEARCHED, conclude_trial
+from tuning.evidence.verdict import arm_trials
+from tuning.records import History, Phase, Result, RunState, StudySpec, Trial, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A trial of the search whose runs have all ended."""
+
+    trial: Trial
+    state: TrialState
+    score: float | None
+    stderr: float
+    reason: str
+
+    @property
+    def family(self) -> str:
+        """The family of its schedule."""
+        return str(self.trial.params["family"])
+
+
+@dataclass(frozen=True, slots=True)
+class ArmView:
+    """The winner, or a baseline at its best peak.
+
+    `confirmed` and `versus` are the arm's and the comparison's documents in the verdict; both are
+    None while there is none, `versus` also for the winner.
+    """
+
+    trial: Trial
+    label: str
+    is_winner: bool
+    look: Look
+    outcome: Outcome | None
+    confirmed: Mapping[str, Any] | None
+    versus: Mapping[str, Any] | None
+
+    @property
+    def group(self) -> str:
+        """What joins its lines across the panels of a chart."""
+        return f"arm{self.trial.number}"
+
+    @property
+    def dash(self) -> str:
+        """Solid for the winner, broken for a baseline of the winner's own family."""
+        return "dash" if self.label.endswith("baseline") else "solid"
+
+
+def outcomes(spec: StudySpec, history: History) -> list[Outcome]:
+    """The trials whose baseline or search runs have all ended, in order."""
+    ends: dict[int, list[Result | None]] = {}
+    for run in history.runs:
+        if run.phase is not Phase.CONFIRM:
+            end = history.results.get((run.generation, run.index))
+            ends.setdefault(run.trial, []).append(end)
+    found = []
+    for trial in history.trials:
+        known = ends.get(trial.number, [])
+        finished = [end for end in known if end is not None]
+        if finished and len(finished) == len(known):
+            found.append(_outcome(spec, trial, finished))
+    return found
+
+
+def _outcome(spec: StudySpec, trial: Trial, ends: Sequence[Result]) -> Outcome:
+    state, score = conclude_trial(ends, spec.metric)
+    values = [
+        end.metrics[SEARCHED][spec.metric.name] for end in ends if end.state is RunState.COMPLETED
+    ]
+    reason = next((end.reason for end in ends if end.reason), "")
+    return Outcome(trial, state, score, standard_error(values) if values else 0.0, reason)
+
+
+def arm_views(
+    spec: StudySpec, history: History, verdict: Mapping[str, Any] | None
+) -> list[ArmView]:
+    """The arms, winner first: those of the verdict, or those that would be confirmed now."""
+    trials = {trial.number: trial for trial in history.trials}
+    confirmed = {arm["trial"]: arm for arm in verdict["arms"]} if verdict else {}
+    versus = {one["trial"]: one for one in verdict["versus"]} if verdict else {}
+    chosen = (
+        [trials[number] for number in confirmed] if verdict else list(arm_trials(spec, history))
+    )
+    looked = looks(spec)
+    ended = {outcome.trial.number: outcome for outcome in outcomes(spec, history)}
+    return [
+        ArmView(
+            trial=trial,
+            label=label,
+            is_winner=position == 0,
+            look=looked[str(trial.params["family"])],
+            outcome=ended.get(trial.number),
+            confirmed=confirmed.get(trial.number),
+            versus=versus.get(trial.number),
+        )
+        for position, (trial, label) in enumerate(zip(chosen, _labels(chosen), strict=True))
+    ]
+
+
+def _labels(trials: Sequence[Trial]) -> list[str]:
+    """Family names; a baseline of the winner's own family says that it is one."""
+    families = [str(trial.params["family"]) for trial in trials]
+    counts = Counter(families)
+    return [
+        f"{family} baseline" if position and counts[family] > 1 else family
+        for position, family in enumerate(families)
+    ]

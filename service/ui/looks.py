@@ -1,0 +1,86 @@
+"""Looks: one colour and mark per family, the same in every plot and table of a page.
+
+The one idea: a look follows from a family's place in the study, baselines first, and comes as a
+light and a dark colour of equal rank; the page swaps one for the other when the theme changes.
+Not here: layouts (`service.ui.charts.chart`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tuning.records import StudySpec
+
+# (light, dark): neighbours differ in hue and in lightness, on white and on near-black.
+COLORS = (
+    ("#64748b", "#94a3b8"),
+    ("#2563eb", "#6ea8fe"),
+    ("#d97706", "#fbbf24"),
+    ("#059669", "#34d399"),
+    ("#7c3aed", "#b497ff"),
+    ("#db2777", "#f783b4"),
+    ("#0891b2", "#38d6ee"),
+    ("#92562a", "#d9a679"),
+    ("#dc2626", "#ff8080"),
+    ("#4d7c0f", "#a3d94b"),
+    ("#1e3a8a", "#c7d2fe"),
+    ("#a21caf", "#f0abfc"),
+)
+# Colour is never the only sign: marks by plotly's name, and their outlines in a 10 x 10 box.
+MARKS = {
+    "circle": "M5 1a4 4 0 1 0 .01 0z",
+    "square": "M1.5 1.5h7v7h-7z",
+    "diamond": "M5 .2l4.8 4.8-4.8 4.8-4.8-4.8z",
+    "cross": "M3.4 .6h3.2v2.8h2.8v3.2h-2.8v2.8h-3.2v-2.8h-2.8v-3.2h2.8z",
+}
+
+# What is not a family: (light, dark) of text, quiet text, lines and the ground of labels.
+INK = ("#18202c", "#e8ecf2")
+MUTED = ("#5d6878", "#97a3b4")
+GRID = ("#e7eaef", "#262e3a")
+AXIS = ("#c3cad4", "#3d4857")
+GROUND = ("#ffffff", "#161c25")
+BAND_ALPHA = 0.13
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a family is drawn; `token` names its CSS variable."""
+
+    token: str
+    light: str
+    dark: str
+    symbol: str
+
+    @property
+    def outline(self) -> str:
+        """Its mark as an SVG path in a 10 x 10 box."""
+        return MARKS[self.symbol]
+
+
+def looks(spec: StudySpec) -> dict[str, Look]:
+    """A look for every family of a study: baselines in their order, then the others."""
+    families = dict.fromkeys((*spec.baselines, *spec.space.families))
+    return {family: _look(position) for position, family in enumerate(families)}
+
+
+def _look(position: int) -> Look:
+    number = position % len(COLORS)
+    light, dark = COLORS[number]
+    return Look(f"family-{number}", light, dark, list(MARKS)[position % len(MARKS)])
+
+
+def band(color: str, alpha: float = BAND_ALPHA) -> str:
+    """A transparent form of a `#rrggbb` colour.
+
+    >>> band("#ff8000", 0.5)
+    'rgba(255,128,0,0.5)'
+    """
+    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+def dark_of() -> dict[str, str]:
+    """The dark colour of every light one, bands included: how a page goes dark."""
+    pairs: Iterable[tuple[str, str]] = (*COLORS, INK, MUTED, GRID, AXIS, GROUND)
+    plain = dict(pairs)
+    return {**plain, **{band(light): band(dark) for light, dark in COLORS}}
