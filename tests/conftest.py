@@ -1,8 +1,8 @@
 """Databases for tests: real SQLite files and real PostgreSQL databases, made by the migrations.
 
-Migrations run once per session; every test then starts with a copy of the file, or with the emptied
-PostgreSQL database of its session, and shares it with nobody. `GLIDESLOPE_TEST_DATABASE_URL` names a PostgreSQL server to use instead
-of the one that is started here; its user must be allowed to create databases.
+Migrations run once per session; every test then starts with a copy of the file, or with the
+emptied PostgreSQL database of its session. `GLIDESLOPE_TEST_DATABASE_URL` names a PostgreSQL server
+to use instead of the one started here; its user must be allowed to create databases.
 """
 
 import os

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from service.store import leases, models, studies
 from service.store.clock import now
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
-from tuning.records import Phase, RunState, StudyState, TrialState
+from tuning.records import Phase, RunState, StudyState, TrialState, check_integer
 from tuning.schedules import Schedule
 
+MAX_LANES = 1_024
 ACTIVE = (StudyState.RUNNING, StudyState.CONFIRMING)
 
 
@@ -69,7 +70,10 @@ def claim(
         lanes: most runs to hand out.
         objectives: names of objectives the worker can train; all if None.
         lease_seconds: time until the lease expires unless a heartbeat extends it.
+
+    Raises InvalidValue unless `lanes` is from 1 to 1,024.
     """
+    check_integer("lanes", lanes, 1, MAX_LANES)
     hold_name(session, "claim", worker, claim)
     at = now(session)
     until = at + timedelta(seconds=lease_seconds)

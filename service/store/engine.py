@@ -146,14 +146,22 @@ def _set_up_sqlite(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=READERS,
         pool_pre_ping=True,
         pool_timeout=BUSY_TIMEOUT_SECONDS,
         json_serializer=compact_json,
-        connect_args={"options": "-c timezone=UTC"},
     )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SET TIME ZONE 'UTC'")
+        cursor.close()
+        connection.commit()
+
+    return engine
 
 
 def _hold_file(url: URL) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.store import generations, outcomes, projects, studies, work
+from service.store import generations, history, outcomes, projects, studies, work
 from service.store.engine import Store
 from tuning.records import Budget, Metric, Phase, Run, Space, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Schedule, build
@@ -149,3 +149,48 @@ def tell(store: Store) -> Callable[..., work.Reply]:
             return outcomes.tell(session, [told], max_attempts=3)[0]
 
     return say
+
+
+@pytest.fixture
+def beat(store: Store) -> Callable[[work.ClaimedRun], work.Reply]:
+    """Send one heartbeat for a claimed run."""
+
+    def send(run: work.ClaimedRun) -> work.Reply:
+        with store.write() as session:
+            beats = [work.Beat(run.id, run.token)]
+            return work.heartbeat(session, beats, lease_seconds=LEASE_SECONDS)[0]
+
+    return send
+
+
+@pytest.fixture
+def sweep(store: Store) -> Callable[[], int]:
+    """Take back the runs whose leases expired."""
+
+    def take_back() -> int:
+        with store.write() as session:
+            return work.sweep(session, max_attempts=3)
+
+    return take_back
+
+
+@pytest.fixture
+def rows(store: Store) -> Callable[..., list[history.RunRow]]:
+    """The runs of a trial: `rows(study, trial=0)`."""
+
+    def read(study: str, trial: int = 0) -> list[history.RunRow]:
+        with store.read() as session:
+            return history.runs(session, "a", study, trial)
+
+    return read
+
+
+@pytest.fixture
+def read(store: Store) -> Callable[[str], studies.Study]:
+    """A study of project `a` as it stands."""
+
+    def get(study: str) -> studies.Study:
+        with store.read() as session:
+            return studies.get(session, "a", study)
+
+    return get

@@ -1,7 +1,6 @@
 """The contract of the store, on SQLite and PostgreSQL: studies, generations, history, events."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import nextafter
 
@@ -198,20 +197,6 @@ def test_inserts_a_generation_once(
     assert _kinds(store, study) == before
 
 
-def test_replicas_that_insert_at_once_insert_once(
-    store: Store, new_study: Make, trial: Callable[..., Trial]
-) -> None:
-    """Eight simultaneous inserts of one generation: one is made."""
-    study = new_study()
-
-    def insert(_: int) -> bool:
-        with store.write() as session:
-            return generations.insert(session, "a", study, 0, [trial(0)], [], confirming=False)
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(insert, range(8))) == 1
-
-
 def test_frontier_moves_when_generations_settle(
     store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell
 ) -> None:
@@ -325,18 +310,6 @@ def test_every_change_is_an_event_numbered_by_the_revision(
     assert (progress.revision, progress.data["best_value"]) == (4, 0.5)
 
 
-def test_simultaneous_events_get_different_numbers(store: Store, new_study: Make) -> None:
-    """The lock of the study's row orders writers: no number twice, none missing."""
-    study = new_study()
-
-    def append(number: int) -> int:
-        with store.write() as session:
-            return events.append(session, "a", study, "note", {"number": number})
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(append, range(40))) == list(range(2, 42))
-
-
 def test_remembers_an_answer_by_its_key(store: Store, new_study: Make) -> None:
     """The same key and body get the stored answer, per project and route; another body an error."""
     new_study(project="a")
@@ -351,28 +324,6 @@ def test_remembers_an_answer_by_its_key(store: Store, new_study: Make) -> None:
         assert idempotency.recall(session, "a", "other", "k", "hash") is None
         with pytest.raises(KeyReused):
             idempotency.recall(session, "a", "create", "k", "another")
-
-
-def test_simultaneous_requests_with_one_key_are_done_once(
-    store: Store, spec: StudySpec, new_study: Make
-) -> None:
-    """Eight threads create a study under one key: one is created, all get its id."""
-    new_study()
-
-    def create(_: int) -> str:
-        with store.write() as session:
-            known = idempotency.recall(session, "a", "create", "k", "hash")
-            if known is not None:
-                return str(known.body["id"])
-            name = studies.create(session, "a", spec, expected_runs=1).id
-            idempotency.remember(session, "a", "create", "k", "hash", status=202, body={"id": name})
-            return name
-
-    with ThreadPoolExecutor(8) as pool:
-        names = set(pool.map(create, range(8)))
-    assert len(names) == 1
-    with store.read() as session:
-        assert len(studies.page(session, "a").items) == 2
 
 
 def test_survives_reopening(

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from service.errors import StoreBusy
-from service.store import engine, migrations
+from service.store import engine, migrations, projects
 from service.store.clock import now
 from service.store.engine import Store
 from service.store.models import UtcTime
@@ -105,6 +105,23 @@ def test_time_is_the_databases_and_in_utc(database_url: str) -> None:
     assert first.tzinfo is UTC
     assert first < second
     assert abs((first - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_the_zone_of_a_session_does_not_matter(postgres_database: str) -> None:
+    """A moment is the same moment, in UTC, whatever a session's zone is."""
+    store = Store(postgres_database)
+    with store.write() as session:
+        session.execute(text("SET LOCAL TIME ZONE 'Asia/Tokyo'"))
+        moment = now(session)
+        stored = projects.ensure(session, "zone").created
+        session.expire_all()
+        read = projects.get(session, "zone").created
+        session.rollback()
+    store.close()
+    assert moment.tzinfo is UTC
+    assert abs((moment - datetime.now(UTC)).total_seconds()) < 60
+    assert read == stored
+    assert read.tzinfo is UTC
 
 
 def test_time_can_be_replaced(store: Store, advance: Callable[[float], None]) -> None:
