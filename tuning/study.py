@@ -13,7 +13,7 @@ from typing import Any
 from tuning.errors import InvalidValue, UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
 from tuning.execution import Block, Ended, Executor, Lane, Measured
-from tuning.objectives import find
+from tuning.objectives import configure, find
 from tuning.records import (
     Budget,
     History,
@@ -99,7 +99,7 @@ def specify(
     Raises InvalidValue or UnknownName naming the field, the value and what is allowed.
     """
     found = find(objective)
-    settings = _complete_config(found.config_type, config or {})
+    settings = configure(found, config or {})
     found.check(settings, data_folder)
     if sampler not in SAMPLERS:
         raise UnknownName("sampler", sampler, SAMPLERS)
@@ -135,19 +135,6 @@ def specify(
     )
     _check_budget(spec)
     return spec
-
-
-def _complete_config(config_type: type, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - its own
-    known = config_type.__dataclass_fields__  # type: ignore[attr-defined] # configs are dataclasses
-    for name in config:
-        if name not in known:
-            raise UnknownName(f"config.{name}", config[name], known)
-    try:
-        return config_type(**config)
-    except InvalidValue as error:
-        if error.field.startswith("config."):
-            raise
-        raise error.under("config") from error
 
 
 def _default_peaks(budget: Budget, baselines: Sequence[str]) -> int:

@@ -19,7 +19,6 @@ from service.schemas.studies import (
     TrialPage,
 )
 from service.store import history, idempotency, studies
-from service.store.idempotency import Answer
 from service.store.studies import Study
 from service.ui.report import render_report
 from tuning.errors import IllegalMove
@@ -44,16 +43,16 @@ def create_study(body: StudyRequest, here: Here, response: Response, key: Key = 
     with here.store.write() as session:
         known = key and idempotency.recall(session, DEFAULT_PROJECT, CREATE, key, fingerprint)
         if known:
-            view = StudyView.model_validate(known.response)
+            view = StudyView.model_validate(known.body)
         else:
             study = studies.create(
                 session, DEFAULT_PROJECT, spec, expected_runs=expected_runs(spec)
             )
             view = study_view(study, None)
             if key:
-                answer = Answer(status=202, response=view.model_dump(mode="json"))
+                answer = view.model_dump(mode="json")
                 idempotency.remember(
-                    session, DEFAULT_PROJECT, CREATE, key, body_hash=fingerprint, answer=answer
+                    session, DEFAULT_PROJECT, CREATE, key, fingerprint, status=202, body=answer
                 )
     here.on_progress()
     response.headers["Location"] = f"/v1/studies/{view.id}"

@@ -26,7 +26,7 @@ from service.schemas.work import (
     ReportRequest,
     TellRequest,
 )
-from service.store import work
+from service.store import outcomes, work
 
 router = APIRouter(prefix="/v1", tags=["work"])
 
@@ -68,7 +68,7 @@ def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
         config=dict(claim.config),
         horizon=claim.horizon,
         phase=claim.phase.value,
-        splits=list(claim.splits),
+        splits=list(claim.runs[0].splits),
         runs=[
             ClaimedRun(
                 run=run.id,
@@ -112,13 +112,13 @@ def report(body: ReportRequest, here: Here) -> Replies:
 def tell(body: TellRequest, here: Here) -> Replies:
     """Store how runs ended, each counted once; 409 if every one of them is stale."""
     with here.store.write() as session:
-        replies = work.tell(
+        replies = outcomes.tell(
             session,
             [
-                work.Tell(
+                outcomes.Tell(
                     run=one.run,
                     token=one.token,
-                    outcome=work.Outcome(one.outcome),
+                    outcome=outcomes.Outcome(one.outcome),
                     metrics=one.metrics,
                     blocks=one.blocks,
                     reason=one.reason,

@@ -6,6 +6,7 @@ no process behind and takes the same study up again the next time.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def _picture(client: Client, study: StudyView, best: BestView) -> bytes:
 def _service(folder: Path) -> Iterator[str]:
     """A service of its own on a free port, ended with this block however it ends."""
     database = f"sqlite:///{folder / 'glideslope.db'}"
-    command = ["serve", "--port", "0", "--database", database, "--with-parent"]
+    command = ["serve", "--port", "0", "--database", database, "--parent", str(os.getpid())]
     # Its own session: a Ctrl-C reaches this process alone, which then ends the service in order.
     server = subprocess.Popen(  # noqa: S603 - our own program and arguments
         [sys.executable, "-m", "service.cli.main", *command],

@@ -36,9 +36,9 @@ def serve(
         Path | None, typer.Option(help="Folder that data files of studies may lie in.")
     ] = None,
     worker: Annotated[bool, typer.Option(help="Run a local worker beside the server.")] = True,
-    with_parent: Annotated[
-        bool, typer.Option("--with-parent", hidden=True, help="End when the parent process ends.")
-    ] = False,
+    parent: Annotated[
+        int | None, typer.Option(hidden=True, help="Process id of the parent to end with.")
+    ] = None,
 ) -> None:
     """Run the service, with one local worker."""
     given = {
@@ -47,8 +47,10 @@ def serve(
         "database_url": database,
         "data_folder": data_folder,
     }
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    serve_until_signalled(settings, has_worker=worker, with_parent=with_parent)
+    settings = Settings.model_validate(
+        Settings().model_dump() | {name: one for name, one in given.items() if one is not None}
+    )
+    serve_until_signalled(settings, has_worker=worker, parent=parent)
 
 
 @app.command()
@@ -60,15 +62,13 @@ def worker(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Training processes; one per core if left out.")
     ] = None,
-    with_parent: Annotated[
-        bool, typer.Option("--with-parent", hidden=True, help="End when the parent process ends.")
-    ] = False,
+    parent: Annotated[
+        int | None, typer.Option(hidden=True, help="Process id of the parent to end with.")
+    ] = None,
 ) -> None:
     """Train runs for a service: claims them over HTTP, reports and tells what came of them."""
     raise typer.Exit(
-        work_until_signalled(
-            Settings(), url=url, name=name, processes=processes, with_parent=with_parent
-        )
+        work_until_signalled(Settings(), url=url, name=name, processes=processes, parent=parent)
     )
 
 

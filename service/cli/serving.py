@@ -29,10 +29,10 @@ LOCAL_WORKER = "local"
 SHUTDOWN_SECONDS = 5
 
 
-def serve_until_signalled(settings: Settings, *, has_worker: bool, with_parent: bool) -> None:
+def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int | None) -> None:
     """Serve until SIGINT or SIGTERM."""
-    if with_parent:
-        die_with_parent(os.getppid())
+    if parent is not None:
+        die_with_parent(parent)
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -69,11 +69,11 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, with_parent: 
 
 
 def work_until_signalled(
-    settings: Settings, *, url: str, name: str | None, processes: int | None, with_parent: bool
+    settings: Settings, *, url: str, name: str | None, processes: int | None, parent: int | None
 ) -> int:
     """Work until SIGINT or SIGTERM; returns the exit code."""
-    if with_parent:
-        die_with_parent(os.getppid())
+    if parent is not None:
+        die_with_parent(parent)
     return run_worker(
         Client(url),
         name=name,
@@ -111,7 +111,7 @@ def _requeue(store: Store, name: str) -> None:
 
 
 def _start_worker(url: str, name: str) -> subprocess.Popen[bytes]:
-    command = ["worker", "--url", url, "--name", name, "--with-parent"]
+    command = ["worker", "--url", url, "--name", name, "--parent", str(os.getpid())]
     # Its own session: a Ctrl-C at the terminal reaches the server alone, which then drains it.
     return subprocess.Popen(  # noqa: S603 - our own program and arguments
         [sys.executable, "-m", "service.cli.main", *command], start_new_session=True

@@ -70,7 +70,8 @@ class Server:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "service.cli.main", "serve", flag),
-                    *("--port", str(self._port), "--database", self._database, "--with-parent"),
+                    *("--port", str(self._port), "--database", self._database),
+                    *("--parent", str(os.getpid())),
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -7,12 +7,14 @@ Not here: any statistics; every figure is read from the `Verdict`.
 from tuning.evidence.verdict import Verdict, is_worse
 from tuning.records import StudySpec
 
+LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
+
 
 def describe(spec: StudySpec, verdict: Verdict) -> str:
     """Put a verdict into a few sentences."""
     sentences = [_headline(spec, verdict), *_decided(spec, verdict)]
     if verdict.spread is not None:
-        sentences.append(_spread(verdict))
+        sentences.append(_spread(spec, verdict))
     if verdict.smallest_detectable_effect is not None:
         seeds = min(one.seeds for one in verdict.versus)
         sentences.append(
@@ -51,11 +53,14 @@ def _decided(spec: StudySpec, verdict: Verdict) -> list[str]:
     return [f"It is {_list(parts)}."] if parts else []
 
 
-def _spread(verdict: Verdict) -> str:
-    weight = "matters" if verdict.matters else "hardly matters"
+def _spread(spec: StudySpec, verdict: Verdict) -> str:
+    spread = verdict.spread or 0.0
+    weight = "hardly matters"
+    if verdict.matters:
+        weight = "matters" if spread > LITTLE * spec.worthwhile else "matters a little"
     return (
         f"The schedule {weight} here: from the best to the worst of {len(verdict.arms)} tuned "
-        f"schedules it is {_percent(verdict.spread or 0.0)}."
+        f"schedules it is {_percent(spread)}."
     )
 
 

@@ -1,0 +1,65 @@
+"""Databases for real servers: empty ones, which the server itself migrates."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from service.api.context import DEFAULT_PROJECT
+from service.store import events, history, models, studies
+from service.store.engine import Store
+from tests.chaos.checker import Seen, Stored
+from tuning.records import Phase, StudyState
+
+Spy = Callable[..., Seen]
+
+
+@pytest.fixture
+def observe(empty_database_url: str) -> Spy:
+    """Read everything of a study from the stopped server's database."""
+
+    def read(study: str, **beside: object) -> Seen:
+        store = Store(empty_database_url)
+        with store.read() as session:
+            found = studies.get(session, DEFAULT_PROJECT, study)
+            rows = history.trials_page(session, DEFAULT_PROJECT, study, limit=200).items
+            tokens = dict(session.execute(select(models.Run.id, models.Run.told_token)).all())
+            stored = [
+                Stored(
+                    run=run.id,
+                    trial=run.run.trial,
+                    state=run.state,
+                    attempt=run.attempt,
+                    told_token=tokens[run.id],
+                    value=run.result.metrics["validation"]["mse"]
+                    if run.result and "validation" in run.result.metrics
+                    else None,
+                    is_ranked=run.run.phase is not Phase.CONFIRM,
+                )
+                for row in rows
+                for run in history.runs(session, DEFAULT_PROJECT, study, row.trial.number)
+            ]
+            changes = []
+            while batch := events.after(session, DEFAULT_PROJECT, study, len(changes), limit=200):
+                changes += batch
+        store.close()
+        states = [StudyState(one.data["state"]) for one in changes if "state" in one.data]
+        return Seen(
+            state=found.state,
+            expected_runs=found.expected_runs,
+            finished_runs=found.finished_runs,
+            stored=stored,
+            trials=[(row.trial.number, row.state, row.value) for row in rows],
+            revisions=[one.revision for one in changes],
+            moves={study: states},
+            **beside,  # type: ignore[arg-type] # fields of Seen
+        )
+
+    return read
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where processes under test complain."""
+    return tmp_path / "processes.log"
