@@ -136,7 +136,7 @@ def _create_runs() -> None:
         ),
     )
     op.create_index("ix_runs_queue", "runs", ["project", "study", "state", "generation", "index"])
-    op.create_index("ix_runs_trial", "runs", ["project", "study", "trial"])
+    op.create_index("ix_runs_trial", "runs", ["project", "study", "trial", "generation", "index"])
     op.create_index("ix_runs_leases", "runs", ["state", "lease_until"])
     op.create_index("ix_runs_claim", "runs", ["worker", "claim"])
 
@@ -145,11 +145,12 @@ def _create_measurements() -> None:
     op.create_table(
         "measurements",
         sa.Column("project", sa.String(), nullable=False),
+        sa.Column("study", sa.String(), nullable=False),
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("lease", sa.Integer(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("data", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("project", "run", "lease", "seq", name="pk_measurements"),
+        sa.PrimaryKeyConstraint("project", "study", "run", "lease", "seq", name="pk_measurements"),
         sa.ForeignKeyConstraint(
             ["run", "project"], ["runs.id", "runs.project"], name="fk_measurements_runs"
         ),

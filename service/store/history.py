@@ -133,7 +133,8 @@ def curves(
     run, row = models.Run, models.Measurement
     query = (
         select(run, row.data)
-        .join(row, (row.run == run.id) & (row.project == run.project) & (row.lease == run.lease))
+        .join(row, (row.run == run.id) & (row.lease == run.lease))
+        .where(row.project == project, row.study == study)
         .where(run.project == project, run.study == study, run.state != RunState.QUEUED)
         .order_by(run.generation, run.index, row.seq)
     )

@@ -192,7 +192,7 @@ class Run(Base):
             ["project", "study", "trial"], ["trials.project", "trials.study", "trials.number"]
         ),
         Index("ix_runs_queue", "project", "study", "state", "generation", "index"),
-        Index("ix_runs_trial", "project", "study", "trial"),
+        Index("ix_runs_trial", "project", "study", "trial", "generation", "index"),
         Index("ix_runs_leases", "state", "lease_until"),
         Index("ix_runs_claim", "worker", "claim"),
     )
@@ -204,13 +204,14 @@ class Measurement(Base):
     __tablename__ = "measurements"
 
     project: Mapped[str]
+    study: Mapped[str]
     run: Mapped[str]
     lease: Mapped[int]
     seq: Mapped[int]
     data: Mapped[Document]
 
     __table_args__ = (
-        PrimaryKeyConstraint("project", "run", "lease", "seq"),
+        PrimaryKeyConstraint("project", "study", "run", "lease", "seq"),
         ForeignKeyConstraint(["run", "project"], ["runs.id", "runs.project"]),
     )
 

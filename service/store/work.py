@@ -128,7 +128,9 @@ def _check_columns(one: Report, where: str) -> None:
 def _known_reports(session: Session, runs: Mapping[str, models.Run]) -> set[tuple[str, int, int]]:
     row = models.Measurement
     query = select(row.run, row.lease, row.seq).where(
-        row.project.in_({run.project for run in runs.values()}), row.run.in_(runs)
+        row.project.in_({run.project for run in runs.values()}),
+        row.study.in_({run.study for run in runs.values()}),
+        row.run.in_(runs),
     )
     return set(session.execute(query))
 
@@ -151,7 +153,12 @@ def _store_report(
     known.add(key)
     session.add(
         models.Measurement(
-            project=run.project, run=run.id, lease=run.lease, seq=one.seq, data=_columns(one)
+            project=run.project,
+            study=run.study,
+            run=run.id,
+            lease=run.lease,
+            seq=one.seq,
+            data=_columns(one),
         )
     )
     session.flush()
