@@ -11,7 +11,7 @@ a schedule (`tuning.schedules.schedule`).
 
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Items
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, final
 
 import numpy as np
@@ -135,7 +135,16 @@ class Ramp:
 
     def document(self) -> dict[str, Any]:
         """The ramp as JSON-able values."""
-        return {"ramp": {**asdict(self), "phase": list(self.phase)}}
+        return {
+            "ramp": {
+                "length": self.length,
+                "start": self.start,
+                "end": self.end,
+                "curve": self.curve.document(),
+                "order": self.order,
+                "phase": list(self.phase),
+            }
+        }
 
 
 def hold(length: int, value: float = 1.0) -> Ramp:
@@ -146,7 +155,7 @@ def hold(length: int, value: float = 1.0) -> Ramp:
 @final
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Nodes one after another, each with its own clock; at least one.
+    """Nodes one after another, each with its own clock; at least one. An empty node is not there.
 
     >>> Sequence((Ramp(2, 0.0, 1.0), hold(2)))(np.arange(5))
     array([0. , 0.5, 1. , 1. , 1. ])
@@ -167,27 +176,35 @@ class Sequence:
     def __call__(self, steps: Steps) -> Floats:
         """The values at `steps`."""
         flat = steps.ravel()
-        starts = np.cumsum([0, *(node.length for node in self.nodes[:-1])])
+        nodes = self._present()
+        starts = np.cumsum([0, *(node.length for node in nodes[:-1])])
         places = np.searchsorted(starts, flat, side="right") - 1
         order = np.argsort(places, kind="stable")
-        cuts = np.searchsorted(places[order], np.arange(1, len(self.nodes)))
+        cuts = np.searchsorted(places[order], np.arange(1, len(nodes)))
         values = np.empty(flat.shape)
-        for node, start, among in zip(self.nodes, starts, np.split(order, cuts), strict=True):
+        for node, start, among in zip(nodes, starts, np.split(order, cuts), strict=True):
             if among.size:
                 values[among] = node(flat[among] - start)
         return values.reshape(steps.shape)
 
+    def _present(self) -> tuple[Node, ...]:
+        present = tuple(node for node in self.nodes if node.length)
+        return present or (hold(0, self.first),)
+
     def simplified(self) -> Node:
         """Nested sequences flattened, empty nodes dropped, neighbours at one value joined."""
         nodes: list[Node] = []
-        for node in _flattened(self):
+        for node in self._flattened():
             if nodes and _is_hold(node) and _is_hold(nodes[-1]) and nodes[-1].first == node.first:
                 nodes[-1] = hold(nodes[-1].length + node.length, node.first)
-            elif node.length:
+            else:
                 nodes.append(node)
-        if not nodes:
-            return hold(0, self.first)
         return nodes[0] if len(nodes) == 1 else Sequence(tuple(nodes))
+
+    def _flattened(self) -> Iterator[Node]:
+        for node in self._present():
+            simple = node.simplified()
+            yield from simple.nodes if isinstance(simple, Sequence) else (simple,)
 
     def landed(self) -> Node:
         """The same sequence, the end value of the last node that takes updates reached early."""
@@ -199,12 +216,6 @@ class Sequence:
     def document(self) -> dict[str, Any]:
         """The sequence as JSON-able values."""
         return {"sequence": [node.document() for node in self.nodes]}
-
-
-def _flattened(sequence: Sequence) -> Iterator[Node]:
-    for node in sequence.nodes:
-        simple = node.simplified()
-        yield from simple.nodes if isinstance(simple, Sequence) else (simple,)
 
 
 def _is_hold(node: Node) -> bool:
@@ -252,7 +263,7 @@ class Affine:
         rises = self.low <= self.high
         if isinstance(node, Ramp) and (_is_hold(node) or (node.order == 1.0 and rises)):
             start, end = self._map(node.start), self._map(node.end)
-            return replace(node, start=start, end=end).simplified()
+            return Ramp(node.length, start, end, node.curve, node.order, node.phase).simplified()
         return node if (self.low, self.high) == (0.0, 1.0) else replace(self, node=node)
 
     def landed(self) -> "Affine":

@@ -9,7 +9,7 @@ Not here: between which values a segment moves (`tuning.schedules.compose.Ramp`)
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,10 @@ class Curve:
     def raised(self, power: float) -> "Curve":
         """The same curve to a power."""
         return replace(self, power=self.power * power)
+
+    def document(self) -> dict[str, Any]:
+        """The curve as JSON-able values."""
+        return {"base": self.base, "warp": self.warp, "power": self.power}
 
 
 CURVES: Mapping[str, Curve] = MappingProxyType(

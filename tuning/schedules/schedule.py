@@ -78,6 +78,10 @@ class Schedule:
         horizon of a family whose `after_end` is `error`.
         """
         updates = _check_steps(steps)
+        # In one dimension: NumPy rounds a power of a scalar and of an array differently.
+        return self._rates(updates.ravel()).reshape(updates.shape)
+
+    def _rates(self, updates: Steps) -> Floats:
         beyond = updates >= self.horizon
         if not beyond.any():
             return self.peak * self.shape(updates)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from tuning.errors import InvalidValue, UnknownName
+from tuning.errors import InvalidValue
 from tuning.schedules.families.base import AfterEnd, End, Family
 from tuning.schedules.families.cycles import OneCycle, Sgdr, Triangular
 from tuning.schedules.families.decays import (
@@ -22,6 +22,7 @@ from tuning.schedules.families.decays import (
 )
 from tuning.schedules.families.plateaus import Wsd
 from tuning.schedules.families.warmup import Warmup
+from tuning.schedules.limits import Among
 from tuning.schedules.parameters import PARAMETERS, Value
 
 FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
@@ -62,11 +63,9 @@ __all__ = [
 ]
 
 
-def find(kind: str, field: str = "family") -> type[Family]:
-    """The family of that name; raises `UnknownName` naming `field`."""
-    if kind not in FAMILIES:
-        raise UnknownName(field, kind, FAMILIES)
-    return FAMILIES[kind]
+def find(kind: object) -> type[Family]:
+    """The family of that name; raises `UnknownName` naming the field `family`."""
+    return FAMILIES[Among(FAMILIES)("family", kind)]
 
 
 def build(kind: str, peak: float, params: Mapping[str, Value]) -> Family:

@@ -73,11 +73,17 @@ class Warmup:
         return resolve("warmup.length", self.length, horizon)
 
     def ramp(self, horizon: int, first: float) -> Ramp:
-        """The warmup over a horizon, to a body that starts at `first` (fraction of the peak)."""
+        """The warmup over a horizon, to a body that starts at `first` (fraction of the peak).
+
+        Raises `InvalidValue` if the warmup is geometric and the body starts at zero.
+        """
         length = self.updates(horizon)
         if self.curve == CONSTANT:
             return hold(length, self.start)
         if self.curve == GEOMETRIC:
+            if first == 0.0:
+                allowed = "a curve that reaches 0, where the body starts"
+                raise InvalidValue("warmup.curve", self.curve, allowed)
             return Ramp(length, self.start, first, order=0.0, phase=self.phase)
         return Ramp(length, self.start, first, CURVES[self.curve], phase=self.phase)
 
