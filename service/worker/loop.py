@@ -55,7 +55,7 @@ class Options:
         hand_back_seconds: how long it may then take to put back what was stopped.
         wait_seconds: how long the service may hold a claim until there is work.
         patience_seconds: how long the service may be away before the worker gives up.
-        objectives: names of what it can train.
+        objectives: names of what it can train; None for anything.
     """
 
     worker: str = field(default_factory=worker_name)
@@ -65,7 +65,7 @@ class Options:
     hand_back_seconds: float = 4.0
     wait_seconds: float = 2.0
     patience_seconds: float = PATIENCE_SECONDS
-    objectives: tuple[str, ...] = ()
+    objectives: tuple[str, ...] | None = None
 
 
 class Worker:

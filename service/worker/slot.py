@@ -43,7 +43,7 @@ class Ask:
 
     worker: str
     lanes: int
-    objectives: tuple[str, ...]
+    objectives: tuple[str, ...] | None
     wait_seconds: float
 
 
@@ -100,11 +100,12 @@ class Slot:
 
     def _claim(self) -> ClaimReply:
         """Ask until there is an answer, always with the same id: a lost answer comes again."""
+        objectives = self._ask.objectives
         request = ClaimRequest(
             worker=self._ask.worker,
             claim=secrets.token_hex(16),
             lanes=self._ask.lanes,
-            objectives=list(self._ask.objectives),
+            objectives=None if objectives is None else list(objectives),
             wait_seconds=self._ask.wait_seconds,
         )
         return self._client.claim(request, patience=self._claiming)
