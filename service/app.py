@@ -34,7 +34,11 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     planner = Planner(ledger(store))
     planning = Loop("planner", planner.round, PLAN_SECONDS)
     sweeping = Loop(
-        "sweeper", lambda: _sweep(store, settings, planning.ring), settings.sweep_seconds
+        "sweeper",
+        lambda: _sweep(store, settings, planning.ring),
+        settings.sweep_seconds,
+        # After an outage of the server its workers get time to extend their leases first.
+        delay_seconds=2 * settings.heartbeat_seconds,
     )
 
     @asynccontextmanager

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy.orm import Session
 
 from service.api.context import DEFAULT_PROJECT, Here
 from service.api.problems import responses
@@ -19,10 +18,9 @@ from service.schemas.studies import (
     TrialPage,
 )
 from service.store import history, idempotency, studies
-from service.store.studies import Study
 from service.ui.report import render_report
 from tuning.errors import IllegalMove
-from tuning.records import Budget, StudySpec, StudyState, Trial
+from tuning.records import Budget, StudySpec, StudyState
 from tuning.search.policy import expected_runs
 from tuning.study import BASELINES, specify
 
@@ -104,7 +102,7 @@ def list_studies(
             cursor=cursor,
             limit=limit,
         )
-        views = [study_view(study, _best_trial(session, study)) for study in page.items]
+        views = [study_view(study, history.best_trial(session, study)) for study in page.items]
     return StudyPage(items=views, next=page.next)
 
 
@@ -122,7 +120,7 @@ def read_study(
         if known == etag:
             return Response(status_code=304, headers={"ETag": etag})
         response.headers["ETag"] = etag
-        return study_view(found, _best_trial(session, found))
+        return study_view(found, history.best_trial(session, found))
 
 
 @router.post("/{study}:cancel", responses=responses(NotFound, IllegalMove))
@@ -130,7 +128,7 @@ def cancel_study(study: str, here: Here) -> StudyView:
     """Cancel a study: its leases die, nothing more is trained, there is no verdict."""
     with here.store.write() as session:
         found = studies.cancel(session, DEFAULT_PROJECT, study)
-        return study_view(found, _best_trial(session, found))
+        return study_view(found, history.best_trial(session, found))
 
 
 @router.get("/{study}/best", responses=responses(NotFound, Conflict))
@@ -138,7 +136,7 @@ def read_best(study: str, here: Here, table: bool = False) -> BestView:
     """The best schedule; `table=true` adds its learning rates, one per update."""
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
-        best = _best_trial(session, found)
+        best = history.best_trial(session, found)
     if best is None:
         raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
     return best_view(found, best, table=table)
@@ -187,9 +185,3 @@ def read_report(study: str, here: Here) -> HTMLResponse:
             curves=curves,
         )
     )
-
-
-def _best_trial(session: Session, study: Study) -> Trial | None:
-    if study.best_trial is None:
-        return None
-    return history.trial(session, study.project, study.id, study.best_trial).trial

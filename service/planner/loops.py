@@ -15,11 +15,22 @@ logger = logging.getLogger(__name__)
 
 
 class Loop:
-    """Call `work` every `seconds`, and at once after `ring()`, until `stop()`."""
+    """Call `work` every `seconds`, and at once after `ring()`, until `stop()`.
 
-    def __init__(self, name: str, work: Callable[[], object], seconds: float) -> None:
+    The first call comes after `delay_seconds`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], object],
+        seconds: float,
+        *,
+        delay_seconds: float = 0.0,
+    ) -> None:
         self._work = work
         self._seconds = seconds
+        self._delay_seconds = delay_seconds
         self._bell = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -46,6 +57,7 @@ class Loop:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        self._bell.wait(self._delay_seconds)
         while not self._stopped:
             try:
                 self._work()

@@ -102,6 +102,8 @@ def insert(
     row.next_generation += 1
     if confirming and row.state != StudyState.CONFIRMING:
         row.state = move(StudyState(row.state), StudyState.CONFIRMING)
+        # Now it is known: the search may have ended early, the winner may be a baseline.
+        row.expected_runs = _count_runs(session, row)
     data = {"generation": generation, "state": row.state, "trials": len(trials), "runs": len(runs)}
     studies.note(session, row, "planned", data, now(session))
     return True
@@ -125,6 +127,12 @@ def complete(session: Session, project: str, study: str, verdict: Mapping[str, A
     row.eta = None
     studies.note(session, row, "completed", {"state": row.state}, at)
     return True
+
+
+def _count_runs(session: Session, row: models.Study) -> int:
+    run = models.Run
+    query = select(func.count()).where(run.project == row.project, run.study == row.id)
+    return session.scalar(query) or 0
 
 
 def _has_open_runs(session: Session, row: models.Study) -> bool:

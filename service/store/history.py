@@ -93,6 +93,13 @@ def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
     return _to_trial_row(row)
 
 
+def best_trial(session: Session, study: studies.Study) -> Trial | None:
+    """The trial a study holds for its best; None while there is none."""
+    if study.best_trial is None:
+        return None
+    return trial(session, study.project, study.id, study.best_trial).trial
+
+
 def trials_page(
     session: Session,
     project: str,

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
-
-from alembic import command
 
 VERSION_TABLE = "glideslope_version"
 ADVISORY_LOCK = 0x676C6964  # "glid"; any constant, the same in every process

@@ -12,7 +12,7 @@ from typing import Any
 
 from service.ui.arms import ArmView, Outcome
 from service.ui.forest import relative_interval
-from service.ui.typeset import beside, percent, significant
+from service.ui.typeset import beside, decimals, fixed, percent, significant
 from tuning.records import Direction, History, Phase, StudySpec, StudyState, TrialState
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
@@ -166,10 +166,11 @@ class Row:
 
 def rows(spec: StudySpec, arms: Sequence[ArmView]) -> list[Row]:
     """The table of arms."""
-    return [_row(spec, arm) for arm in arms]
+    places = decimals(_measured(spec, arm)[1] for arm in arms)
+    return [_row(spec, arm, places) for arm in arms]
 
 
-def _row(spec: StudySpec, arm: ArmView) -> Row:
+def _row(spec: StudySpec, arm: ArmView, places: int | None) -> Row:
     confirmed = arm.confirmed or {}
     value, error, seeds = _measured(spec, arm)
     call, tone = _call(spec, arm)
@@ -180,15 +181,15 @@ def _row(spec: StudySpec, arm: ArmView) -> Row:
         role=_role(arm),
         peak=significant(arm.trial.schedule.peak, 3),
         peak_note=f"{peaks} peaks tried" if peaks else "",
-        validation=beside(value, error),
-        error=significant(error, 2) if error else "",
+        validation=fixed(value, places),
+        error=fixed(error, places) if error else "",
         seeds=f"{seeds} seeds" + (f", {diverged} diverged" if diverged else ""),
         difference=_difference(arm.versus),
         interval=_interval(arm.versus),
         call=call,
         call_tone=tone,
         blocks=_blocks(arm.versus),
-        test=beside(confirmed.get("test"), error),
+        test=fixed(confirmed.get("test"), places),
     )
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 
 MINUS = "\N{MINUS SIGN}"
+MOST_DECIMALS = 9
 
 
 def significant(value: float | None, digits: int = 5) -> str:
@@ -17,7 +18,8 @@ def significant(value: float | None, digits: int = 5) -> str:
     """
     if value is None or not math.isfinite(value):
         return "\N{EN DASH}"
-    return f"{value:.{digits}g}".replace("-", MINUS, 1) if value < 0 else f"{value:.{digits}g}"
+    written = f"{value:.{digits}g}"
+    return written.replace("-", MINUS, 1) if value < 0 else written
 
 
 def beside(value: float | None, error: float) -> str:
@@ -26,21 +28,38 @@ def beside(value: float | None, error: float) -> str:
     >>> beside(0.512345, 0.00213), beside(11.4321, 0.2), beside(3.0, 0.0)
     ('0.5123', '11.43', '3')
     """
-    if value is None or not math.isfinite(value):
-        return "\N{EN DASH}"
-    if not math.isfinite(error) or error <= 0.0:
+    return fixed(value, decimals([error]))
+
+
+def decimals(errors: Iterable[float]) -> int | None:
+    """Decimals that show two significant digits of the middle one of `errors`; None without one.
+
+    >>> decimals([0.00016, 0.0016, 0.00005]), decimals([0.0]), decimals([250.0])
+    (5, None, None)
+    """
+    known = sorted(error for error in errors if math.isfinite(error) and error > 0.0)
+    if not known:
+        return None
+    found = 1 - math.floor(math.log10(known[len(known) // 2]))
+    return found if 0 <= found <= MOST_DECIMALS else None
+
+
+def fixed(value: float | None, places: int | None) -> str:
+    """A number with so many decimals; with five significant digits if that is None.
+
+    >>> fixed(-0.5, 3), fixed(0.123456, None), fixed(None, 3)
+    ('−0.500', '0.12346', '–')
+    """
+    if value is None or not math.isfinite(value) or places is None:
         return significant(value)
-    decimals = 1 - math.floor(math.log10(error))
-    if not 0 <= decimals <= 9:
-        return significant(value)
-    return f"{value:.{decimals}f}".replace("-", MINUS)
+    return f"{value:.{places}f}".replace("-", MINUS)
 
 
 def percent(share: float | None, *, signed: bool = False) -> str:
-    """A share as a percentage with two significant digits.
+    r"""A share as a percentage with two significant digits.
 
     >>> percent(0.0123), percent(-0.5, signed=True), percent(0.031, signed=True)
-    ('1.2 %', '−50 %', '+3.1 %')
+    ('1.2\xa0%', '−50\xa0%', '+3.1\xa0%')
     """
     if share is None or not math.isfinite(share):
         return "\N{EN DASH}"

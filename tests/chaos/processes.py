@@ -53,7 +53,7 @@ class Server:
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         self.process.kill()
-        self.process.wait()
+        self._wait()
 
     def restart(self) -> None:
         """Start it again."""
@@ -62,7 +62,13 @@ class Server:
     def stop(self) -> int:
         """End it in order; returns its exit code."""
         self.process.terminate()
-        return self.process.wait(STOP_SECONDS)
+        return self._wait()
+
+    def _wait(self) -> int:
+        code = self.process.wait(STOP_SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
 
     def _start(self) -> "subprocess.Popen[str]":
         flag = "--worker" if self._has_worker else "--no-worker"
@@ -131,8 +137,7 @@ def ended(*processes: Server | RecordingWorker) -> Iterator[None]:
     finally:
         for one in processes:
             if one.process.poll() is None:
-                one.process.kill()
-                one.process.wait()
+                one.kill()
 
 
 def read_told(history: Path) -> list[Told]:

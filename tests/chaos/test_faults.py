@@ -25,9 +25,9 @@ from tests.chaos.processes import RecordingWorker, Server, ended, read_told
 BODY = {
     "objective": "realized_volatility",
     "horizon": 24,
-    "budget": {"trials": 16},
-    "seeds": 3,
-    "confirm_seeds": 4,
+    "budget": {"trials": 12},
+    "seeds": 2,
+    "confirm_seeds": 3,
     "baselines": ["constant", "cosine"],
     "baseline_peaks": 2,
     "seed": 11,
@@ -117,7 +117,7 @@ def test_five_killed_workers_lose_nothing_and_change_nothing(
             study = client.create_study(BODY).id
         with Watcher(server.url, study) as watcher:
             for kill in range(5):
-                watcher.wait_for_runs(4 + 6 * kill)
+                watcher.wait_for_runs(2 + 4 * kill)
                 victim = rng.choice(workers)
                 victim.kill()
                 victim.restart()
@@ -178,7 +178,7 @@ def test_a_killed_server_goes_on_where_it_was(
             study = client.create_study(BODY, idempotency_key="first").id
         with Watcher(server.url, study) as watcher:
             for kill in range(3):
-                watcher.wait_for_runs(3 + 8 * kill)
+                watcher.wait_for_runs(2 + 6 * kill)
                 server.kill()
                 server.restart()
                 with Client(server.url) as client:
@@ -195,7 +195,7 @@ def test_many_claimers_get_each_run_once(empty_database_url: str, log: Path) -> 
     """R11: sixteen clients at once claim a queue empty over HTTP; no run goes out twice."""
     server = Server(empty_database_url, log)
     with ended(server), Client(server.url) as client:
-        client.create_study({**BODY, "batch": 64, "budget": {"trials": 64}})
+        client.create_study({**BODY, "batch": 64, "budget": {"trials": 64}, "seeds": 3})
 
         def drain(number: int) -> list[str]:
             found: list[str] = []
@@ -228,7 +228,7 @@ def test_the_server_replaces_its_killed_worker(
         with Watcher(server.url, study) as watcher:
             injected = 0
             for kill in range(kills):
-                watcher.wait_for_runs(2 + 6 * kill)
+                watcher.wait_for_runs(2 + 4 * kill)
                 for child in psutil.Process(server.process.pid).children():
                     if "worker" in child.cmdline():
                         child.kill()

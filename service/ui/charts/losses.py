@@ -15,11 +15,13 @@ from service.ui.charts.chart import POINTS, Chart, Json, View, axis, layout, log
 from service.ui.charts.schedules import arm_keys
 from service.ui.looks import band
 from service.ui.typeset import compact
-from tuning.records import History, Phase, Run, RunState, StudySpec
+from tuning.records import Direction, History, Phase, Run, RunState, StudySpec
 
 Curves = Mapping[str, Sequence[Mapping[str, Any]]]
 
 CLOSE_UP = 0.7  # share of the horizon at which the view of the end begins
+FALL = 0.2  # share of the horizon in which a first fall may leave the frame
+REACH = 4.0  # times the gap from the best value to the worst after that fall
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def losses_chart(
         name="losses",
         title="Training",
         caption=f"{spec.metric.name} on validation while training: mean over the {seeds}, "
-        "band from the lowest to the highest seed. Below, the learning rate.",
+        "band from the lowest to the highest seed. A first fall may leave the linear frame. "
+        "Below, the learning rate.",
         data=[*drawn, *(_rate(curve.arm) for curve in reversed(found))],
         layout=layout(
             520,
@@ -62,7 +65,7 @@ def losses_chart(
             yaxis=axis(f"{spec.metric.name} on validation", domain=[0.32, 1.0]),
             yaxis2=axis("learning rate", domain=[0.0, 0.24], rangemode="tozero", nticks=3),
         ),
-        views=_views(spec.horizon, found),
+        views=_views(spec, found),
         keys=arm_keys([curve.arm for curve in found]),
     )
 
@@ -152,32 +155,52 @@ def _rate(arm: ArmView) -> Json:
         "legendgroup": arm.group,
         "x": [int(step) for step in steps],
         "y": compact(float(lr) for lr in lrs),
-        "line": {"color": arm.look.light, "width": 2.4 if arm.is_winner else 1.2, "dash": arm.dash},
+        "line": {
+            "color": arm.look.light,
+            "width": 2.4 if arm.is_winner else 1.2,
+            "dash": arm.dash,
+            "simplify": False,
+        },
         "hoverinfo": "skip",
     }
 
 
-def _views(horizon: int, found: Sequence[Curve]) -> tuple[View, ...]:
-    """The whole training, the same on a logarithmic axis, and its end alone."""
-    whole = {"range": [0, horizon]}
-    end = [
+def _views(spec: StudySpec, found: Sequence[Curve]) -> tuple[View, ...]:
+    """The training without its first fall, all of it on a logarithmic axis, and its end alone."""
+    whole = {"range": [0, spec.horizon]}
+    views = [View("linear", {"xaxis": whole, "yaxis": _linear(*_frame(spec, found))})]
+    least = min(value for curve in found for value in curve.low)
+    most = max(value for curve in found for value in curve.high)
+    if least > 0.0:
+        views.append(View("log", {"xaxis": whole, "yaxis": log_axis(least / 1.03, most * 1.03)}))
+    end = _values_from(found, CLOSE_UP * spec.horizon)
+    if end:
+        near = {"range": [CLOSE_UP * spec.horizon, spec.horizon]}
+        views.append(View("the end", {"xaxis": near, "yaxis": _linear(min(end), max(end))}))
+    return tuple(views)
+
+
+def _frame(spec: StudySpec, found: Sequence[Curve]) -> tuple[float, float]:
+    """From the best value to `REACH` times as far as the worst after the first fall."""
+    everything = _values_from(found, 0.0)
+    later = _values_from(found, FALL * spec.horizon) or everything
+    low, high = min(everything), max(everything)
+    if spec.metric.direction is Direction.MINIMIZE:
+        return low, min(high, low + REACH * (max(later) - low))
+    return max(low, high - REACH * (high - min(later))), high
+
+
+def _values_from(found: Sequence[Curve], first: float) -> list[float]:
+    """Both edges of all bands from update `first` on."""
+    return [
         value
         for curve in found
-        for step, low, high in zip(curve.steps, curve.low, curve.high, strict=True)
-        for value in (low, high)
-        if step >= CLOSE_UP * horizon
+        for step, *edges in zip(curve.steps, curve.low, curve.high, strict=True)
+        for value in edges
+        if step >= first
     ]
-    pad = 0.05 * (max(end) - min(end)) if end else 0.0
-    linear = {"type": "linear", "autorange": True}
-    views = [View("linear", {"xaxis": whole, "yaxis": linear})]
-    least = min(value for curve in found for value in curve.low)
-    if least > 0.0:
-        most = max(value for curve in found for value in curve.high)
-        log = {"autorange": False, **log_axis(least / 1.03, most * 1.03)}
-        views.append(View("log", {"xaxis": whole, "yaxis": log}))
-    if pad > 0.0:
-        near = {"type": "linear", "autorange": False, "range": [min(end) - pad, max(end) + pad]}
-        views.append(
-            View("the end", {"xaxis": {"range": [CLOSE_UP * horizon, horizon]}, "yaxis": near})
-        )
-    return tuple(views)
+
+
+def _linear(low: float, high: float) -> Json:
+    pad = 0.05 * (high - low) or abs(high) * 0.01 or 1.0
+    return {"type": "linear", "range": [low - pad, high + pad]}

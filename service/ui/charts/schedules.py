@@ -62,6 +62,7 @@ def _line(arm: ArmView) -> Json:
             "color": arm.look.light,
             "width": 3.5 if arm.is_winner else 1.6,
             "dash": arm.dash,
+            "simplify": False,
         },
         "fill": "tozeroy" if arm.is_winner else "none",
         "fillcolor": band(arm.look.light),
