@@ -101,9 +101,15 @@ def first(play: Play, then: Play = complete) -> Play:
 
 @dataclass
 class LosesAnswers(httpx2.BaseTransport):
-    """A network that delivers every request but loses the first answers of some paths."""
+    """A network that delivers every request but loses the first answers of some paths.
+
+    Args:
+        losses: how many answers of each path are lost.
+        status: of the answer that comes instead; 0 for none at all.
+    """
 
     losses: dict[str, int]
+    status: int = 0
     inner: httpx2.BaseTransport = field(default_factory=httpx2.HTTPTransport)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -113,6 +119,8 @@ class LosesAnswers(httpx2.BaseTransport):
         if left:
             self.losses[request.url.path] = left - 1
             response.close()
+            if self.status:
+                return httpx2.Response(self.status, request=request)
             raise httpx2.ReadError("the answer was lost", request=request)
         return response
 

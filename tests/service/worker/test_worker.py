@@ -76,11 +76,11 @@ def test_a_lost_claim_answer_brings_the_same_runs(board: Board, hire: Hire) -> N
     assert hand.runs == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("path", [REPORT, TELL])
-def test_a_lost_answer_counts_nothing_twice(board: Board, hire: Hire, path: str) -> None:
+@pytest.mark.parametrize("status", [0, 500, 503])
+def test_a_lost_answer_counts_nothing_twice(board: Board, hire: Hire, status: int) -> None:
     """What was delivered is delivered again byte for byte, and counts once."""
     board.offer("a", "b")
-    hand = hire(transport=LosesAnswers({path: 2}))
+    hand = hire(transport=LosesAnswers({REPORT: 1, TELL: 2}, status))
     board.until_ended()
 
     assert hand.dismiss() == 0
