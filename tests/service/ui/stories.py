@@ -2,11 +2,9 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
-
-import pytest
 
 from tuning.evidence import conclude_study, describe
 from tuning.evidence.verdict import arm_trials
@@ -47,27 +45,15 @@ class Story:
     state: str = "running"
 
 
-@pytest.fixture
-def spec() -> StudySpec:
+def make_spec() -> StudySpec:
     """A complete spec over five families."""
-    return make_spec()
-
-
-@pytest.fixture
-def tell() -> Callable[..., Story]:
-    """Makes stories: `tell(trials=24, confirmed=True)`."""
-    return tell_story
-
-
-def make_spec(**changes: object) -> StudySpec:
-    """A complete spec over five families, changed as asked."""
     names = ("peak", "warmup", "hold", "cycles")
     narrowed = {"peak": PARAMETERS["peak"].narrowed(1e-4, 1.0)}
     space = Space(
         families=tuple(FAMILIES),
         parameters={name: narrowed.get(name, PARAMETERS[name]) for name in names},
     )
-    base = StudySpec(
+    return StudySpec(
         objective="realized_volatility",
         config={"file": None},
         horizon=HORIZON,
@@ -83,10 +69,9 @@ def make_spec(**changes: object) -> StudySpec:
         confirm_seeds=10,
         worthwhile=0.01,
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def tell_story(
+def tell(
     spec: StudySpec | None = None,
     *,
     trials: int = 24,
