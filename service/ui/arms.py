@@ -16,6 +16,8 @@ from tuning.evidence.score import SEARCHED, conclude_trial
 from tuning.evidence.verdict import arm_trials
 from tuning.records import History, Phase, Result, RunState, StudySpec, Trial, TrialState
 
+POINTS = 500  # of a line; more than a page is wide
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -37,6 +39,7 @@ class Outcome:
 class ArmView:
     """The winner, or a baseline at its best peak.
 
+    `steps` and `lrs` are its schedule as drawn: at most `POINTS` updates, no extreme lost.
     `confirmed` and `versus` are the arm's and the comparison's documents in the verdict; both are
     None while there is none, `versus` also for the winner.
     """
@@ -46,6 +49,8 @@ class ArmView:
     is_winner: bool
     look: Look
     outcome: Outcome | None
+    steps: list[int]
+    lrs: list[float]
     confirmed: Mapping[str, Any] | None
     versus: Mapping[str, Any] | None
 
@@ -95,20 +100,24 @@ def arm_views(
     chosen = (
         [trials[number] for number in confirmed] if verdict else list(arm_trials(spec, history))
     )
-    looked = looks(spec)
     ended = {outcome.trial.number: outcome for outcome in outcomes(spec, history)}
-    return [
-        ArmView(
+    looked = looks(spec)
+    views = []
+    for position, (trial, label) in enumerate(zip(chosen, _labels(chosen), strict=True)):
+        steps, lrs = trial.schedule.preview(POINTS)
+        view = ArmView(
             trial=trial,
             label=label,
             is_winner=position == 0,
             look=looked[str(trial.params["family"])],
             outcome=ended.get(trial.number),
+            steps=steps.tolist(),
+            lrs=lrs.tolist(),
             confirmed=confirmed.get(trial.number),
             versus=versus.get(trial.number),
         )
-        for position, (trial, label) in enumerate(zip(chosen, _labels(chosen), strict=True))
-    ]
+        views.append(view)
+    return views
 
 
 def _labels(trials: Sequence[Trial]) -> list[str]:

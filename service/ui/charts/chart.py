@@ -14,7 +14,6 @@ from service.ui.looks import AXIS, GRID, GROUND, INK, MUTED, Look
 
 Json = dict[str, Any]
 
-POINTS = 500  # of a line; more than a page is wide
 MANY_DECADES = 1.6  # beyond which 1, 2, 5 would crowd a logarithmic axis
 CLEAR = "rgba(0,0,0,0)"
 FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"

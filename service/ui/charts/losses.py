@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from service.ui.arms import ArmView
-from service.ui.charts.chart import POINTS, Chart, Json, View, axis, layout, log_axis
+from service.ui.charts.chart import Chart, Json, View, axis, layout, log_axis
 from service.ui.charts.schedules import arm_keys
 from service.ui.looks import band
 from service.ui.typeset import compact
@@ -147,14 +147,13 @@ def _traces(curve: Curve) -> list[Json]:
 
 
 def _rate(arm: ArmView) -> Json:
-    steps, lrs = arm.trial.schedule.preview(POINTS)
     return {
         "type": "scatter",
         "mode": "lines",
         "yaxis": "y2",
         "legendgroup": arm.group,
-        "x": [int(step) for step in steps],
-        "y": compact(float(lr) for lr in lrs),
+        "x": arm.steps,
+        "y": compact(arm.lrs),
         "line": {
             "color": arm.look.light,
             "width": 2.4 if arm.is_winner else 1.2,

@@ -7,7 +7,7 @@ shows the small steps near the end, where schedules differ most.
 from collections.abc import Sequence
 
 from service.ui.arms import ArmView
-from service.ui.charts.chart import POINTS, Chart, Json, Key, View, axis, layout, log_axis
+from service.ui.charts.chart import Chart, Json, Key, View, axis, layout, log_axis
 from service.ui.looks import band
 from service.ui.typeset import compact
 
@@ -50,14 +50,13 @@ def arm_keys(arms: Sequence[ArmView]) -> tuple[Key, ...]:
 
 
 def _line(arm: ArmView) -> Json:
-    steps, lrs = arm.trial.schedule.preview(POINTS)
     return {
         "type": "scatter",
         "mode": "lines",
         "name": arm.label,
         "legendgroup": arm.group,
-        "x": [int(step) for step in steps],
-        "y": compact(float(lr) for lr in lrs),
+        "x": arm.steps,
+        "y": compact(arm.lrs),
         "line": {
             "color": arm.look.light,
             "width": 3.5 if arm.is_winner else 1.6,
@@ -72,8 +71,5 @@ def _line(arm: ArmView) -> Json:
 
 def _decades(arms: Sequence[ArmView], highest: float) -> tuple[float, float]:
     """From below the lowest positive rate, at most `DECADES` down, to above the peak."""
-    lowest = highest
-    for arm in arms:
-        _, lrs = arm.trial.schedule.preview(POINTS)
-        lowest = min([lowest, *(float(lr) for lr in lrs if lr > 0.0)])
+    lowest = min((lr for arm in arms for lr in arm.lrs if lr > 0.0), default=highest)
     return max(lowest, highest * 10.0**-DECADES) / 1.25, highest * 1.4

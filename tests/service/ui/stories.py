@@ -40,7 +40,7 @@ class Story:
 
     spec: StudySpec
     history: History = field(default_factory=History)
-    verdict: dict[str, Any] | None = None
+    verdict: Any = None  # Verdict.document() and its words, once there is one
     curves: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     state: str = "running"
 

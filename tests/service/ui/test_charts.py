@@ -42,8 +42,10 @@ def merged(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(base)
     for name, value in patch.items():
         inner = both.get(name)
-        is_both = isinstance(inner, dict) and isinstance(value, dict)
-        both[name] = merged(inner, value) if is_both else value
+        if isinstance(inner, dict) and isinstance(value, dict):
+            both[name] = merged(inner, value)
+        else:
+            both[name] = value
     return both
 
 
