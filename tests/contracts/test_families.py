@@ -212,7 +212,7 @@ def test_search_coordinates_come_back(kind: str, data: st.DataObject) -> None:
     assert family.peak == 0.1
 
 
-@pytest.mark.parametrize("peak", [0.0, -1.0, math.nan, math.inf, True, "0.1", None])
+@pytest.mark.parametrize("peak", [0.0, -1.0, math.nan, math.inf, 10**400, True, "0.1", None])
 def test_a_peak_that_is_no_positive_number_is_refused(kind: str, peak: object) -> None:
     """The error names the field, the value and the range."""
     with pytest.raises(InvalidValue, match=r"^peak: .* allowed: a finite number above 0$"):

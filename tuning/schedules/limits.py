@@ -7,12 +7,15 @@ Not here: the narrower ranges a search moves in (`tuning.schedules.parameters`).
 """
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
 
 from tuning.errors import InvalidValue, UnknownName
+
+LARGEST = sys.float_info.max
 
 
 class Limit(Protocol):
@@ -22,16 +25,22 @@ class Limit(Protocol):
         """Return the plain value, or raise naming `field`, the value and the allowed range."""
 
 
-def _plain(value: object) -> float | int | None:
-    """An int or a float for any integral or real number, None for all else, booleans included."""
+def plain(value: object) -> float | int | None:
+    """An int or a finite float for any integral or real number that fits into a float.
+
+    None for all else: NaN, infinities, integers beyond the largest float, booleans, text.
+    """
+    number: float | int
     match value:
         case bool():
             return None
         case Integral():
-            return int(value)
+            number = int(value)
         case Real():
-            return float(value) + 0.0  # a negative zero becomes zero
-    return None
+            number = float(value) + 0.0  # a negative zero becomes zero
+        case _:
+            return None
+    return number if abs(number) <= LARGEST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +53,14 @@ class Number:
 
     def __call__(self, field: str, value: object) -> float:
         """Return `value` as a float."""
-        number = _plain(value)
+        number = plain(value)
         if number is None or not self._holds(number):
             raise InvalidValue(field, value, str(self))
         return float(number)
 
     def _holds(self, value: float) -> bool:
         above = value > self.low if self.above else value >= self.low
-        return math.isfinite(value) and above and value <= self.high
+        return above and value <= self.high
 
     def __str__(self) -> str:
         """The allowed range in words."""
@@ -68,7 +77,7 @@ class Integer:
 
     def __call__(self, field: str, value: object) -> int:
         """Return `value` as an int."""
-        number = _plain(value)
+        number = plain(value)
         if isinstance(number, int) and self.low <= number <= self.high:
             return number
         raise InvalidValue(field, value, f"an integer from {self.low:,} to {self.high:,}")
@@ -80,7 +89,7 @@ class Share:
 
     def __call__(self, field: str, value: object) -> float | int:
         """Return a fraction as a float, updates as an int."""
-        number = _plain(value)
+        number = plain(value)
         if isinstance(number, int) and number >= 0:
             return number
         if isinstance(number, float) and 0.0 <= number <= 1.0:

@@ -6,14 +6,13 @@ Not here: which family uses which parameter (`Family.tunable`), nor how ranges a
 (`tuning.search`).
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from tuning.errors import InvalidValue, UnknownName
-from tuning.schedules.limits import Among, Integer, Number
+from tuning.schedules.limits import Among, Integer, Number, plain
 
 Kind = Literal["float", "int", "choice"]
 Value: TypeAlias = float | int | str
@@ -89,15 +88,6 @@ class Parameter:
             raise InvalidValue(self._field, (low, high), allowed)
         return replace(self, low=low, high=high)
 
-    def chosen(self, *choices: str) -> "Parameter":
-        """The same choice among fewer names.
-
-        Raises `InvalidValue` naming `ranges.<name>` if a name is not among the declared ones.
-        """
-        if self.kind != "choice" or not choices or not set(choices) <= set(self.choices):
-            raise InvalidValue(self._field, choices, f"names among {', '.join(self.choices)}")
-        return replace(self, choices=choices)
-
     def check(self, value: object) -> Value:
         """Return `value` in its plain type, or raise `InvalidValue` naming the parameter.
 
@@ -115,9 +105,7 @@ class Parameter:
 
 
 def _is_number(value: object, kind: Kind) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
-        return False
-    return math.isfinite(value)
+    return isinstance(plain(value), int if kind == "int" else int | float)
 
 
 _DECLARED = (

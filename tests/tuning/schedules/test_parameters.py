@@ -36,7 +36,16 @@ def test_a_range_can_be_narrowed_or_fixed() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high"),
-    [(0.2, 0.1), (-0.1, 0.2), (0.0, 0.4), (math.nan, 0.1), (0.0, math.inf), ("0", 0.1), (True, 1)],
+    [
+        (0.2, 0.1),
+        (-0.1, 0.2),
+        (0.0, 0.4),
+        (math.nan, 0.1),
+        (0.0, math.inf),
+        (0, 10**400),
+        ("0", 0.1),
+        (True, 1),
+    ],
 )
 def test_a_range_upside_down_or_outside_is_refused(low: float, high: float) -> None:
     """The error names the range, its ends and what is declared."""

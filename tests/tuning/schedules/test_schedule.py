@@ -92,6 +92,14 @@ def test_warmup_meets_the_body_where_it_starts() -> None:
     assert values.max() == 1.0
 
 
+@pytest.mark.parametrize(("horizon", "end", "warmup"), [(1, "last", 0), (4, "after", 4)])
+def test_a_body_without_room_does_not_rebound(horizon: int, end: str, warmup: int) -> None:
+    """There is nowhere to go back to: the end value is held."""
+    family = Linear(0.1, warmup=Warmup(warmup), end=end, after_end="rebound")
+    values = Schedule(family, horizon)(np.arange(horizon, horizon + 5))
+    assert len(set(values.tolist())) == 1
+
+
 def test_more_cycles_than_updates_keep_the_highest() -> None:
     """The first cycles are there, so the peak is."""
     values = Schedule(Sgdr(1.0, cycles=8, cycle_growth=1.0, cycle_decay=0.5), 3).table()
