@@ -19,7 +19,6 @@ from service.cli.progress import watch
 from service.client import Client
 from service.errors import ServiceError
 from service.schemas.studies import BestView, StudyView
-from service.ui.picture import Line, draw_schedules
 from tuning.schedules import Schedule
 
 LABEL = "demo"
@@ -93,6 +92,9 @@ def _short(best: BestView) -> dict[str, object]:
 
 
 def _picture(client: Client, study: StudyView, best: BestView) -> bytes:
+    # Here and not above: Matplotlib takes half a second to load, and the service starts first.
+    from service.ui.picture import Line, draw_schedules  # noqa: PLC0415
+
     arms = {arm["trial"] for arm in (best.verdict or {})["arms"]}
     winner = best.provenance["trial"]
     lines = []

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from service.cli import demo, study
 from service.cli.output import fail
-from service.cli.serving import serve_until_signalled, work_until_signalled
-from service.client import ClientError, ProblemError
+from service.client import Client, ClientError, ProblemError
 from service.errors import ServiceError
 from service.settings import Settings
+from service.worker import run as run_worker
 from tuning.errors import TuningError
+from tuning.execution.link import die_with_parent
 
 app = typer.Typer(
     name="glideslope",
@@ -41,6 +42,9 @@ def serve(
     ] = None,
 ) -> None:
     """Run the service, with one local worker."""
+    # Here and not above: the server's libraries take a second to load; no other command needs them.
+    from service.cli.serving import serve_until_signalled  # noqa: PLC0415
+
     given = {
         "host": host,
         "port": port,
@@ -67,9 +71,19 @@ def worker(
     ] = None,
 ) -> None:
     """Train runs for a service: claims them over HTTP, reports and tells what came of them."""
-    raise typer.Exit(
-        work_until_signalled(Settings(), url=url, name=name, processes=processes, parent=parent)
-    )
+    if parent is not None:
+        die_with_parent(parent)
+    settings = Settings()
+    with Client(url) as client:
+        code = run_worker(
+            client,
+            name=name,
+            processes=processes or settings.processes,
+            lanes=settings.lanes,
+            drain_seconds=settings.drain_seconds,
+            data_folder=settings.data_folder,
+        )
+    raise typer.Exit(code)
 
 
 @app.command("demo")

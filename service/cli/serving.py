@@ -1,4 +1,4 @@
-"""The two long-running commands: the server with its worker, and a worker alone.
+"""`glideslope serve`: the server with its worker.
 
 The one idea: the main thread only waits for a signal. At the signal the worker drains first, while
 the server still answers it, and then the server ends; a second signal ends everything at once.
@@ -16,11 +16,9 @@ import uvicorn
 
 from service.app import create_app, open_store
 from service.cli.output import console
-from service.client import Client
 from service.settings import Settings
 from service.store import work as stored_work
 from service.store.engine import Store
-from service.worker import run as run_worker
 from service.worker import supervise
 from tuning.errors import InvalidValue
 from tuning.execution.link import die_with_parent
@@ -66,22 +64,6 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
     server.should_exit = True
     serving.join()
     store.close()
-
-
-def work_until_signalled(
-    settings: Settings, *, url: str, name: str | None, processes: int | None, parent: int | None
-) -> int:
-    """Work until SIGINT or SIGTERM; returns the exit code."""
-    if parent is not None:
-        die_with_parent(parent)
-    return run_worker(
-        Client(url),
-        name=name,
-        processes=processes or settings.processes,
-        lanes=settings.lanes,
-        drain_seconds=settings.drain_seconds,
-        data_folder=settings.data_folder,
-    )
 
 
 def _listen(settings: Settings) -> socket.socket:

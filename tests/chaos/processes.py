@@ -42,10 +42,13 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 class Server:
     """A server process that can be killed and started again on the same port and database."""
 
-    def __init__(self, database: str, log: Path, *, has_worker: bool = False) -> None:
+    def __init__(
+        self, database: str, log: Path, *, has_worker: bool = False, lease_seconds: float = 2.0
+    ) -> None:
         self._database = database
         self._log = log
         self._has_worker = has_worker
+        self._lease = {"GLIDESLOPE_LEASE_SECONDS": str(lease_seconds)}
         self._port = 0
         self.url = ""
         self.process = self._start()
@@ -81,7 +84,7 @@ class Server:
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(),
+                env=environment(self._lease),
                 text=True,
             )
         assert process.stdout is not None

@@ -193,7 +193,7 @@ def test_a_killed_server_goes_on_where_it_was(
 
 def test_many_claimers_get_each_run_once(empty_database_url: str, log: Path) -> None:
     """R11: sixteen clients at once claim a queue empty over HTTP; no run goes out twice."""
-    server = Server(empty_database_url, log)
+    server = Server(empty_database_url, log, lease_seconds=60.0)
     with ended(server), Client(server.url) as client:
         client.create_study({**BODY, "batch": 64, "budget": {"trials": 64}, "seeds": 3})
 
