@@ -171,9 +171,10 @@ def read_report(study: str, here: Here) -> HTMLResponse:
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
         story = history.load(session, DEFAULT_PROJECT, study)
+        arms = None if found.verdict is None else [arm["trial"] for arm in found.verdict["arms"]]
         curves = {
             curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
-            for curve in history.curves(session, DEFAULT_PROJECT, study)
+            for curve in history.curves(session, DEFAULT_PROJECT, study, trials=arms)
         }
     return HTMLResponse(
         render_report(

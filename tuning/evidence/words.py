@@ -35,7 +35,7 @@ def _headline(spec: StudySpec, verdict: Verdict) -> str:
     if not verdict.versus:
         return f"Best found: {name}, {score}; there was no baseline to compare it with."
     if len(verdict.tie_with) == len(verdict.versus):
-        return f"A tie: {name} came first with {score}, but every tuned baseline does as well."
+        return f"A tie: {name} came first with {score}, but no tuned baseline is clearly worse."
     if verdict.tie_with:
         return f"{name} came first with {score}, in a tie with {_list(verdict.tie_with)}."
     if any(warning.code == "winner_lost" for warning in verdict.warnings):
