@@ -100,10 +100,6 @@ class Board:
             lambda board: all(card.end or card.is_cancelled for card in board.cards.values())
         )
 
-    def until_leased(self, *runs: str) -> None:
-        """Wait until these runs are under lease."""
-        self.until(lambda board: all(board.cards[run].claim for run in runs))
-
     def outcomes(self, run: str) -> list[str]:
         """Everything that counted about a run, in order."""
         return [tell.outcome for tell in self.cards[run].tells]

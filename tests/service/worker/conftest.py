@@ -30,6 +30,10 @@ class Hand:
         """All runs that were trained by any slot."""
         return [run for puppet in self.puppets for run in puppet.runs]
 
+    def until_training(self) -> None:
+        """Wait until every slot has begun a block."""
+        assert all(puppet.begun.wait(PATIENCE_SECONDS) for puppet in self.puppets)
+
     def dismiss(self) -> int:
         """Stop it as a signal would, once; returns its exit code."""
         if self._code is None:

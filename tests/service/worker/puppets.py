@@ -22,6 +22,7 @@ class Puppet:
     def __init__(self, play: Play) -> None:
         self._play = play
         self._stopped = threading.Event()
+        self.begun = threading.Event()
         self.blocks: list[Block] = []
         self.is_closed = False
 
@@ -29,6 +30,7 @@ class Puppet:
         """Play the piece."""
         self._stopped.clear()
         self.blocks.append(block)
+        self.begun.set()
         yield from self._play(block, self._stopped)
 
     def stop(self) -> None:

@@ -140,7 +140,7 @@ def test_a_run_that_was_taken_away_is_stopped_and_its_neighbours_are_put_back(
     """Nothing is told under the dead token; all come again under new ones and end once."""
     board.offer("a", "b", "c")
     hand = hire(first(hang))
-    board.until_leased("a", "b", "c")
+    hand.until_training()
     board.take_away("b")
     board.until_ended()
 
@@ -154,7 +154,7 @@ def test_a_cancelled_study_frees_the_slot(board: Board, hire: Hire) -> None:
     """Its runs are stopped without a word, and the slot takes other work."""
     board.offer("a", "b", study="st_cancelled")
     hand = hire(by_run({"a": hang}))
-    board.until_leased("a", "b")
+    hand.until_training()
     board.cancel("a")
     board.cancel("b")
     board.offer("c")
@@ -282,16 +282,15 @@ def test_a_result_the_wire_cannot_carry_fails_its_run(board: Board, hire: Hire) 
 
 def test_a_stopping_worker_lets_its_block_finish(board: Board, hire: Hire) -> None:
     """Draining claims nothing more, and what was begun counts."""
-    begun, release = threading.Event(), threading.Event()
+    release = threading.Event()
 
     def train_until_released(block: Block, stopped: threading.Event) -> Iterator[Event]:
-        begun.set()
         release.wait(60)
         yield from complete(block, stopped)
 
     board.offer("a", "b")
     hand = hire(train_until_released, lanes=1)
-    assert begun.wait(20)
+    hand.until_training()
     hand.when_draining(release.set)
 
     assert hand.dismiss() == 0
@@ -304,7 +303,7 @@ def test_a_block_that_outlasts_the_drain_is_put_back(board: Board, hire: Hire) -
     """Stopped, told as returned, at no cost to the runs."""
     board.offer("a", "b")
     hand = hire(hang, drain_seconds=0.1)
-    board.until_leased("a", "b")
+    hand.until_training()
 
     assert hand.dismiss() == 0
     assert board.outcomes("a") == board.outcomes("b") == ["returned"]
@@ -327,7 +326,7 @@ def test_a_service_that_stays_away_cannot_keep_a_worker(board: Board, hire: Hire
     network = Cut()
     board.offer("a")
     hand = hire(hang, transport=network, drain_seconds=0.1, hand_back_seconds=0.3)
-    board.until_leased("a")
+    hand.until_training()
     network.is_down.set()
 
     assert hand.dismiss() == 0
@@ -355,7 +354,7 @@ def test_an_error_in_one_slot_ends_the_worker_in_order(board: Board, hire: Hire)
     """A bug is loud: the other slots put back what they hold, and the exit code says it."""
 
     def stumble(block: Block, stopped: threading.Event) -> Iterator[Event]:
-        board.until_leased("b")
+        hand.until_training()
         yield from ()
         raise RuntimeError("a bug")
 
