@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OBJECTIVE ?= realized_volatility
 TRIALS ?= 60
+SELECT ?= full or not full
 .DEFAULT_GOAL := help
 .PHONY: help demo serve check test test-full format lock clean
 
@@ -36,8 +37,8 @@ check: $(READY) ## format, lint, strict types, import contracts
 test: $(READY) ## the default test suite
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not full"
 
-test-full: $(READY) ## the default suite and the slower tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+test-full: $(READY) ## the default suite and the slower tests (SELECT=full: these alone)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "$(SELECT)"
 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

@@ -25,6 +25,7 @@ from tuning.execution.link import die_with_parent
 
 LOCAL_WORKER = "local"
 SHUTDOWN_SECONDS = 5
+WORKER_SETTINGS = {"data_folder", "processes", "lanes", "drain_seconds", "log_level"}
 
 
 def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int | None) -> None:
@@ -50,7 +51,7 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
     serving = threading.Thread(target=server.run, args=([listener],), name="server")
     serving.start()
     supervisor = supervise.Supervisor(
-        lambda: _start_worker(url, name),
+        lambda: _start_worker(settings, url, name),
         lambda: _requeue(store, name),
         settings.drain_seconds + SHUTDOWN_SECONDS,
     )
@@ -92,12 +93,22 @@ def _requeue(store: Store, name: str) -> None:
         stored_work.requeue(session, worker=name)
 
 
-def _start_worker(url: str, name: str) -> subprocess.Popen[bytes]:
+def _start_worker(settings: Settings, url: str, name: str) -> subprocess.Popen[bytes]:
     command = ["worker", "--url", url, "--name", name, "--parent", str(os.getpid())]
     # Its own session: a Ctrl-C at the terminal reaches the server alone, which then drains it.
     return subprocess.Popen(  # noqa: S603 - our own program and arguments
-        [sys.executable, "-m", "service.cli.main", *command], start_new_session=True
+        [sys.executable, "-m", "service.cli.main", *command],
+        env=_worker_environment(settings),
+        start_new_session=True,
     )
+
+
+def _worker_environment(settings: Settings) -> dict[str, str]:
+    """This process's environment with the server's settings of a worker, and no database in it."""
+    chosen = settings.model_dump(include=WORKER_SETTINGS, exclude_none=True)
+    ours = {f"GLIDESLOPE_{name.upper()}": str(value) for name, value in chosen.items()}
+    kept = {name: text for name, text in os.environ.items() if name != "GLIDESLOPE_DATABASE_URL"}
+    return kept | ours
 
 
 def _wait_for_signal() -> None:

@@ -63,3 +63,13 @@ def observe(empty_database_url: str) -> Spy:
 def log(tmp_path: Path) -> Path:
     """Where processes under test complain."""
     return tmp_path / "processes.log"
+
+
+ON_BOTH = ("test_five_killed_workers", "test_many_claimers")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The default suite injects every fault on SQLite, some on PostgreSQL; `full` all on both."""
+    for item in items:
+        if "[postgresql" in item.name and not item.name.startswith(ON_BOTH):
+            item.add_marker(pytest.mark.full)

@@ -248,5 +248,5 @@ def _why_nothing_completed(spec: StudySpec, history: History) -> str:
         counts[state] = counts.get(state, 0) + 1
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     reasons = [end.reason for results in ends.values() for end in results if end.reason]
-    first = f"; the first reason: {reasons[0]}" if reasons else ""
+    first = f"; the first reason: {reasons[0].splitlines()[0]}" if reasons else ""
     return f"no trial completed ({told}){first}"
