@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -33,7 +33,7 @@ from tuning.objectives import load
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 300.0
-INTERRUPT_SECONDS = 0.2  # between two attempts to stop what still trains
+NOTICE_SECONDS = 0.2  # longest wait for a notice, and between attempts to stop what still trains
 LEAST_BEAT_SECONDS = 2.0  # for the service to answer a heartbeat
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -101,13 +101,14 @@ class Worker:
 
     def wait(self) -> int:
         """Wait until the worker was stopped or failed; returns its exit code, 0 or 1."""
-        self._note(self._notices.get())
+        while not self._take_notice(NOTICE_SECONDS):
+            pass
         self._draining.set()
         is_done = self._await_slots(self._options.drain_seconds)
         self._halting.set()
         is_done = is_done or self._await_slots(self._options.hand_back_seconds)
         self._over.set()
-        if not is_done and not self._await_slots(INTERRUPT_SECONDS):
+        if not is_done and not self._await_slots(NOTICE_SECONDS):
             logger.warning("runs could not be put back; their leases will run out")
             self._kill_all()
         return 0 if self._failures.empty() else 1
@@ -169,18 +170,24 @@ class Worker:
                 return False
             if self._halting.is_set():
                 self._interrupt_all()
-            with suppress(queue.Empty):
-                self._note(self._notices.get(timeout=min(left, INTERRUPT_SECONDS)))
+            self._take_notice(min(left, NOTICE_SECONDS))
         return True
 
-    def _note(self, notice: int | None) -> None:
-        """Take a notice: at the second signal, exit as a process that died of it would."""
-        if notice is None:
-            return
-        if self._is_told:
+    def _take_notice(self, seconds: float) -> bool:
+        """Wait for a notice; at the second signal, exit as a process that died of it would.
+
+        Never waits for long: a signal that another thread of the process received does not
+        interrupt this one, and its handler runs only when this one wakes up.
+        """
+        try:
+            notice = self._notices.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        if notice is not None and self._is_told:
             self._kill_all()
             os._exit(128 + notice)
-        self._is_told = True
+        self._is_told = self._is_told or notice is not None
+        return True
 
     def _interrupt_all(self) -> None:
         for slot in self._slots:

@@ -92,7 +92,11 @@ def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
 
 
 def shorten(reason: str) -> str:
-    """Cut a reason to what the wire takes: its beginning says what, its end says where."""
+    """A reason as the wire takes it: its beginning says what, its end says where.
+
+    What no database stores (NUL, lone surrogates) is written out.
+    """
+    reason = reason.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
     if len(reason) <= LONGEST_REASON:
         return reason
     gap = "\n…\n"
