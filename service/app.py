@@ -11,6 +11,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from service.api import catalogue, health, studies, work
+from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
 from service.api.problems import install
 from service.api.requests import RequestIds
@@ -58,6 +59,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = Context(store, settings, planning.ring, lambda: planning.is_alive)
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     install(app)
     for routes in (studies, work, catalogue, health):

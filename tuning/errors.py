@@ -13,6 +13,8 @@ Not here: HTTP statuses (`service.errors` maps this tree to problem documents).
 
 from collections.abc import Iterable
 
+LONGEST_VALUE = 200  # characters of an offending value in a message
+
 
 class TuningError(Exception):
     """Something in the tuning core is not as it should be."""
@@ -31,7 +33,7 @@ class InvalidValue(TuningError, ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
-        super().__init__(f"{field}: {value!r} is not allowed; allowed: {allowed}")
+        super().__init__(f"{field}: {_show(value)} is not allowed; allowed: {allowed}")
 
     def under(self, prefix: str) -> "InvalidValue":
         """The same error one level further out: `peak` becomes `space.peak`."""
@@ -62,3 +64,16 @@ class DataError(TuningError):
 
 class TrainingCrashed(TuningError):
     """A training process died or raised."""
+
+
+def _show(value: object) -> str:
+    """A value as it stands in a message: short, and never an error of its own.
+
+    >>> _show("x" * 1000) == "'" + "x" * 199 + "…"
+    True
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not print integers of thousands of digits
+        return "an integer of too many digits"
+    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"

@@ -151,8 +151,8 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
+        or not low <= value <= high  # first: an integer may be too large for `isfinite`
         or not math.isfinite(value)
-        or not low <= value <= high
     ):
         raise InvalidValue(name, value, f"a number from {low:g} to {high:g}")
     return float(value)

@@ -13,7 +13,7 @@ from typing import Any
 from tuning.errors import InvalidValue, UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
 from tuning.execution import Block, Ended, Executor, Lane, Measured
-from tuning.objectives import configure, find
+from tuning.objectives import Objective, configure, find
 from tuning.records import (
     Budget,
     History,
@@ -21,13 +21,14 @@ from tuning.records import (
     ParameterValue,
     Result,
     Run,
+    Space,
     StudySpec,
     Trial,
 )
 from tuning.schedules import FAMILIES
 from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide, trial_limit
 from tuning.search.samplers import SAMPLERS
-from tuning.search.space import narrow
+from tuning.search.space import PEAK, is_fixed, narrow, peak_grid
 
 BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
 BASELINE_PEAKS = 5
@@ -109,16 +110,12 @@ def specify(
         if family in tuple(baselines)[:position]:
             raise InvalidValue(f"baselines[{position}]", family, "each family once")
     budget = budget or Budget()
+    space = _space(found, families, peak, ranges or {}, fixed or {})
     spec = StudySpec(
         objective=objective,
         config=asdict(settings),
         horizon=found.default_horizon if horizon is None else horizon,
-        space=narrow(
-            tuple(FAMILIES) if families is None else tuple(families),
-            (float(found.peak[0]), float(found.peak[1])) if peak is None else peak,
-            ranges or {},
-            fixed or {},
-        ),
+        space=space,
         metric=found.metrics[0],
         sampler=sampler,
         budget=budget,
@@ -126,21 +123,44 @@ def specify(
         seed=seed,
         seeds=seeds,
         baselines=tuple(baselines),
-        baseline_peaks=_default_peaks(budget, baselines)
+        baseline_peaks=_default_peaks(budget, baselines, space)
         if baseline_peaks is None
         else baseline_peaks,
         confirm_seeds=confirm_seeds,
         worthwhile=worthwhile,
         label=label,
     )
+    _check_grid(spec)
     _check_budget(spec)
     return spec
 
 
-def _default_peaks(budget: Budget, baselines: Sequence[str]) -> int:
-    if not baselines:
+def _space(
+    objective: Objective,
+    families: Sequence[str] | None,
+    peak: tuple[float, float] | None,
+    ranges: Mapping[str, tuple[float, float]],
+    fixed: Mapping[str, ParameterValue],
+) -> Space:
+    low, high = objective.peak if peak is None else peak
+    try:
+        return narrow(tuple(FAMILIES if families is None else families), (low, high), ranges, fixed)
+    except InvalidValue as error:
+        raise error.under("space") from error
+
+
+def _default_peaks(budget: Budget, baselines: Sequence[str], space: Space) -> int:
+    if not baselines or is_fixed(space.parameters[PEAK]):
         return 1
     return max(1, min(BASELINE_PEAKS, budget.trials // (2 * len(baselines))))
+
+
+def _check_grid(spec: StudySpec) -> None:
+    """Refuse more grid points than the range of the peak has room for."""
+    distinct = len(set(peak_grid(spec.space, spec.baseline_peaks)))
+    if distinct < spec.baseline_peaks:
+        allowed = f"at most {distinct}, since the range of the peak has no more distinct points"
+        raise InvalidValue("baseline_peaks", spec.baseline_peaks, allowed)
 
 
 def _check_budget(spec: StudySpec) -> None:

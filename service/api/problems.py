@@ -6,7 +6,6 @@ Not here: the trees themselves (`tuning.errors`, `service.errors`).
 """
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from service.api.fields import of_core, of_schema, readable
 from service.api.requests import request_id
 from service.errors import Conflict, KeyReused, NotFound, StoreBusy
 from service.schemas.problems import FieldProblem, Problem
@@ -24,7 +24,7 @@ from tuning.errors import DataError, IllegalMove, InvalidValue
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-MAX_ECHO = 256  # characters of an offending value that are echoed
+MAX_FIELDS = 100  # offending fields that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +46,63 @@ KINDS: Mapping[type[Exception], Kind] = {
     KeyReused: Kind(422, "key-reused", "The idempotency key came with another body before"),
     StoreBusy: Kind(503, "store-busy", "The store cannot answer now"),
 }
+NOT_JSON = Kind(400, "not-json", "The body is not JSON")
+TOO_LARGE = Kind(413, "too-large", "The body is too large")
 INTERNAL = Kind(500, "internal", "Something went wrong inside the service")
+# What Starlette and FastAPI raise themselves.
+HTTP_KINDS: Mapping[int, Kind] = {
+    400: NOT_JSON,
+    404: Kind(404, "no-route", "There is nothing at this address"),
+    405: Kind(405, "no-method", "This address does not take the method"),
+    413: TOO_LARGE,
+}
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
     for error_type in KINDS:
         app.add_exception_handler(error_type, _answer)
+    app.add_exception_handler(RequestValidationError, _answer_misfit)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(Exception, _answer_internal)
 
 
-def responses(*error_types: type[Exception]) -> dict[int | str, dict[str, Any]]:
+def responses(
+    *error_types: type[Exception], has_body: bool = False
+) -> dict[int | str, dict[str, Any]]:
     """OpenAPI entries for the errors a route may answer with, 422 and 503 among them."""
-    found: dict[int | str, dict[str, Any]] = {}
-    for error_type in (*error_types, InvalidValue, StoreBusy):
-        kind = KINDS[error_type]
-        found[kind.status] = {
-            "model": Problem,
-            "description": kind.title,
-            "content": {MEDIA_TYPE: {}},
-        }
-    return found
+    kinds = [KINDS[error_type] for error_type in (*error_types, InvalidValue, StoreBusy)]
+    kinds += [NOT_JSON, TOO_LARGE] if has_body else []
+    return {
+        kind.status: {"model": Problem, "description": kind.title, "content": {MEDIA_TYPE: {}}}
+        for kind in kinds
+    }
 
 
 async def _answer(request: Request, error: Exception) -> JSONResponse:
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
-    if isinstance(error, RequestValidationError):
-        fields = [_schema_field(one) for one in error.errors()]
-        detail = "; ".join(f"{one.pointer or '/'}: {one.detail}" for one in fields[:3])
-        return _document(request, kind, detail, fields)
-    fields = [_value_field(error)] if isinstance(error, InvalidValue) else []
+    fields = [of_core(error)] if isinstance(error, InvalidValue) else []
     return _document(request, kind, str(error), fields)
+
+
+async def _answer_misfit(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - the type it is registered for
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        place = f"{first['ctx']['error']} at character {first['loc'][-1]}"
+        return _document(request, NOT_JSON, place, [])
+    fields = [of_schema(one) for one in error.errors()[:MAX_FIELDS]]
+    detail = "; ".join(f"{one.pointer or '/'}: {one.detail}" for one in fields[:3])
+    return _document(request, KINDS[RequestValidationError], detail, fields)
 
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - the type it is registered for
-    kind = Kind(error.status_code, f"http-{error.status_code}", str(error.detail))
-    return _document(request, kind, str(error.detail), [], error.headers)
+    status = error.status_code
+    kind = HTTP_KINDS.get(status, Kind(status, f"http-{status}", str(error.detail)))
+    # FastAPI's own words for a body that is nested too deeply, say, hide the reason.
+    cause = error.__cause__ if kind is NOT_JSON else None
+    return _document(request, kind, str(cause or error.detail), [], error.headers)
 
 
 async def _answer_internal(request: Request, error: Exception) -> JSONResponse:
@@ -102,7 +121,7 @@ def _document(
         type=f"urn:glideslope:problem:{kind.type}",
         title=kind.title,
         status=kind.status,
-        detail=detail,
+        detail=readable(detail),
         instance=request_id(request),
         errors=fields,
     )
@@ -113,45 +132,3 @@ def _document(
         media_type=MEDIA_TYPE,
         headers={**(headers or {}), **retry},
     )
-
-
-def _value_field(error: InvalidValue) -> FieldProblem:
-    pointer = "/" + error.field.replace("[", "/").replace("]", "").replace(".", "/")
-    return FieldProblem(
-        pointer=pointer, detail=str(error), value=_echo(error.value), allowed=error.allowed
-    )
-
-
-def _schema_field(error: Mapping[str, Any]) -> FieldProblem:
-    place = [str(part) for part in error["loc"] if part != "body"]
-    value = None if error["type"] in {"missing", "json_invalid"} else _echo(error.get("input"))
-    return FieldProblem(
-        pointer="/" + "/".join(place) if place else "",
-        detail=str(error["msg"]),
-        value=value,
-        allowed=_allowed(error.get("ctx", {})),
-    )
-
-
-def _allowed(limits: Mapping[str, Any]) -> str | None:
-    """The allowed range in words, from pydantic's context of an error."""
-    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    parts = [f"{words[key]} {value}" for key, value in limits.items() if key in words]
-    parts += [str(value) for key, value in limits.items() if key == "expected"]
-    for key, what in (("min_length", "at least"), ("max_length", "at most")):
-        if key in limits:
-            parts.append(f"{what} {limits[key]} long")
-    return " and ".join(parts) or None
-
-
-def _echo(value: object) -> object:
-    """A value as it may be shown back: JSON-able and short."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) < 2**53:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    text = value if isinstance(value, str) else repr(value)
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= MAX_ECHO else text[:MAX_ECHO] + "…"

@@ -3,13 +3,14 @@
 from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import HTMLResponse
 
 from service.api.context import DEFAULT_PROJECT, Here
 from service.api.problems import responses
 from service.api.views import best_view, study_view, trial_view
 from service.errors import Conflict, KeyReused, NotFound
+from service.schemas.base import Text
 from service.schemas.studies import (
     BestView,
     StudyPage,
@@ -26,6 +27,19 @@ from tuning.study import BASELINES, specify
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
+LONGEST_ID = 64
+
+
+async def _study_id(study: str) -> str:
+    """The id in the path; one that no study can have is answered as one that none has."""
+    if len(study) > LONGEST_ID or not study.isascii() or not study.isprintable():
+        raise NotFound("study", study)
+    return study
+
+
+StudyId = Annotated[str, Depends(_study_id)]
+Filter = Annotated[Text | None, Query(max_length=128)]
+
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$"),
@@ -33,7 +47,7 @@ Key = Annotated[
 CREATE = "POST /v1/studies"
 
 
-@router.post("", status_code=202, responses=responses(KeyReused))
+@router.post("", status_code=202, responses=responses(KeyReused, has_body=True))
 def create_study(body: StudyRequest, here: Here, response: Response, key: Key = None) -> StudyView:
     """Accept a study: it is stored before the answer leaves, and starts by itself."""
     spec = complete(body, here)
@@ -86,8 +100,8 @@ def complete(body: StudyRequest, here: Here) -> StudySpec:
 def list_studies(
     here: Here,
     state: StudyState | None = None,
-    objective: Annotated[str | None, Query(max_length=128)] = None,
-    label: Annotated[str | None, Query(max_length=128)] = None,
+    objective: Filter = None,
+    label: Filter = None,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> StudyPage:
@@ -108,7 +122,7 @@ def list_studies(
 
 @router.get("/{study}", response_model=StudyView, responses=responses(NotFound))
 def read_study(
-    study: str,
+    study: StudyId,
     here: Here,
     response: Response,
     known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
@@ -124,7 +138,7 @@ def read_study(
 
 
 @router.post("/{study}:cancel", responses=responses(NotFound, IllegalMove))
-def cancel_study(study: str, here: Here) -> StudyView:
+def cancel_study(study: StudyId, here: Here) -> StudyView:
     """Cancel a study: its leases die, nothing more is trained, there is no verdict."""
     with here.store.write() as session:
         found = studies.cancel(session, DEFAULT_PROJECT, study)
@@ -132,7 +146,7 @@ def cancel_study(study: str, here: Here) -> StudyView:
 
 
 @router.get("/{study}/best", responses=responses(NotFound, Conflict))
-def read_best(study: str, here: Here, table: bool = False) -> BestView:
+def read_best(study: StudyId, here: Here, table: bool = False) -> BestView:
     """The best schedule; `table=true` adds its learning rates, one per update."""
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
@@ -143,7 +157,7 @@ def read_best(study: str, here: Here, table: bool = False) -> BestView:
 
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))
-def read_verdict(study: str, here: Here) -> dict[str, Any]:
+def read_verdict(study: StudyId, here: Here) -> dict[str, Any]:
     """The verdict: winner, tie set, intervals, warnings, and the same in words."""
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
@@ -154,7 +168,7 @@ def read_verdict(study: str, here: Here) -> dict[str, Any]:
 
 @router.get("/{study}/trials", responses=responses(NotFound))
 def list_trials(
-    study: str,
+    study: StudyId,
     here: Here,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
@@ -166,7 +180,7 @@ def list_trials(
 
 
 @router.get("/{study}/report", response_class=HTMLResponse, responses=responses(NotFound))
-def read_report(study: str, here: Here) -> HTMLResponse:
+def read_report(study: StudyId, here: Here) -> HTMLResponse:
     """The study as one HTML file that opens offline."""
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["work"])
 POLL_SECONDS = 0.05  # between two looks of a waiting claim
 
 
-@router.post("/work:claim", responses=responses())
+@router.post("/work:claim", responses=responses(has_body=True))
 async def claim_work(body: ClaimRequest, here: Here) -> ClaimReply:
     """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some."""
     deadline = time.monotonic() + body.wait_seconds
@@ -82,7 +82,7 @@ def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
     )
 
 
-@router.post("/runs:heartbeat", responses=responses(Conflict))
+@router.post("/runs:heartbeat", responses=responses(Conflict, has_body=True))
 def heartbeat(body: HeartbeatRequest, here: Here) -> Replies:
     """Extend leases; a reply's `stop` says why to drop a run."""
     with here.store.write() as session:
@@ -94,7 +94,7 @@ def heartbeat(body: HeartbeatRequest, here: Here) -> Replies:
     return _replies(replies)
 
 
-@router.post("/runs:report", responses=responses(Conflict))
+@router.post("/runs:report", responses=responses(Conflict, has_body=True))
 def report(body: ReportRequest, here: Here) -> Replies:
     """Store measurements, once per (run, token, seq)."""
     with here.store.write() as session:
@@ -108,7 +108,7 @@ def report(body: ReportRequest, here: Here) -> Replies:
     return _replies(replies)
 
 
-@router.post("/runs:tell", responses=responses(Conflict))
+@router.post("/runs:tell", responses=responses(Conflict, has_body=True))
 def tell(body: TellRequest, here: Here) -> Replies:
     """Store how runs ended, each counted once; 409 if every one of them is stale."""
     with here.store.write() as session:

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.schemas.base import Name, Schema
+from service.schemas.base import Name, Number, Scalar, Schema, Settings, Text
 
-Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
+Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
 class BudgetRequest(Schema):
@@ -22,14 +22,14 @@ class SpaceRequest(Schema):
     families: list[Name] | None = None
     peak: Bounds | None = None
     ranges: dict[Name, Bounds] = Field(default_factory=dict)
-    fixed: dict[Name, float | int | str] = Field(default_factory=dict)
+    fixed: dict[Name, Scalar] = Field(default_factory=dict)
 
 
 class StudyRequest(Schema):
     """A new study; only `objective` is needed."""
 
     objective: Name
-    config: dict[Name, Any] = Field(default_factory=dict)
+    config: Settings = Field(default_factory=dict)
     horizon: int | None = None
     space: SpaceRequest = SpaceRequest()
     sampler: Name = "tpe"
@@ -41,7 +41,7 @@ class StudyRequest(Schema):
     baseline_peaks: int | None = None
     confirm_seeds: int = 10
     worthwhile: float = 0.01
-    label: str = ""
+    label: Text = ""
 
 
 class Progress(Schema):

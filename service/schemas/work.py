@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.schemas.base import Name, Schema
+from service.schemas.base import Name, Prose, Schema, Text
 
-Token = Annotated[str, Field(min_length=1, max_length=64)]
+Token = Annotated[Text, Field(min_length=1, max_length=64)]
 Values = dict[Name, list[float | None]]
+MAX_STEP = 10_000_000  # the longest horizon
 
 
 class ClaimRequest(Schema):
@@ -79,7 +80,9 @@ class Report(Schema):
     run: Name
     token: Token
     seq: Annotated[int, Field(ge=0, le=2**31 - 1)]
-    steps: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=10_000)]
+    steps: Annotated[
+        list[Annotated[int, Field(ge=0, le=MAX_STEP)]], Field(min_length=1, max_length=10_000)
+    ]
     values: Annotated[Values, Field(max_length=64)]
 
 
@@ -106,7 +109,7 @@ class Tell(Schema):
     blocks: Annotated[dict[Name, list[float | None]], Field(max_length=16)] = Field(
         default_factory=dict
     )
-    reason: Annotated[str, Field(max_length=8192)] = ""
+    reason: Annotated[Prose, Field(max_length=8192)] = ""
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
 
 

@@ -15,6 +15,7 @@ from tuning.errors import InvalidValue
 from tuning.records import check_integer
 
 MAX_LIMIT = 1_000
+LARGEST_KEY = 2**53  # microseconds until the year 2255
 
 Item = TypeVar("Item")
 
@@ -48,6 +49,14 @@ def read_cursor(cursor: str, *types: type) -> tuple[int | str, ...]:
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError) as error:
         raise InvalidValue("cursor", cursor, "the cursor of a page of this list") from error
-    if not isinstance(key, list) or [type(part) for part in key] != list(types):
+    is_key = isinstance(key, list) and [type(part) for part in key] == list(types)
+    if not is_key or not all(map(_is_plausible, key)):
         raise InvalidValue("cursor", cursor, "the cursor of a page of this list")
     return tuple(key)
+
+
+def _is_plausible(part: int | str) -> bool:
+    """Whether a list can have such a key; a forged one must not upset the database."""
+    if isinstance(part, int):
+        return 0 <= part <= LARGEST_KEY
+    return part.isascii() and part.isprintable()

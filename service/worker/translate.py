@@ -72,7 +72,7 @@ def tell_of(lease: Lease, result: Result, lanes: int) -> Tell:
     try:
         return _tell_exactly(lease, result, lanes)
     except ValidationError as error:
-        reason = shorten(f"the result cannot be sent: {error}")
+        reason = shorten(spell(f"the result cannot be sent: {error}"))
         return Tell(run=lease.run, token=lease.token, outcome="failed", reason=reason, lanes=lanes)
 
 
@@ -86,22 +86,27 @@ def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
             for split, values in result.metrics.items()
         },
         blocks={split: [_finite(loss) for loss in row] for split, row in result.blocks.items()},
-        reason=shorten(result.reason),
+        reason=shorten(spell(result.reason)),
         lanes=lanes,
     )
 
 
 def shorten(reason: str) -> str:
-    """A reason as the wire takes it: its beginning says what, its end says where.
-
-    What no database stores (NUL, lone surrogates) is written out.
-    """
-    reason = reason.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    """Cut a reason to what the wire takes: its beginning says what, its end says where."""
     if len(reason) <= LONGEST_REASON:
         return reason
     gap = "\n…\n"
     tail = LONGEST_REASON - LONGEST_HEAD - len(gap)
     return reason[:LONGEST_HEAD] + gap + reason[-tail:]
+
+
+def spell(reason: str) -> str:
+    r"""Write out what the wire refuses in a reason, NUL and lone surrogates.
+
+    >>> spell("a\0b \ud800")
+    'a\\x00b \\ud800'
+    """
+    return reason.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(slots=True)
@@ -143,7 +148,7 @@ class Outbox:
                     run=lease.run,
                     token=lease.token,
                     outcome=outcome,
-                    reason=shorten(reason),
+                    reason=shorten(spell(reason)),
                     lanes=len(self.leases),
                 )
             )

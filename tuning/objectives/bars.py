@@ -101,10 +101,15 @@ def locate(file: str, data_folder: Path | None) -> Path:
         raise InvalidValue("config.file", file, "a path relative to the data folder, without ..")
     if not file.lower().endswith(SUFFIXES):
         raise InvalidValue("config.file", file, f"a name ending in {' or '.join(SUFFIXES)}")
-    path = (data_folder / relative).resolve()
     # One answer for "outside" and "missing": it must not tell what lies outside the folder.
-    if not path.is_relative_to(data_folder.resolve()) or not path.is_file():
-        raise InvalidValue("config.file", file, "a file that exists in the data folder")
+    refusal = InvalidValue("config.file", file, "a file that exists in the data folder")
+    try:
+        path = (data_folder / relative).resolve()
+        is_there = path.is_relative_to(data_folder.resolve()) and path.is_file()
+    except (OSError, RuntimeError) as error:  # a name no file system takes, a loop of links
+        raise refusal from error
+    if not is_there:
+        raise refusal
     return path
 
 

@@ -82,9 +82,10 @@ class Parameter:
         """
         if self.kind == "choice":
             raise InvalidValue(self._field, (low, high), f"names among {', '.join(self.choices)}")
-        numbers = _is_number(low, self.kind) and _is_number(high, self.kind)
-        if not numbers or not self.low <= low <= high <= self.high:
-            allowed = f"{self.low:g} <= low <= high <= {self.high:g}"
+        is_kind = _is_number(low, self.kind) and _is_number(high, self.kind)
+        if not is_kind or not self.low <= low <= high <= self.high:
+            numbers = "integers" if self.kind == "int" else "numbers"
+            allowed = f"{numbers} {self.low:g} <= low <= high <= {self.high:g}"
             raise InvalidValue(self._field, (low, high), allowed)
         return replace(self, low=low, high=high)
 

@@ -148,3 +148,12 @@ def test_waiting_counts_numbers_until_they_are_taken() -> None:
     assert outbox.waiting == 3
     outbox.take_reports(everyone)
     assert outbox.waiting == 0
+
+
+def test_a_reason_may_hold_what_no_database_stores() -> None:
+    """An exception may say anything; its words still reach the service, NUL written out."""
+    outbox = Outbox({A.run: A})
+    outbox.close("crashed", "ValueError: \0 \ud800\nat line 7")
+    (tell,) = outbox.take_tells(lambda _: True)
+
+    assert tell.reason == "ValueError: \\x00 \\ud800\nat line 7"

@@ -1,0 +1,51 @@
+"""A limit on the size of request bodies, counted while they stream in.
+
+The one idea: whoever reads a body reads it through a counter, which raises once there is too much;
+a length that is announced counts before the first byte. A route that reads no body costs nothing.
+Not here: how the refusal is put into words (`service.api.problems`).
+"""
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 2**20
+
+
+class BodyLimit:
+    """ASGI middleware that refuses bodies of more than `MAX_BODY_BYTES` with a 413."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = _announced(scope)
+        seen = 0
+
+        async def receive_counted() -> Message:
+            nonlocal seen
+            _check(announced)
+            message = await receive()
+            seen += len(message.get("body", b""))
+            _check(seen)
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+
+def _announced(scope: Scope) -> int:
+    """The length the client announced; 0 if it announced none, or nonsense."""
+    length = Headers(scope=scope).get("content-length", "")
+    # Python does not read integers of thousands of digits.
+    return int(length[:19]) if length.isdecimal() else 0
+
+
+def _check(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        # The rest is not read, so the connection cannot be used for another request.
+        headers = {"Connection": "close"}
+        raise HTTPException(413, f"a body has at most {MAX_BODY_BYTES:,} bytes", headers)

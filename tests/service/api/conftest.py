@@ -1,0 +1,86 @@
+"""The application over a real database, without a server, a planner or a worker of its own.
+
+A planner and a trainer are made here, in this process, so that a test decides when they act.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from starlette.testclient import TestClient
+
+from service.api.context import DEFAULT_PROJECT
+from service.app import create_app, ledger
+from service.planner.messages import Answer, Judged
+from service.settings import Settings
+from service.store import projects
+from service.store.engine import Store
+from service.store.models import Base
+from tuning.evidence import conclude_study, describe
+from tuning.search.policy import Conclude, Generation, GiveUp, decide
+
+GOOD_BARS = "date,open,high,low,close\n2020-01-01,1,2,1,1.5\n"
+BAD_BARS = "date,high,low,close\n2020-01-01,1,2,oops\n"
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files of too few bars and of malformed ones, and a link to itself."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "short.csv").write_text(GOOD_BARS)
+    (folder / "malformed.csv").write_text(BAD_BARS)
+    (folder / "loop.csv").symlink_to("loop.csv")
+    (folder.parent / "outside.csv").write_text(GOOD_BARS)
+    return folder
+
+
+@pytest.fixture
+def api(store: Store, data_folder: Path) -> Iterator[TestClient]:
+    """A client of the application; what the server did not foresee is answered, not raised."""
+    with store.write() as session:
+        projects.ensure(session, DEFAULT_PROJECT)
+    settings = Settings(data_folder=data_folder)
+    # Not as a context manager: the loops of the server stay still.
+    client = TestClient(create_app(store, settings), raise_server_exceptions=False)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def count_rows(store: Store) -> Callable[[], dict[str, int]]:
+    """How many rows every table holds."""
+
+    def count() -> dict[str, int]:
+        with store.read() as session:
+            return {
+                name: session.scalar(select(func.count()).select_from(table)) or 0
+                for name, table in Base.metadata.tables.items()
+            }
+
+    return count
+
+
+@pytest.fixture
+def plan(store: Store) -> Callable[[], int]:
+    """Let every active study go one decision further, as the planner does; returns how many did."""
+    books = ledger(store)
+
+    def step() -> int:
+        moved = 0
+        for place in books.places():
+            spec, history = books.load(place)
+            answer: Answer
+            match decide(spec, history):
+                case Conclude():
+                    verdict = conclude_study(spec, history)
+                    answer = Judged({**verdict.document(), "words": describe(spec, verdict)})
+                case Generation() | GiveUp() as answer:
+                    pass
+                case _:
+                    continue
+            books.commit(place, answer)
+            moved += 1
+        return moved
+
+    return step
