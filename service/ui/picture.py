@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 
 from service.ui.looks import AXIS, COLORS, GRID, INK, MUTED
 
-INCHES = (11.0, 4.6)
+INCHES = (11.0, 4.8)
+LEGEND_COLUMNS = 4
 DPI = 160
 DECADES = 4.0  # shown below the highest rate on the logarithmic axis
 WINNER = COLORS[1][0]
@@ -62,7 +63,7 @@ def draw_schedules(lines: Sequence[Line], title: str = "Learning-rate schedules"
             handles[::-1],
             labels[::-1],
             loc="outside lower center",
-            ncols=min(7, len(lines)),
+            ncols=min(LEGEND_COLUMNS, len(lines)),
             frameon=False,
             fontsize=10,
             labelcolor=INK[0],
