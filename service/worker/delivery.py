@@ -24,7 +24,7 @@ from service.schemas.work import (
     TellRequest,
 )
 from service.worker.leases import Lease
-from service.worker.translate import shorten
+from service.worker.translate import shorten, spell
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Delivery:
         return self.client.tell(request, patience=self.patience)
 
     def _tell_refused(self, tell: Tell, problem: ProblemError) -> list[Lease]:
-        reason = shorten(f"the service refused the result: {problem}")
+        reason = shorten(spell(f"the service refused the result: {problem}"))
         failed = Tell(run=tell.run, token=tell.token, outcome="failed", reason=reason)
         return _send([failed], self._tell, _drop)
 
