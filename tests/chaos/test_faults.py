@@ -21,8 +21,12 @@ from service.schemas.work import ClaimRequest
 from tests.chaos.checker import check
 from tests.chaos.conftest import Spy
 from tests.chaos.processes import RecordingWorker, Server, ended, read_told
+from tuning.evidence import describe
+from tuning.execution import Inline
+from tuning.records import Budget
+from tuning.study import run_study, specify
 
-BODY = {
+BODY: dict[str, Any] = {
     "objective": "realized_volatility",
     "horizon": 24,
     "budget": {"trials": 12},
@@ -107,6 +111,24 @@ def trials_and_best(server: Server, study: str) -> str:
     return json.dumps([trials, best.schedule, best.metric.model_dump(mode="json"), best.verdict])
 
 
+def verdict_in_memory() -> dict[str, Any]:
+    """The verdict of the same study run in this process, without the service."""
+    spec = specify(
+        BODY["objective"],
+        horizon=BODY["horizon"],
+        budget=Budget(**BODY["budget"]),
+        seeds=BODY["seeds"],
+        confirm_seeds=BODY["confirm_seeds"],
+        baselines=BODY["baselines"],
+        baseline_peaks=BODY["baseline_peaks"],
+        seed=BODY["seed"],
+    )
+    outcome = run_study(spec, Inline())
+    assert outcome.verdict is not None
+    words = describe(spec, outcome.verdict)
+    return json.loads(json.dumps({**outcome.verdict.document(), "words": words}))
+
+
 def test_five_killed_workers_lose_nothing_and_change_nothing(
     empty_database_url: str, log: Path, tmp_path: Path, observe: Spy
 ) -> None:
@@ -138,6 +160,7 @@ def test_five_killed_workers_lose_nothing_and_change_nothing(
     assert check(seen) == []
     assert any(one.status is None for one in told) or any(one.attempt for one in seen.stored)
     assert killed.replace(study, "") == replayed.replace(quiet, "")
+    assert json.loads(replayed)[3] == verdict_in_memory()
 
 
 def test_a_worker_stopped_beyond_its_lease_is_fenced(
@@ -146,7 +169,7 @@ def test_a_worker_stopped_beyond_its_lease_is_fenced(
     """R5: its runs go to another worker, and what it tells afterwards does not count."""
     with serving(empty_database_url, log, tmp_path, workers=1) as (server, (frozen,)):
         with Client(server.url) as client:
-            study = client.create_study({**BODY, "horizon": 600, "seeds": 1}).id
+            study = client.create_study({**BODY, "horizon": 300, "seeds": 1}).id
         with Watcher(server.url, study) as watcher:
             watcher.wait_for_runs(1)
             frozen.freeze()
@@ -195,7 +218,11 @@ def test_many_claimers_get_each_run_once(empty_database_url: str, log: Path) -> 
     """R11: sixteen clients at once claim a queue empty over HTTP; no run goes out twice."""
     server = Server(empty_database_url, log, lease_seconds=60.0)
     with ended(server), Client(server.url) as client:
-        client.create_study({**BODY, "batch": 64, "budget": {"trials": 64}, "seeds": 3})
+        body = {**BODY, "batch": 64, "budget": {"trials": 64}, "seeds": 3}
+        study = client.create_study(body).id
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while not any(client.trials(study)) and time.monotonic() < deadline:
+            time.sleep(0.05)  # until the planner has filled the queue
 
         def drain(number: int) -> list[str]:
             found: list[str] = []
