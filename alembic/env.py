@@ -5,6 +5,7 @@ the tables are described and what our version table is called (Optuna has one of
 """
 
 from alembic import context
+
 from service.store.models import Base
 
 settings = context.config.attributes

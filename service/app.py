@@ -50,7 +50,8 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
             yield
         finally:
             sweeping.stop()
-            planning.stop(planner.close)
+            planning.stop(planner.interrupt)
+            planner.close()
 
     app = FastAPI(
         title="Glideslope",

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
 from service.api.context import Context, Here
@@ -34,20 +34,27 @@ POLL_SECONDS = 0.05  # between two looks of a waiting claim
 
 
 @router.post("/work:claim", responses=responses(has_body=True))
-async def claim_work(body: ClaimRequest, here: Here) -> ClaimReply:
+async def claim_work(body: ClaimRequest, here: Here, request: Request) -> ClaimReply:
     """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some."""
     deadline = time.monotonic() + body.wait_seconds
-    while True:
-        block = await run_in_threadpool(_claim, here, body)
-        left = deadline - time.monotonic()
-        if block is not None or left <= 0:
-            return ClaimReply(
-                claim=body.claim,
-                lease_seconds=here.settings.lease_seconds,
-                heartbeat_seconds=here.settings.heartbeat_seconds,
-                block=block,
-            )
+    block = await run_in_threadpool(_claim, here, body)
+    while block is None and (left := deadline - time.monotonic()) > 0:
         await asyncio.sleep(min(POLL_SECONDS, left))
+        if await request.is_disconnected():  # nobody would train what is handed out now
+            break
+        if await run_in_threadpool(_has_queued, here, body):
+            block = await run_in_threadpool(_claim, here, body)
+    return ClaimReply(
+        claim=body.claim,
+        lease_seconds=here.settings.lease_seconds,
+        heartbeat_seconds=here.settings.heartbeat_seconds,
+        block=block,
+    )
+
+
+def _has_queued(here: Context, body: ClaimRequest) -> bool:
+    with here.store.read() as session:
+        return work.has_queued(session, body.objectives)
 
 
 def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:

@@ -25,6 +25,7 @@ from tuning.execution.link import die_with_parent
 
 LOCAL_WORKER = "local"
 SHUTDOWN_SECONDS = 5
+SIGNAL_SECONDS = 0.2
 WORKER_SETTINGS = {"data_folder", "processes", "lanes", "drain_seconds", "log_level"}
 
 
@@ -121,4 +122,5 @@ def _wait_for_signal() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask)
-    asked.wait()
+    while not asked.wait(SIGNAL_SECONDS):  # a signal may reach another thread while this one waits
+        pass

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from service.errors import StoreBusy
 from service.planner.messages import Answer, read_answer, write_request
 from tuning.errors import TrainingCrashed
 from tuning.execution.link import Link
@@ -67,10 +68,16 @@ class Planner:
             if self._is_worth_asking(place):
                 self._plan(place)
 
-    def close(self) -> None:
-        """Kill the child, from whatever thread."""
+    def interrupt(self) -> None:
+        """Kill the child, from whatever thread; a round under way ends."""
         if self._link is not None:
             self._link.kill()
+
+    def close(self) -> None:
+        """End the child and let go of it, once no round is under way."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
 
     def _is_worth_asking(self, place: Place) -> bool:
         key = (place.project, place.study)
@@ -80,20 +87,30 @@ class Planner:
 
     def _plan(self, place: Place) -> None:
         key = (place.project, place.study)
-        spec, history = self._ledger.load(place)
         try:
-            answer = read_answer(self._ask(write_request(spec, history)))
-        except TrainingCrashed as crash:
-            self._crashes[key] = self._crashes.get(key, 0) + 1
-            logger.warning("planning of %s crashed: %s", place.study, crash)
-            if self._crashes[key] >= CRASHES:
-                self._ledger.give_up(place, f"planning failed: {crash}")
+            answer = self._take_further(place)
+        except StoreBusy:
+            raise  # no fault of the study: the whole round is tried again
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop other studies
+            self._count_crash(place, error)
             return
         self._crashes.pop(key, None)
         if isinstance(answer, Wait):
             self._answered[key] = (place.next_generation, place.settled_generation)
-        else:
+
+    def _take_further(self, place: Place) -> Answer:
+        spec, history = self._ledger.load(place)
+        answer = read_answer(self._ask(write_request(spec, history)))
+        if not isinstance(answer, Wait):
             self._ledger.commit(place, answer)
+        return answer
+
+    def _count_crash(self, place: Place, error: Exception) -> None:
+        key = (place.project, place.study)
+        self._crashes[key] = self._crashes.get(key, 0) + 1
+        logger.warning("planning of %s failed", place.study, exc_info=error)
+        if self._crashes[key] >= CRASHES:
+            self._ledger.give_up(place, f"planning failed: {error}")
 
     def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         link = self._link if self._link is not None else Link.start("service.planner.child")

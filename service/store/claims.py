@@ -91,6 +91,11 @@ def claim(
     return None
 
 
+def has_queued(session: Session, objectives: Collection[str] | None = None) -> bool:
+    """Whether a claim might find something; reads only, so that waiting disturbs nobody."""
+    return bool(_candidates(session, objectives))
+
+
 def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime) -> Claim | None:
     rows = lock_runs(session, names).values()
     held = [run for run in rows if run.state == RunState.LEASED and run.claim == claim]

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from service.store import leases, models, outcomes
-from service.store.claims import Claim, ClaimedRun, claim
+from service.store.claims import Claim, ClaimedRun, claim, has_queued
 from service.store.clock import now
 from service.store.leases import Reply, Status, Stop
 from service.store.locks import lock_runs, lock_studies_of
@@ -32,6 +32,7 @@ __all__ = [
     "Status",
     "Stop",
     "claim",
+    "has_queued",
     "heartbeat",
     "report",
     "requeue",
