@@ -120,7 +120,11 @@ def list_studies(
     return StudyPage(items=views, next=page.next)
 
 
-@router.get("/{study}", response_model=StudyView, responses=responses(NotFound))
+@router.get(
+    "/{study}",
+    response_model=StudyView,
+    responses={304: {"description": "The study is as the client knows it"}, **responses(NotFound)},
+)
 def read_study(
     study: StudyId,
     here: Here,
@@ -131,10 +135,18 @@ def read_study(
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
         etag = f'"{found.revision}"'
-        if known == etag:
+        if _knows(known, etag):
             return Response(status_code=304, headers={"ETag": etag})
         response.headers["ETag"] = etag
         return study_view(found, history.best_trial(session, found))
+
+
+def _knows(header: str | None, etag: str) -> bool:
+    """Whether an If-None-Match header names the ETag; a proxy may have weakened it (RFC 9110)."""
+    if header is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return etag in tags or tags == ["*"]
 
 
 @router.post("/{study}:cancel", responses=responses(NotFound, IllegalMove))

@@ -3,8 +3,11 @@
 A planner and a trainer are made here, in this process, so that a test decides when they act.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -20,6 +23,16 @@ from service.store.models import Base
 from tuning.evidence import conclude_study, describe
 from tuning.search.policy import Conclude, Generation, GiveUp, decide
 
+SMALL = {
+    "objective": "realized_volatility",
+    "horizon": 20,
+    "space": {"families": ["cosine", "linear"]},
+    "baselines": ["constant"],
+    "budget": {"trials": 6},
+    "seeds": 2,
+    "confirm_seeds": 2,
+    "seed": 7,
+}
 GOOD_BARS = "date,open,high,low,close\n2020-01-01,1,2,1,1.5\n"
 BAD_BARS = "date,high,low,close\n2020-01-01,1,2,oops\n"
 
@@ -84,3 +97,73 @@ def plan(store: Store) -> Callable[[], int]:
         return moved
 
     return step
+
+
+@pytest.fixture
+def submit(api: TestClient) -> Callable[..., dict[str, Any]]:
+    """Create a small study and return it as the API shows it: `submit(label="x")`."""
+
+    def create(**changes: object) -> dict[str, Any]:
+        response = api.post("/v1/studies", json={**SMALL, **changes})
+        assert response.status_code == 202, response.text
+        view: dict[str, Any] = response.json()
+        return view
+
+    return create
+
+
+@pytest.fixture
+def claim(api: TestClient) -> Callable[..., dict[str, Any] | None]:
+    """Claim runs under a new claim id and return their block: `claim(lanes=2)`."""
+    ids = itertools.count()
+
+    def ask(**options: object) -> dict[str, Any] | None:
+        body = {"worker": "w", "claim": f"c{next(ids)}", **options}
+        block: dict[str, Any] | None = api.post("/v1/work:claim", json=body).json()["block"]
+        return block
+
+    return ask
+
+
+@pytest.fixture
+def tell(api: TestClient) -> Callable[..., Any]:
+    """Tell the end of a claimed run and return the response: `tell(run, value=0.5)`."""
+
+    def say(run: dict[str, Any], value: float = 0.5, **changes: object) -> Any:  # noqa: ANN401
+        end = {
+            "run": run["run"],
+            "token": run["token"],
+            "outcome": "completed",
+            "metrics": {"validation": {"mse": value}},
+        }
+        return api.post("/v1/runs:tell", json={"worker": "w", "results": [{**end, **changes}]})
+
+    return say
+
+
+@pytest.fixture
+def play(
+    plan: Callable[[], int],
+    claim: Callable[..., dict[str, Any] | None],
+    tell: Callable[..., Any],
+) -> Callable[[], None]:
+    """Plan, claim and tell made-up results until nothing is left to do."""
+
+    def until_done() -> None:
+        while True:
+            moved = plan()
+            block = claim(lanes=8)
+            if block is None and not moved:
+                return
+            for run in [] if block is None else block["runs"]:
+                value = score(run)
+                metrics = {split: {"mse": value} for split in block["splits"]}
+                assert tell(run, metrics=metrics).status_code == 200
+
+    return until_done
+
+
+def score(run: dict[str, Any]) -> float:
+    """A made-up result: the better, the nearer the peak is to 0.01; seeds add a little noise."""
+    peak = run["schedule"]["peak"]
+    return 1.0 + abs(math.log10(peak / 0.01)) + run["seed"] % 7 * 1e-4

@@ -1,0 +1,192 @@
+"""Studies over HTTP: created once, read as they stand, listed in pages, cancelled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.store import projects, studies
+from service.store.engine import Store
+from tests.service.api.conftest import SMALL
+from tuning.study import specify
+
+STUDIES = "/v1/studies"
+Submit = Callable[..., dict[str, Any]]
+Count = Callable[[], dict[str, int]]
+
+
+def test_a_study_is_accepted_and_stored(api: TestClient, count_rows: Count) -> None:
+    """202 with the address of the study, which answers with the same."""
+    response = api.post(STUDIES, json=SMALL)
+    assert response.status_code == 202
+    view = response.json()
+    assert response.headers["location"] == f"{STUDIES}/{view['id']}"
+    assert api.get(response.headers["location"]).json() == view
+    assert (view["state"], view["revision"], view["best"]) == ("running", 1, None)
+    # 6 trials on 2 seeds, and 2 arms on 2 confirmation seeds
+    assert view["progress"] == {"finished_runs": 0, "expected_runs": 16, "eta": None}
+    assert count_rows()["studies"] == 1
+
+
+def test_only_the_objective_is_needed(api: TestClient) -> None:
+    """Everything else has a default, and the answer shows the complete spec."""
+    view = api.post(STUDIES, json={"objective": "realized_volatility"}).json()
+    spec = view["spec"]
+    assert (spec["budget"], spec["seeds"], spec["batch"]) == ({"trials": 60, "steps": None}, 3, 4)
+    assert (spec["sampler"], spec["horizon"], spec["worthwhile"]) == ("tpe", 300, 0.01)
+    assert spec["config"] == {
+        "file": None,
+        "target_bars": None,
+        "embargo_bars": None,
+        "batch": 64,
+        "l2": 1e-4,
+    }
+
+
+def test_the_spec_is_the_one_a_notebook_gets(submit: Submit, store: Store) -> None:
+    """The API adds nothing to `tuning.study.specify` and drops nothing of the request."""
+    space = {"families": ["sgdr"], "peak": [0.001, 0.1], "fixed": {"floor": 0}}
+    view = submit(space={**space, "ranges": {"cycles": [1, 4]}}, label="ü 日本")
+    with store.read() as session:
+        spec = studies.get(session, "default", view["id"]).spec
+    assert spec == specify(
+        "realized_volatility",
+        horizon=20,
+        families=("sgdr",),
+        peak=(0.001, 0.1),
+        ranges={"cycles": (1, 4)},
+        fixed={"floor": 0},
+        baselines=("constant",),
+        budget=spec.budget,
+        seeds=2,
+        confirm_seeds=2,
+        seed=7,
+        label="ü 日本",
+    )
+
+
+def test_an_idempotency_key_makes_one_study(api: TestClient, count_rows: Count) -> None:
+    """The same request under the same key gets the same answer, however it is spelled."""
+    key = {"Idempotency-Key": "once"}
+    first = api.post(STUDIES, json=SMALL, headers=key)
+    again = api.post(STUDIES, json={"label": "", **dict(reversed(SMALL.items()))}, headers=key)
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert again.headers["location"] == first.headers["location"]
+    assert count_rows()["studies"] == 1
+    assert api.post(STUDIES, json=SMALL).json()["id"] != first.json()["id"]
+    other = api.post(STUDIES, json=SMALL, headers={"Idempotency-Key": "twice"})
+    assert other.json()["id"] != first.json()["id"]
+
+
+def test_a_key_is_not_reused_for_another_study(api: TestClient, count_rows: Count) -> None:
+    """Another body under the same key is refused and stores nothing."""
+    key = {"Idempotency-Key": "once"}
+    api.post(STUDIES, json=SMALL, headers=key)
+    refused = api.post(STUDIES, json={**SMALL, "seed": 8}, headers=key)
+    assert refused.status_code == 422
+    assert refused.json()["type"] == "urn:glideslope:problem:key-reused"
+    assert count_rows()["studies"] == 1
+
+
+def test_the_first_answer_is_repeated_after_the_study_went_on(
+    api: TestClient, play: Callable[[], None]
+) -> None:
+    """A repetition answers what the creation answered, even days later."""
+    key = {"Idempotency-Key": "once"}
+    first = api.post(STUDIES, json=SMALL, headers=key).json()
+    play()
+    assert api.post(STUDIES, json=SMALL, headers=key).json() == first
+
+
+def test_a_known_revision_is_not_sent_again(api: TestClient, submit: Submit) -> None:
+    """304 while nothing changed, also for weak tags and lists of tags; then the new state."""
+    path = f"{STUDIES}/{submit()['id']}"
+    etag = api.get(path).headers["etag"]
+    for known in (etag, f"W/{etag}", f'"0", {etag}', "*"):
+        response = api.get(path, headers={"If-None-Match": known})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == etag
+    api.post(f"{path}:cancel")
+    changed = api.get(path, headers={"If-None-Match": etag})
+    assert (changed.status_code, changed.json()["state"]) == (200, "cancelled")
+    assert changed.headers["etag"] != etag
+
+
+def test_studies_are_listed_in_pages_newest_first(
+    api: TestClient, submit: Submit, advance: Callable[[float], None]
+) -> None:
+    """Every study is on one page, also if another one is created between two pages."""
+    made = []
+    for number in range(5):
+        made.append(submit(label=str(number))["id"])
+        advance(1.0)
+    first = api.get(STUDIES, params={"limit": 2}).json()
+    submit(label="late")
+    seen = [one["id"] for one in first["items"]]
+    cursor = first["next"]
+    while cursor:
+        page = api.get(STUDIES, params={"limit": 2, "cursor": cursor}).json()
+        seen += [one["id"] for one in page["items"]]
+        cursor = page["next"]
+    assert seen == made[::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "labels"),
+    [
+        ({}, ["b", "a"]),
+        ({"label": "a"}, ["a"]),
+        ({"label": "c"}, []),
+        ({"state": "cancelled"}, ["b"]),
+        ({"state": "running"}, ["a"]),
+        ({"objective": "realized_volatility", "label": "b"}, ["b"]),
+        ({"objective": "other"}, []),
+    ],
+)
+def test_lists_are_filtered(
+    api: TestClient,
+    submit: Submit,
+    advance: Callable[[float], None],
+    query: dict[str, str],
+    labels: list[str],
+) -> None:
+    """By state, objective and label, together or alone."""
+    submit(label="a")
+    advance(1.0)
+    api.post(f"{STUDIES}/{submit(label='b')['id']}:cancel")
+    found = api.get(STUDIES, params=query).json()
+    assert [one["label"] for one in found["items"]] == labels
+    assert found["next"] is None
+
+
+def test_cancelling_twice_is_cancelling_once(api: TestClient, submit: Submit) -> None:
+    """A cancelled study stays as it is."""
+    path = f"{STUDIES}/{submit()['id']}:cancel"
+    first, second = api.post(path), api.post(path)
+    assert (first.status_code, first.json()["state"]) == (200, "cancelled")
+    assert second.json() == first.json()
+
+
+def test_an_ended_study_cannot_be_cancelled(
+    api: TestClient, submit: Submit, play: Callable[[], None]
+) -> None:
+    """409, and the verdict stays."""
+    study = submit()["id"]
+    play()
+    refused = api.post(f"{STUDIES}/{study}:cancel")
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "urn:glideslope:problem:illegal-move"
+    assert api.get(f"{STUDIES}/{study}").json()["state"] == "completed"
+
+
+def test_another_project_is_out_of_sight(api: TestClient, store: Store) -> None:
+    """Neither read nor cancelled nor listed: it is not there."""
+    with store.write() as session:
+        projects.ensure(session, "other")
+        spec = specify("realized_volatility")
+        study = studies.create(session, "other", spec, expected_runs=1).id
+    for path in ("", "/best", "/verdict", "/trials", "/report"):
+        assert api.get(f"{STUDIES}/{study}{path}").status_code == 404
+    assert api.post(f"{STUDIES}/{study}:cancel").status_code == 404
+    assert api.get(STUDIES).json()["items"] == []
