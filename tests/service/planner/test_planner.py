@@ -1,0 +1,231 @@
+"""The planner against a ledger in memory: the real child, and books kept in a dictionary."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from service.errors import NotFound, StoreBusy
+from service.planner.messages import Answer, Judged, answer, read_answer, write_request
+from service.planner.planner import CRASHES, Ledger, Planner
+from tests.tuning.search.worlds import end, make_spec
+from tuning.evidence import conclude_study
+from tuning.records import Budget, History, Run, StudySpec
+from tuning.search.policy import Generation, GiveUp, Wait, decide
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study of the books stands."""
+
+    study: str
+    next_generation: int
+    settled_generation: int
+    project: str = "p"
+
+
+@dataclass
+class Books:
+    """A ledger in memory; `refuses` says what committing a study raises."""
+
+    studies: dict[str, tuple[StudySpec, History]]
+    refuses: dict[str, Exception] = field(default_factory=dict)
+    verdicts: dict[str, Any] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    loads: int = 0
+
+    def ledger(self) -> Ledger:
+        """These books as the planner sees them."""
+        return Ledger(self.places, self.load, self.commit, self.give_up)
+
+    def places(self) -> list[Place]:
+        """All studies without an end."""
+        return [
+            Place(name, _next(history), _settled(history))
+            for name, (_, history) in self.studies.items()
+            if name not in self.verdicts and name not in self.failed
+        ]
+
+    def load(self, place: Place) -> tuple[StudySpec, History]:
+        """A whole study."""
+        self.loads += 1
+        return self.studies[place.study]
+
+    def commit(self, place: Place, found: Answer) -> None:
+        """Take a decision over."""
+        if place.study in self.refuses:
+            raise self.refuses[place.study]
+        spec, history = self.studies[place.study]
+        match found:
+            case Generation() as new:
+                more = replace(
+                    history, trials=history.trials + new.trials, runs=history.runs + new.runs
+                )
+                self.studies[place.study] = (spec, more)
+            case Judged(verdict):
+                self.verdicts[place.study] = verdict
+            case GiveUp(reason):
+                self.give_up(place, reason)
+
+    def give_up(self, place: Place, reason: str) -> None:
+        """The study failed."""
+        self.failed[place.study] = reason
+
+    def finish_runs(self, study: str) -> None:
+        """All runs of a study come to their made-up ends."""
+        spec, history = self.studies[study]
+        ends = {
+            (run.generation, run.index): end(history.trials[run.trial], run) for run in history.runs
+        }
+        self.studies[study] = (spec, replace(history, results=ends))
+
+
+def _next(history: History) -> int:
+    return 1 + max((run.generation for run in history.runs), default=-1)
+
+
+def _settled(history: History) -> int:
+    pending = [r.generation for r in history.runs if (r.generation, r.index) not in history.results]
+    return min(pending, default=_next(history)) - 1
+
+
+SPEC = make_spec(
+    budget=Budget(trials=6), batch=3, seeds=1, baselines=("constant",), confirm_seeds=2
+)
+
+
+@pytest.fixture
+def planner_of() -> Iterator[Callable[[Books], Planner]]:
+    """Make a planner over some books."""
+    made: list[Planner] = []
+
+    def make(books: Books) -> Planner:
+        made.append(Planner(books.ledger()))
+        return made[-1]
+
+    yield make
+    for planner in made:
+        planner.close()
+
+
+PlannerOf = Callable[[Books], Planner]
+
+
+def test_a_study_is_planned_to_its_verdict(planner_of: PlannerOf) -> None:
+    """Round by round, exactly as the policy in this process decides it."""
+    books = Books({"a": (SPEC, History())})
+    planner = planner_of(books)
+    expected = History()
+    while not books.verdicts:
+        found = decide(SPEC, expected)
+        planner.round()
+        if isinstance(found, Generation):
+            expected = replace(
+                expected,
+                trials=expected.trials + found.trials,
+                runs=expected.runs + found.runs,
+            )
+            assert books.studies["a"][1].trials == expected.trials
+            assert books.studies["a"][1].runs == expected.runs
+        books.finish_runs("a")
+        expected = replace(expected, results=books.studies["a"][1].results)
+    verdict = conclude_study(SPEC, expected)
+    told = {name: value for name, value in books.verdicts["a"].items() if name != "words"}
+    assert read_answer({"kind": "verdict", "verdict": told}) == Judged(_plain(verdict.document()))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 # any JSON value
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
+
+
+def test_a_study_that_waits_is_not_asked_about_again(planner_of: PlannerOf) -> None:
+    """Only results, or a new generation, make it worth asking; runs under way do not."""
+    books = Books({"a": (SPEC, History())})
+    planner = planner_of(books)
+    planner.round()
+    planner.round()
+    planner.round()
+    assert _next(books.studies["a"][1]) == 2
+    loads = books.loads
+    planner.round()
+    assert books.loads == loads
+    books.finish_runs("a")
+    planner.round()
+    assert books.loads == loads + 1
+    assert _next(books.studies["a"][1]) == 3
+
+
+def test_a_killed_child_loses_nothing(planner_of: PlannerOf) -> None:
+    """The next round asks a fresh child, which decides the same."""
+    books = Books({"a": (SPEC, History())})
+    planner = planner_of(books)
+    planner.round()
+    assert planner._link is not None
+    os.kill(planner._link.pid, signal.SIGKILL)
+    while _next(books.studies["a"][1]) < 2:
+        planner.round()
+    assert books.failed == {}
+    first: tuple[Run, ...] = decide(SPEC, History()).runs  # type: ignore[union-attr]
+    assert books.studies["a"][1].runs[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    "trouble", [NotFound("study", "a"), ValueError("a column too long"), KeyError("kind")]
+)
+def test_trouble_with_one_study_does_not_stop_another(
+    planner_of: PlannerOf, trouble: Exception
+) -> None:
+    """After some rounds the one has failed, saying why; the other went on from the first."""
+    books = Books({"a": (SPEC, History()), "b": (SPEC, History())}, refuses={"a": trouble})
+    planner = planner_of(books)
+    for _ in range(CRASHES):
+        assert books.failed == {}
+        planner.round()
+    assert books.failed == {"a": f"planning failed: {trouble}"}
+    assert _next(books.studies["b"][1]) == 2
+
+
+def test_a_busy_store_is_no_study_s_fault(planner_of: PlannerOf) -> None:
+    """The round ends, to be tried again as often as it takes."""
+    busy = StoreBusy("the database did not answer")
+    books = Books({"a": (SPEC, History())}, refuses={"a": busy})
+    planner = planner_of(books)
+    for _ in range(CRASHES + 1):
+        with pytest.raises(StoreBusy):
+            planner.round()
+    assert books.failed == {}
+
+
+def test_a_study_the_child_cannot_plan_fails_with_its_reason(
+    planner_of: PlannerOf,
+) -> None:
+    """An error inside the policy is told by its name and words."""
+    broken = replace(SPEC, sampler="none")
+    books = Books({"a": (broken, History())})
+    planner = planner_of(books)
+    for _ in range(CRASHES):
+        planner.round()
+    assert books.failed["a"].startswith("planning failed: KeyError")
+
+
+def test_requests_and_answers_survive_their_journey() -> None:
+    """What the child decides is what the server reads, for every kind of decision."""
+    history = History()
+    while True:
+        found = read_answer(answer(write_request(SPEC, history)))
+        decided = decide(SPEC, history)
+        if not isinstance(decided, Generation):
+            break
+        assert found == decided
+        history = replace(
+            history, trials=history.trials + decided.trials, runs=history.runs + decided.runs
+        )
+    assert (found, decided) == (Wait(), Wait())
+    assert read_answer({"kind": "give_up", "reason": "because"}) == GiveUp("because")
