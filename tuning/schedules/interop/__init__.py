@@ -1,0 +1,67 @@
+"""Interop: schedules from the calls of other libraries, and code for them.
+
+The one idea: both ways are pure text and arithmetic. `read_call` knows the library's own formulas,
+its faults included; `write_code` names the native scheduler where it is exact and a look-up in the
+table where it is not, and says which and why. The table below is the catalogue.
+Not here: running the libraries to compare (`make parity`).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from tuning.errors import InvalidValue
+from tuning.schedules.interop.base import (
+    Exported,
+    Framework,
+    Imported,
+    Note,
+    make_call,
+)
+from tuning.schedules.limits import Among, Integer, Number
+from tuning.schedules.schedule import MAX_HORIZON, Schedule
+
+FRAMEWORKS: Mapping[str, Framework] = MappingProxyType({})
+
+__all__ = ["FRAMEWORKS", "Exported", "Framework", "Imported", "Note", "read_call", "write_code"]
+
+
+def read_call(
+    framework: str, call: str, kwargs: Mapping[str, Any], *, base_lr: float, horizon: int
+) -> Imported:
+    """The schedule that a call of a framework makes.
+
+    Args:
+        framework: a name in `FRAMEWORKS`.
+        call: a name in its `calls`.
+        kwargs: the call's arguments, without the optimiser; a nested call is
+            {"call": ..., "kwargs": {...}}.
+        base_lr: the learning rate the optimiser was made with, > 0.
+        horizon: updates of the schedule, from 1.
+
+    Raises `InvalidValue` naming `from.framework`, `from.call`, `from.kwargs.<name>`, `base_lr` or
+    `horizon`.
+    """
+    known = _find("from.framework", framework)
+    rate = Number(above=True)("base_lr", base_lr)
+    updates = Integer(1, MAX_HORIZON)("horizon", horizon)
+    try:
+        made = make_call(known.calls, call, kwargs)
+    except InvalidValue as error:
+        raise error.under("from") from error
+    try:
+        return made.read(rate, updates)
+    except InvalidValue as error:
+        raise error.under("from.kwargs") from error
+
+
+def write_code(schedule: Schedule, framework: str) -> Exported:
+    """Code of a framework that makes a schedule.
+
+    Raises `UnknownName` naming `format`.
+    """
+    return _find("format", framework).write(schedule)
+
+
+def _find(field: str, framework: object) -> Framework:
+    return FRAMEWORKS[Among(FRAMEWORKS)(field, framework)]
