@@ -59,7 +59,9 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         summary="Finds the best learning-rate schedule, and proves it.",
         lifespan=lifespan,
     )
-    app.state.context = Context(store, settings, planning.ring, lambda: planning.is_alive)
+    app.state.context = Context(
+        store, settings, planning.ring, lambda: planning.is_well and sweeping.is_well
+    )
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     install(app)

@@ -20,7 +20,7 @@ class Context:
     """The parts of a running service.
 
     `on_progress` is called after a transaction that may let a study go on; `is_ready` tells
-    whether the planner is alive.
+    whether planner and sweeper do their work.
     """
 
     store: Store
@@ -29,7 +29,8 @@ class Context:
     is_ready: Callable[[], bool]
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
+    # A coroutine: a plain function would cost every request a thread of the pool.
     context: Context = request.app.state.context
     return context
 

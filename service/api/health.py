@@ -17,7 +17,7 @@ async def live() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Health, "description": "Not ready"}})
 def ready(here: Here, response: Response) -> Health:
-    """Whether the store answers with the current schema and the planner is alive."""
+    """Whether the store answers with the current schema and planner and sweeper do their work."""
     with here.store.read() as session:
         is_current = migrations.is_current(session)
     if is_current and here.is_ready():

@@ -1,8 +1,8 @@
 """The loops beside the server: planning, and taking back expired leases.
 
 The one idea: a loop is a thread that calls functions it was given, at a steady beat or when its
-bell rings, and outlives any error of the database by trying again at the next beat. What it calls
-is handed in by `service.app`, so nothing here knows the store.
+bell rings, and outlives any error by trying again at the next beat. What it calls is handed in by
+`service.app`, so nothing here knows the store.
 """
 
 import logging
@@ -33,6 +33,7 @@ class Loop:
         self._delay_seconds = delay_seconds
         self._bell = threading.Event()
         self._stopped = False
+        self._is_puzzled = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -56,12 +57,25 @@ class Loop:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the thread runs and its last call did not fail of what nobody foresaw."""
+        return self.is_alive and not self._is_puzzled
+
     def _run(self) -> None:
         self._bell.wait(self._delay_seconds)
         while not self._stopped:
-            try:
-                self._work()
-            except ServiceError as error:
-                logger.warning("%s failed and will be tried again: %s", self._thread.name, error)
+            self._is_puzzled = not self._try()
             self._bell.wait(self._seconds)
             self._bell.clear()
+
+    def _try(self) -> bool:
+        """Call once; returns whether all went well or failed of the database."""
+        try:
+            self._work()
+        except ServiceError as error:
+            logger.warning("%s failed and will be tried again: %s", self._thread.name, error)
+        except Exception:
+            logger.exception("%s failed and will be tried again", self._thread.name)
+            return False
+        return True

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from service.errors import StoreBusy
 from service.planner.loops import Loop
 
@@ -71,3 +73,29 @@ def test_stopping_cuts_the_call_under_way_short() -> None:
     loop.stop(interrupt=cut.set)
     assert cut.is_set()
     assert not loop.is_alive
+
+
+def test_a_loop_outlives_what_nobody_foresaw(caplog: pytest.LogCaptureFixture) -> None:
+    """It is not well until a call succeeds, the trace is logged, and it goes on."""
+    fails = True
+    worked = threading.Semaphore(0)
+
+    def work() -> None:
+        worked.release()
+        if fails:
+            raise KeyError("state")
+
+    loop = Loop("test", work, seconds=0.001)
+    loop.start()
+    for _ in range(3):
+        assert worked.acquire(timeout=PATIENCE_SECONDS)
+    assert not loop.is_well
+    assert "KeyError: 'state'" in caplog.text
+    fails = False
+    for _ in range(1000):
+        assert worked.acquire(timeout=PATIENCE_SECONDS)
+        if loop.is_well:
+            break
+    assert loop.is_well
+    loop.stop()
+    assert not loop.is_well
