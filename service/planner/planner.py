@@ -5,6 +5,7 @@ one, computes the same answers, and the store lets only the first of equal answe
 """
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -59,19 +60,24 @@ class Planner:
         self._link: Link | None = None
         self._answered: dict[tuple[str, str], tuple[int, int]] = {}
         self._crashes: dict[tuple[str, str], int] = {}
+        self._is_over = threading.Event()
 
     def round(self) -> None:
         """Ask about every study whose next generation may be ready."""
         places = self._ledger.places()
         self._forget({(place.project, place.study) for place in places})
         for place in places:
+            if self._is_over.is_set():
+                return
             if self._is_worth_asking(place):
                 self._plan(place)
 
     def interrupt(self) -> None:
-        """Kill the child, from whatever thread; a round under way ends."""
-        if self._link is not None:
-            self._link.kill()
+        """Kill the child, from whatever thread; a round under way ends, and none follows."""
+        self._is_over.set()
+        link = self._link
+        if link is not None:
+            link.kill()
 
     def close(self) -> None:
         """End the child and let go of it, once no round is under way."""
@@ -89,10 +95,11 @@ class Planner:
         key = (place.project, place.study)
         try:
             answer = self._take_further(place)
-        except StoreBusy:
+        except (StoreBusy, OSError):
             raise  # no fault of the study: the whole round is tried again
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop other studies
-            self._count_crash(place, error)
+            if not self._is_over.is_set():
+                self._count_crash(place, error)
             return
         self._crashes.pop(key, None)
         if isinstance(answer, Wait):
@@ -115,6 +122,8 @@ class Planner:
     def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         link = self._link if self._link is not None else Link.start("service.planner.child")
         self._link = link
+        if self._is_over.is_set():  # `interrupt` may have looked before the child was there
+            link.kill()
         try:
             link.send(dict(request))
             reply = link.receive()

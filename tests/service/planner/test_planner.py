@@ -229,3 +229,40 @@ def test_requests_and_answers_survive_their_journey() -> None:
         )
     assert (found, decided) == (Wait(), Wait())
     assert read_answer({"kind": "give_up", "reason": "because"}) == GiveUp("because")
+
+
+def test_an_interrupted_planner_asks_no_more_and_blames_nobody() -> None:
+    """The question under way dies with the child; the studies behind it start no other child."""
+    books = Books({name: (SPEC, History()) for name in "abc"})
+
+    def load(place: Place) -> tuple[StudySpec, History]:
+        planner.interrupt()  # as if another thread did, between loading and asking
+        return books.load(place)
+
+    planner = Planner(replace(books.ledger(), load=load))
+    planner._crashes["p", "a"] = CRASHES - 1
+    planner.round()
+    planner.close()
+    assert (books.loads, books.failed) == (1, {})
+    assert all(history == History() for _, history in books.studies.values())
+
+
+def test_a_machine_that_cannot_start_the_child_is_no_study_s_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No study is given up for want of processes or memory."""
+    books = Books({"a": (SPEC, History())})
+    planner = Planner(books.ledger())
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen", _no_process)
+        for _ in range(CRASHES + 1):
+            with pytest.raises(BlockingIOError):
+                planner.round()
+    planner.round()
+    planner.close()
+    assert books.failed == {}
+    assert _next(books.studies["a"][1]) == 1
+
+
+def _no_process(*_: object, **__: object) -> None:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
