@@ -41,7 +41,7 @@ def misbehave(behaviour: str) -> None:
         case "prints":
             print('{"event": "done"}', flush=True)  # noqa: T201 - the very point
             os.write(1, b"noise without an end of line")
-        case "hangs":
+        case "hangs" | "hangs beside a helper":
             while True:
                 os.sched_yield()
         case "tells":
@@ -57,7 +57,7 @@ class OddModel:
         self._generator = np.random.default_rng(seed)
         self._behaviour = behaviour
         self._weight, self._updates = 5.0, 0
-        helper = subprocess.Popen(HELPER) if behaviour == "leaves a helper" else None
+        helper = subprocess.Popen(HELPER) if behaviour == "hangs beside a helper" else None
         self._process = os.getpid() if helper is None else helper.pid
 
     def train(self, lrs: Floats) -> None:

@@ -98,7 +98,7 @@ def test_a_child_that_died_between_blocks_is_replaced(executor: Process) -> None
 
 def test_stop_ends_a_block_at_once_from_another_thread(executor: Process) -> None:
     """The block ends with the reason "stopped", and what it started ends too."""
-    events = executor.run(odd("leaves a helper"))
+    events = executor.run(odd("hangs beside a helper"))
     helper = os.pidfd_open(first_measured(events))
     stopper = threading.Thread(target=executor.stop)
     stopper.start()
