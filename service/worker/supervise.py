@@ -1,7 +1,8 @@
 """Keeping the server's own worker alive.
 
 The one idea: a dead worker is noticed at once, its runs are put back at once, and a new one is
-started after a pause that grows while workers keep dying young.
+started after a pause that grows while workers keep dying young. If that fails, of a database that
+is away or a machine without room for a process, it is tried again after the next pause.
 Not here: what a worker does, and how runs are put back (a function that is handed in).
 """
 
@@ -23,7 +24,7 @@ class Supervisor:
 
     Args:
         start: starts the process.
-        on_death: called after an unexpected end, before the next start.
+        on_death: called after an unexpected end, before the next start; again if it fails.
         grace_seconds: how long a worker that was asked to end may take.
     """
 
@@ -69,10 +70,22 @@ class Supervisor:
             if time.monotonic() - born > YOUNG_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             logger.warning("the worker ended with %s; another starts in %.1f s", code, pause)
-            self._on_death()
-            if self._stopping.wait(pause):
-                return
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            self._worker = self._start()
+            self._replace(pause)
             if self._stopping.is_set():  # stop() may have looked before the new one was there
                 self._worker.terminate()
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _replace(self, pause: float) -> None:
+        """Put back what the dead worker held, and start another; the dead one stays if we fail."""
+        try:
+            self._on_death()
+        except Exception:
+            logger.exception("what the dead worker held could not be put back yet")
+            self._stopping.wait(pause)
+            return
+        if self._stopping.wait(pause):
+            return
+        try:
+            self._worker = self._start()
+        except Exception:
+            logger.exception("the next worker could not be started yet")
