@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.errors import NotFound
 from service.store import models
 from service.store.clock import now
+from service.store.locks import hold_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Project:
 
 
 def ensure(session: Session, project: str) -> Project:
-    """The project of this name, created if there is none yet (at start-up, by one process)."""
+    """The project of this name, created if there is none yet; by one of many that ask at once."""
+    hold_name(session, "project", project)
     row = session.get(models.Project, project)
     if row is None:
         row = models.Project(id=project, created=now(session))

@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from service.store import events, generations, history, idempotency, outcomes, studies, work
+from service.store import (
+    events,
+    generations,
+    history,
+    idempotency,
+    outcomes,
+    projects,
+    studies,
+    work,
+)
 from service.store.engine import Store
 from tuning.records import RunState, StudySpec, Trial
 
@@ -145,6 +154,17 @@ def test_replicas_that_insert_at_once_insert_once(
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(insert, range(8))) == 1
+
+
+def test_replicas_that_start_at_once_make_one_project(store: Store) -> None:
+    """Each start of a server makes sure of the default project; none of eight fails at it."""
+
+    def ensure(_: int) -> projects.Project:
+        with store.write() as session:
+            return projects.ensure(session, "default")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ensure, range(8)))) == 1
 
 
 def test_simultaneous_events_get_different_numbers(store: Store, new_study: Make) -> None:
