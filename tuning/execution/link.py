@@ -2,13 +2,13 @@
 
 The one idea: two pipes of their own connect parent (`Link`) and child (`attach`), so what the
 child prints disturbs nothing. The child's life hangs on its parent's: the kernel kills it when the
-parent dies, and it kills itself and all it started when its pipe ends. The parent in turn kills
-whatever a dead child left running, so the end of the child is always seen as the end of the pipe.
+parent dies, and a guardian beside it then kills its whole process group. The parent in turn kills
+whatever a dead child left in the group, so the end of the child is seen as the end of the pipe.
+Only a process that leaves the group, by a session of its own, escapes both.
 Not here: what is said over the link (`tuning.execution.process`, `tuning.execution.child`).
 """
 
 import ctypes
-import functools
 import json
 import os
 import queue
@@ -19,6 +19,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tuning.errors import TrainingCrashed
@@ -40,14 +41,18 @@ _ENDS = "GLIDESLOPE_LINK"  # tells the child its two pipe ends and its parent's 
 _PR_SET_PDEATHSIG = 1
 
 
-@functools.cache
-def _starter(parent: int) -> ThreadPoolExecutor:  # noqa: ARG001 - a forked parent needs its own
+_starters: dict[int, ThreadPoolExecutor] = {}  # by process: a forked parent needs its own
+
+
+def _starter() -> ThreadPoolExecutor:
     """The one thread of this process that starts children; it lives as long as the interpreter.
 
     The kernel's death signal follows the thread that started a child, not its process: a child
     started by a passing thread would be killed when that thread ends.
     """
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="child-starter")
+    fresh = ThreadPoolExecutor(max_workers=1, thread_name_prefix="child-starter")
+    # Two threads may come first at once, and both must get the same one; the other has no thread.
+    return _starters.setdefault(os.getpid(), fresh)
 
 
 def child_environment() -> dict[str, str]:
@@ -96,7 +101,7 @@ class Link:
         variables[_ENDS] = f"{theirs_in} {theirs_out} {os.getpid()}"
         try:
             process = (
-                _starter(os.getpid())
+                _starter()
                 .submit(
                     subprocess.Popen,
                     # -P: a file in the working directory must not stand in for a module.
@@ -182,7 +187,8 @@ class Link:
 class Channel:
     """The child's end, made by `attach`."""
 
-    def __init__(self, inward: int, outward: int) -> None:
+    def __init__(self, inward: int, outward: int, guardian: "subprocess.Popen[bytes]") -> None:
+        self._guardian = guardian  # held: Python warns of one forgotten while it runs
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._outward = os.fdopen(outward, "w", encoding="utf-8")
         # A thread of its own, so that the end of the pipe is seen while the main thread trains.
@@ -201,9 +207,7 @@ class Channel:
         with os.fdopen(inward, encoding="utf-8") as lines:
             for line in lines:
                 self._inbox.put(json.loads(line))
-        if os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGKILL)
-        os._exit(1)
+        os._exit(1)  # the guardian ends the rest
 
 
 def attach(*, nice: int = 0) -> Channel:
@@ -221,8 +225,19 @@ def attach(*, nice: int = 0) -> Channel:
     die_with_parent(parent)
     for end in (inward, outward):
         os.set_inheritable(end, False)  # noqa: FBT003 - it takes no keywords
+    guardian = _guard(inward)
     os.nice(nice)
-    return Channel(inward, outward)
+    return Channel(inward, outward, guardian)
+
+
+def _guard(inward: int) -> "subprocess.Popen[bytes]":
+    """Start what ends this process group when the pipe that comes in does."""
+    program = str(Path(__file__).with_name("guardian.py"))
+    return subprocess.Popen(  # noqa: S603 - a file of ours
+        [sys.executable, "-I", "-S", program, str(inward)],
+        stdin=subprocess.DEVNULL,
+        pass_fds=(inward,),
+    )
 
 
 def die_with_parent(parent: int) -> None:

@@ -66,13 +66,14 @@ class Process:
 
     def _connect(self) -> Link:
         with self._lock:
-            self._stopped = False
-            dead = self._link
-            if dead is not None and dead.is_alive:
-                return dead
+            # One that was stopped may seem alive for a moment, and would crash the next block.
+            was_stopped, self._stopped = self._stopped, False
+            before = self._link
+            if before is not None and before.is_alive and not was_stopped:
+                return before
             link = self._link = Link.start("tuning.execution.child")
-        if dead is not None:  # it died between two blocks
-            dead.close()
+        if before is not None:  # it died or was stopped between two blocks
+            before.close()
         with suppress(BrokenPipeError):  # the end of its pipe will tell
             link.send(self._greeting)
         return link

@@ -26,6 +26,11 @@ def answer(channel: Channel) -> None:
             helper = subprocess.Popen(command, pass_fds=ends)
             channel.send({"helper": helper.pid})
             os._exit(0)
+        case "start a helper":
+            command = [sys.executable, "-c", "import signal; signal.pause()"]
+            helper = subprocess.Popen(command)
+            channel.send({"helper": helper.pid})
+            signal.pause()
     channel.send(message)
 
 

@@ -5,13 +5,15 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tuning.errors import TrainingCrashed
-from tuning.execution.link import Link, attach, child_environment
+from tuning.execution.link import Link, _starter, _starters, attach, child_environment
 
 HERE = str(Path(__file__).parent)
 SECONDS = 20  # patience on a busy machine
@@ -23,6 +25,16 @@ link = Link.start("echo_child")
 link.send({"hello": 1})
 link.receive()
 print(link.pid, flush=True)
+signal.pause()
+"""
+
+
+PARENT_OF_A_HELPER = """
+import signal
+from tuning.execution.link import Link
+link = Link.start("echo_child")
+link.send({"do": "start a helper"})
+print(link.receive()["helper"], flush=True)
 signal.pause()
 """
 
@@ -129,6 +141,36 @@ def test_the_child_dies_with_its_parent(end: signal.Signals) -> None:
         child = int(parent.stdout.readline())
         parent.send_signal(end)
         wait_for_end(child)
+
+
+def test_what_the_child_started_dies_with_the_parent() -> None:
+    """A `kill -9` of the parent leaves nothing behind, not even what its child had started."""
+    environment = {**os.environ, "PYTHONPATH": HERE}
+    command = [sys.executable, "-c", PARENT_OF_A_HELPER]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        helper = int(parent.stdout.readline())
+        parent.kill()
+        wait_for_end(helper)
+
+
+def test_threads_that_start_the_first_children_at_once_share_a_starter() -> None:
+    """A starter that only one of them kept would end, and the kernel would end its child."""
+    _starters.clear()
+    together = threading.Barrier(8)
+
+    def ask() -> int:
+        together.wait()
+        return id(_starter())
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = {asked.result() for asked in [threads.submit(ask) for _ in range(8)]}
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(found) == 1
 
 
 def test_a_child_needs_a_parent() -> None:

@@ -122,6 +122,16 @@ def test_leaving_a_block_early_ends_its_child(executor: Process) -> None:
     completed(executor)
 
 
+def test_a_child_stopped_after_its_block_harms_no_other_block(executor: Process) -> None:
+    """However shortly before the next block it was stopped, a new child trains that one."""
+    before = completed(executor)
+    for _ in range(5):
+        executor.stop()
+        after = completed(executor)
+        assert after != before
+        before = after
+
+
 def test_stopping_and_closing_without_a_child_is_harmless(executor: Process) -> None:
     """An executor that never ran can be stopped and closed."""
     executor.stop()
