@@ -19,6 +19,7 @@ from service.schemas.studies import (
     TrialPage,
 )
 from service.store import history, idempotency, studies
+from service.ui.arms import arm_numbers
 from service.ui.report import render_report
 from tuning.errors import IllegalMove
 from tuning.records import Budget, StudySpec, StudyState
@@ -197,7 +198,7 @@ def read_report(study: StudyId, here: Here) -> HTMLResponse:
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
         story = history.load(session, DEFAULT_PROJECT, study)
-        arms = None if found.verdict is None else [arm["trial"] for arm in found.verdict["arms"]]
+        arms = arm_numbers(found.spec, story, found.verdict)
         curves = {
             curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
             for curve in history.curves(session, DEFAULT_PROJECT, study, trials=arms)

@@ -90,16 +90,21 @@ def _outcome(spec: StudySpec, trial: Trial, ends: Sequence[Result]) -> Outcome:
     return Outcome(trial, state, score, standard_error(values) if values else 0.0, reason)
 
 
+def arm_numbers(spec: StudySpec, history: History, verdict: Mapping[str, Any] | None) -> list[int]:
+    """The trials that are arms, winner first: those of the verdict, or those to confirm now."""
+    if verdict is not None:
+        return [arm["trial"] for arm in verdict["arms"]]
+    return [trial.number for trial in arm_trials(spec, history)]
+
+
 def arm_views(
     spec: StudySpec, history: History, verdict: Mapping[str, Any] | None
 ) -> list[ArmView]:
-    """The arms, winner first: those of the verdict, or those that would be confirmed now."""
+    """The arms, winner first."""
     trials = {trial.number: trial for trial in history.trials}
     confirmed = {arm["trial"]: arm for arm in verdict["arms"]} if verdict else {}
     versus = {one["trial"]: one for one in verdict["versus"]} if verdict else {}
-    chosen = (
-        [trials[number] for number in confirmed] if verdict else list(arm_trials(spec, history))
-    )
+    chosen = [trials[number] for number in arm_numbers(spec, history, verdict)]
     ended = {outcome.trial.number: outcome for outcome in outcomes(spec, history)}
     looked = looks(spec)
     views = []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.ui.arms import arm_views, outcomes
+from service.ui.arms import arm_numbers, arm_views, outcomes
 from service.ui.facts import Fact, Head, facts, head, rows
 from tests.service.ui.stories import Story, tell
 from tuning.records import Direction, Metric
@@ -88,6 +88,15 @@ def test_winner_that_lost_is_called_worse() -> None:
     turned = next(row for row in rows(upside, arms) if row.arm == ahead.arm)
 
     assert (turned.call, turned.call_tone) == ("winner worse", "lost")
+
+
+def test_arms_are_known_before_the_verdict_and_named_by_it() -> None:
+    """Whoever reads curves for the report need read no other trial's."""
+    story = tell()
+    shown = [arm.trial.number for arm in arm_views(story.spec, story.history, None)]
+    assert arm_numbers(story.spec, story.history, None) == shown
+    verdict = {"arms": [{"trial": shown[-1]}]}
+    assert arm_numbers(story.spec, story.history, verdict) == [shown[-1]]
 
 
 def test_a_column_has_one_number_of_decimals() -> None:
