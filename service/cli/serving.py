@@ -1,7 +1,8 @@
 """`glideslope serve`: the server with its worker.
 
 The one idea: the main thread only waits for a signal. At the signal the worker drains first, while
-the server still answers it, and then the server ends; a second signal ends everything at once.
+the server still answers it, and then the server ends; a second signal ends everything at once. A
+server that ends unasked, or an error on the way, ends everything in the same order.
 """
 
 import os
@@ -16,6 +17,7 @@ import uvicorn
 
 from service.app import create_app, open_store
 from service.cli.output import console
+from service.errors import ServiceError
 from service.settings import Settings
 from service.store import work as stored_work
 from service.store.engine import Store
@@ -26,6 +28,7 @@ from tuning.execution.link import die_with_parent
 LOCAL_WORKER = "local"
 SHUTDOWN_SECONDS = 5
 SIGNAL_SECONDS = 0.2
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORKER_SETTINGS = {"data_folder", "processes", "lanes", "drain_seconds", "log_level"}
 
 
@@ -40,7 +43,34 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
     name = _worker_name(settings)
     # What this server's own worker held died with the previous server.
     _requeue(store, name)
-    server = uvicorn.Server(
+    server = _server(store, settings)
+    serving = threading.Thread(target=server.run, args=([listener],), name="server")
+    supervisor = supervise.Supervisor(
+        lambda: _start_worker(settings, url, name),
+        lambda: _requeue(store, name),
+        settings.drain_seconds + SHUTDOWN_SECONDS,
+    )
+    asked = _note_signals()
+    serving.start()
+    try:
+        if has_worker:
+            supervisor.start()
+        console.print(f"Glideslope is listening on {url}", highlight=False)
+        console.print(f"  API description  {url}/docs", highlight=False)
+        console.print(f"  studies          {url}/v1/studies", highlight=False)
+        while serving.is_alive() and not asked.wait(SIGNAL_SECONDS):
+            pass  # not one long wait: a signal may reach another thread, and its handler this one
+    finally:
+        supervisor.stop()
+        server.should_exit = True
+        serving.join()
+        store.close()
+    if not asked.is_set():
+        raise ServiceError("the server ended by itself; its log says why")
+
+
+def _server(store: Store, settings: Settings) -> uvicorn.Server:
+    return uvicorn.Server(
         uvicorn.Config(
             create_app(store, settings),
             log_level=settings.log_level,
@@ -49,23 +79,6 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
-    serving = threading.Thread(target=server.run, args=([listener],), name="server")
-    serving.start()
-    supervisor = supervise.Supervisor(
-        lambda: _start_worker(settings, url, name),
-        lambda: _requeue(store, name),
-        settings.drain_seconds + SHUTDOWN_SECONDS,
-    )
-    if has_worker:
-        supervisor.start()
-    console.print(f"Glideslope is listening on {url}", highlight=False)
-    console.print(f"  API description  {url}/docs", highlight=False)
-    console.print(f"  studies          {url}/v1/studies", highlight=False)
-    _wait_for_signal()
-    supervisor.stop()
-    server.should_exit = True
-    serving.join()
-    store.close()
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -112,15 +125,15 @@ def _worker_environment(settings: Settings) -> dict[str, str]:
     return kept | ours
 
 
-def _wait_for_signal() -> None:
-    """Block until SIGINT or SIGTERM; the next one ends the process at once."""
+def _note_signals() -> threading.Event:
+    """What SIGINT or SIGTERM sets; the next of either ends the process at once."""
     asked = threading.Event()
 
-    def ask(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
         asked.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, ask)
-    while not asked.wait(SIGNAL_SECONDS):  # a signal may reach another thread while this one waits
-        pass
+    return asked
