@@ -73,9 +73,13 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
 def open_store(settings: Settings) -> Store:
     """Open the store, bring its schema up to date and make sure of the default project."""
     store = Store(settings.database_url)
-    store.upgrade()
-    with store.write() as session:
-        projects.ensure(session, DEFAULT_PROJECT)
+    try:
+        store.upgrade()
+        with store.write() as session:
+            projects.ensure(session, DEFAULT_PROJECT)
+    except BaseException:
+        store.close()
+        raise
     return store
 
 

@@ -5,10 +5,12 @@ arguments and never reads the environment. Not here: settings of a study (`tunin
 """
 
 import os
-from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import DirectoryPath, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class Settings(BaseSettings):
@@ -20,10 +22,10 @@ class Settings(BaseSettings):
         default="sqlite:///var/glideslope.db",
         description="SQLAlchemy URL of the study store: SQLite or PostgreSQL",
     )
-    data_folder: Path | None = Field(
+    data_folder: DirectoryPath | None = Field(
         default=None, description="folder that data files named in a study's config may lie in"
     )
-    host: str = Field(default="127.0.0.1", description="address `serve` listens on")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address `serve` listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="port `serve` listens on")
     processes: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
@@ -33,13 +35,16 @@ class Settings(BaseSettings):
     )
     lanes: int = Field(default=4, ge=1, le=64, description="runs a training process takes at once")
     lease_seconds: float = Field(
-        default=30.0, gt=0, description="how long a run stays leased without a heartbeat"
+        default=30.0,
+        gt=0,
+        le=86_400,
+        description="how long a run stays leased without a heartbeat",
     )
     heartbeat_seconds: float = Field(
-        default=10.0, gt=0, description="how often a worker extends its leases"
+        default=10.0, gt=0, le=3600, description="how often a worker extends its leases"
     )
     sweep_seconds: float = Field(
-        default=5.0, gt=0, description="how often expired leases are taken back"
+        default=5.0, gt=0, le=3600, description="how often expired leases are taken back"
     )
     max_attempts: int = Field(
         default=3, ge=1, le=100, description="attempts of a run before it counts as failed"
@@ -47,6 +52,19 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=5.0,
         ge=0,
+        le=3600,
         description="how long a stopping worker lets its runs finish before it hands them back",
     )
-    log_level: str = Field(default="warning", description="debug, info, warning or error")
+    log_level: LogLevel = Field(
+        default="warning", description="what is logged: debug, info, warning or error"
+    )
+
+    @model_validator(mode="after")
+    def _check_pace(self) -> Self:
+        """Refuse heartbeats that cannot keep a lease."""
+        if self.heartbeat_seconds >= self.lease_seconds:
+            raise ValueError(
+                f"heartbeat_seconds: {self.heartbeat_seconds:g} is not allowed; allowed: less than "
+                f"lease_seconds, which is {self.lease_seconds:g}"
+            )
+        return self

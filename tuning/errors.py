@@ -33,7 +33,7 @@ class InvalidValue(TuningError, ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
-        super().__init__(f"{field}: {_show(value)} is not allowed; allowed: {allowed}")
+        super().__init__(f"{field}: {show(value)} is not allowed; allowed: {allowed}")
 
     def under(self, prefix: str) -> "InvalidValue":
         """The same error one level further out: `peak` becomes `space.peak`."""
@@ -66,10 +66,10 @@ class TrainingCrashed(TuningError):
     """A training process died or raised."""
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
     """A value as it stands in a message: short, and never an error of its own.
 
-    >>> _show("x" * 1000) == "'" + "x" * 199 + "…"
+    >>> show("x" * 1000) == "'" + "x" * 199 + "…"
     True
     """
     try:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.schemas.problems import FieldProblem
-from tuning.errors import InvalidValue
+from tuning.errors import InvalidValue, show
 
 MAX_ECHO = 256  # characters of an offending value that are echoed
 MAX_DETAIL = 1024
@@ -32,6 +32,7 @@ ALLOWED: Mapping[str, str] = {
     "missing": "a value: the field is required",
     "model_attributes_type": "a JSON object",
     "model_type": "a JSON object",
+    "path_not_directory": "a folder that exists",
     "string_type": "text",
     "string_unicode": "text without lone surrogates",
 }
@@ -54,7 +55,7 @@ def of_core(error: InvalidValue) -> FieldProblem:
     steps = error.field.replace("[", ".").replace("]", "").split(".")
     return FieldProblem(
         pointer=_pointer(steps),
-        detail=readable(str(error)),
+        detail=readable(f"{show(error.value)} is not allowed"),
         value=echo(error.value),
         allowed=readable(error.allowed),
     )
@@ -76,7 +77,7 @@ def of_schema(error: Mapping[str, Any]) -> FieldProblem:
         pointer=_pointer(steps),
         detail=readable(str(error["msg"])),
         value=None if error["type"] in VALUELESS else echo(sent),
-        allowed=readable(_allowed(error)),
+        allowed=readable(allowed_range(error)),
     )
 
 
@@ -102,7 +103,17 @@ def _pointer(steps: list[str]) -> str:
     return readable("".join(f"/{step}" for step in escaped))
 
 
-def _allowed(error: Mapping[str, Any]) -> str:
+def allowed_range(error: Mapping[str, Any]) -> str:
+    """What a field may hold, in words, from one of pydantic's errors.
+
+    >>> allowed_range({"type": "less_than_equal", "msg": "...", "ctx": {"le": 200}})
+    'at most 200'
+    """
     context = error.get("ctx", {})
-    parts = [words.format(context[key]) for key, words in LIMITS.items() if key in context]
+    parts = [words.format(_spell(context[key])) for key, words in LIMITS.items() if key in context]
     return " and ".join(parts) or ALLOWED.get(error["type"], str(error["msg"]))
+
+
+def _spell(limit: object) -> object:
+    """A limit without needless decimals."""
+    return f"{limit:g}" if isinstance(limit, float) else limit

@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.markup import escape
+
 from service.cli.output import console
 from service.cli.progress import watch
 from service.client import Client
 from service.errors import ServiceError
 from service.schemas.studies import BestView, StudyView
+from tuning.errors import InvalidValue
 from tuning.schedules import Schedule
 
 LABEL = "demo"
@@ -29,19 +32,28 @@ LISTENING = re.compile(r"listening on (http://\S+)")
 
 def run(*, objective: str, trials: int, folder: Path) -> int:
     """Run the demo; returns the exit code."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     try:
         with _service(folder) as url, Client(url) as client:
             study = _take_up(client, objective, trials)
             console.print(f"Study {study.id} at {url}/v1/studies/{study.id}", highlight=False)
             study = watch(client, study.id)
             if study.state != "completed":
-                console.print(f"The study ended {study.state}: {study.error or 'no reason given'}")
+                reason = escape(study.error or "no reason given")
+                console.print(f"The study ended {study.state}: {reason}")
                 return 1
             return _tell(client, study, folder)
     except KeyboardInterrupt:
         console.print("\nInterrupted; the same command takes the study up again.")
         return 130
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        allowed = f"a folder that can be made here ({error.strerror})"
+        raise InvalidValue("--folder", str(folder), allowed) from error
 
 
 def _take_up(client: Client, objective: str, trials: int) -> StudyView:
@@ -51,7 +63,7 @@ def _take_up(client: Client, objective: str, trials: int) -> StudyView:
         if is_same and study.state in {"running", "confirming"}:
             console.print("Taking up the study that was interrupted.")
             return study
-    console.print(f"Searching for the best learning-rate schedule of {objective} ...")
+    console.print(f"Searching for the best learning-rate schedule of {escape(objective)} ...")
     return client.create_study(
         {"objective": objective, "budget": {"trials": trials}, "label": LABEL}
     )
@@ -61,7 +73,7 @@ def _tell(client: Client, study: StudyView, folder: Path) -> int:
     best = client.best(study.id, table=True)
     if best.verdict is None:
         raise ServiceError("the study completed without a verdict")
-    console.print(f"\n[bold]{best.verdict['words']}[/bold]\n", highlight=False)
+    console.print(f"\n[bold]{escape(best.verdict['words'])}[/bold]\n", highlight=False)
     console.print_json(data=_short(best))
     (folder / "best.json").write_text(json.dumps(best.model_dump(mode="json"), indent=2) + "\n")
     (folder / "report.html").write_text(client.report(study.id))

@@ -4,19 +4,22 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from service.cli import demo, study
-from service.cli.output import fail
+from service.cli.output import fail, misfit_words
 from service.client import Client, ClientError, ProblemError
 from service.errors import ServiceError
-from service.settings import Settings
+from service.schemas.base import Name
+from service.settings import LogLevel, Settings
 from service.worker import run as run_worker
-from tuning.errors import TuningError
+from tuning.errors import InvalidValue, TuningError, UnknownName
 from tuning.execution.link import die_with_parent
+
+LOG_LEVEL = "GLIDESLOPE_LOG_LEVEL"
 
 app = typer.Typer(
     name="glideslope",
@@ -74,6 +77,7 @@ def worker(
     if parent is not None:
         die_with_parent(parent)
     settings = Settings()
+    _check_name(name)
     with Client(url) as client:
         code = run_worker(
             client,
@@ -84,6 +88,15 @@ def worker(
             data_folder=settings.data_folder,
         )
     raise typer.Exit(code)
+
+
+def _check_name(name: str | None) -> None:
+    """Refuse a name before the first claim would be refused because of it."""
+    try:
+        TypeAdapter(Name | None).validate_python(name)
+    except ValidationError as error:
+        allowed = "1 to 128 characters without control characters"
+        raise InvalidValue("--name", name, allowed) from error
 
 
 @app.command("demo")
@@ -98,19 +111,30 @@ def demo_command(
 
 def run() -> None:
     """Run the command line of this process."""
-    logging.basicConfig(
-        level=os.environ.get("GLIDESLOPE_LOG_LEVEL", "warning").upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
     try:
+        _start_logging()
         app()
     except ProblemError as error:
         fail(str(error), code=2 if error.status < 500 else 1)
     except (ClientError, ServiceError) as error:
         fail(str(error), code=1)
-    except (TuningError, ValidationError) as error:
+    except TuningError as error:
         fail(str(error), code=2)
+    except ValidationError as error:
+        fail(misfit_words(error), code=2)
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}", code=1)
+
+
+def _start_logging() -> None:
+    level = os.environ.get(LOG_LEVEL, "warning")
+    if level not in get_args(LogLevel):
+        raise UnknownName(LOG_LEVEL, level, get_args(LogLevel))
+    logging.basicConfig(
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -4,19 +4,36 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from service.api.fields import allowed_range
 from service.schemas.studies import StudyView
+from tuning.errors import show
 
-console = Console()
+WIDE = 1000  # columns, where no terminal cuts them: whoever reads a pipe wants whole words
+
+console = Console(width=None if sys.stdout.isatty() else WIDE)
 errors = Console(stderr=True)
 
 
 def fail(message: str, *, code: int) -> NoReturn:
     """Say what is wrong in one paragraph on standard error, and end with `code`."""
-    errors.print(f"[bold red]error:[/] {message}", highlight=False, markup=True, soft_wrap=True)
+    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(code)
+
+
+def misfit_words(error: ValidationError) -> str:
+    """What does not fit a schema or the settings: one line per field."""
+    return "\n".join(
+        f"{'.'.join(map(str, one['loc']))}: {show(str(one['input']))} is not allowed; "
+        f"allowed: {allowed_range(one)}"
+        if one["loc"]
+        else one["msg"].removeprefix("Value error, ")
+        for one in error.errors()
+    )
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -33,10 +50,10 @@ def study_table(studies: list[StudyView]) -> Table:
         table.add_row(
             one.id,
             one.state,
-            one.objective,
+            escape(one.objective),
             f"{one.progress.finished_runs}/{one.progress.expected_runs}",
-            best_words(one),
-            one.label,
+            escape(best_words(one)),
+            escape(one.label),
         )
     return table
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from service.cli.output import best_words, console, print_json, study_table
@@ -15,6 +16,7 @@ from tuning.errors import InvalidValue
 
 app = typer.Typer(help="Create and read studies.", no_args_is_help=True)
 
+PARTS = ("budget", "space", "config")  # of a request, that options are merged into
 DEFAULT_URL = "http://127.0.0.1:8000"
 Url = Annotated[str, typer.Option("--url", envvar="GLIDESLOPE_URL", help="Where the service is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -71,6 +73,7 @@ def create(
         if watch:
             study = watch_progress(client, study.id)
     _print_study(study, as_json=as_json)
+    _end_with(study if watch else None)
 
 
 @app.command("list")
@@ -97,8 +100,7 @@ def watch(study: StudyId, url: Url = DEFAULT_URL) -> None:
     with Client(url) as client:
         found = watch_progress(client, study)
     _print_study(found, as_json=False)
-    if found.state != "completed":
-        raise typer.Exit(1)
+    _end_with(found)
 
 
 @app.command()
@@ -119,15 +121,24 @@ def cancel(study: StudyId, url: Url = DEFAULT_URL) -> None:
         _print_study(client.cancel(study), as_json=False)
 
 
+def _end_with(watched: StudyView | None) -> None:
+    """End with 1 if a study that was watched has no winner."""
+    if watched is not None and watched.state != "completed":
+        raise typer.Exit(1)
+
+
 def _read_request(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
         body = json.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InvalidValue("file", str(file), f"a readable JSON file ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidValue("--file", str(file), f"a readable JSON file ({error})") from error
     if not isinstance(body, dict):
-        raise InvalidValue("file", str(file), "a JSON object")
+        raise InvalidValue("--file", str(file), "a JSON object")
+    for part in PARTS:
+        if not isinstance(body.get(part, {}), dict):
+            raise InvalidValue(f"{part} of --file", body[part], "a JSON object")
     return body
 
 
@@ -142,7 +153,7 @@ def _parse_setting(text: str) -> tuple[str, Any]:
         raise InvalidValue("--set", text, "NAME=VALUE")
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return name, value
 
 
@@ -161,5 +172,5 @@ def _print_study(study: StudyView, *, as_json: bool) -> None:
     }
     for name, value in rows.items():
         if value is not None:
-            table.add_row(f"[bold]{name}", value)
+            table.add_row(f"[bold]{name}", escape(value))
     console.print(table)

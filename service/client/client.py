@@ -123,6 +123,11 @@ class Client:
         """The best schedule until now, with its table of values if asked for."""
         return parse(BestView, self._get(_path(study) + "/best", {"table": table or None}))
 
+    def verdict(self, study: str) -> dict[str, Any]:
+        """What was proved, in figures and in words; `ProblemError` 409 while the study runs."""
+        verdict: dict[str, Any] = self._get(_path(study) + "/verdict").json()
+        return verdict
+
     def trials(self, study: str, *, limit: int | None = None) -> Iterator[TrialView]:
         """All trials in order of their numbers; `limit` is the size of the pages they come in."""
         for response in self._pages(_path(study) + "/trials", {"limit": limit}):

@@ -35,11 +35,12 @@ class ProblemError(ClientError):
     """
 
     def __init__(self, problem: Problem) -> None:
-        """Say status, title and detail, then each offending field on a line of its own."""
+        """Say status and title, then the detail or each offending field on a line of its own."""
         self.problem = problem
         self.status = problem.status
-        head = f"{problem.status} {problem.title}: {problem.detail}"
-        super().__init__("\n".join([head, *(_line(error) for error in problem.errors)]))
+        head = f"{problem.status} {problem.title}"
+        lines = "".join(f"\n{_line(error)}" for error in problem.errors)
+        super().__init__(head + (lines or f": {problem.detail}"))
 
 
 class BadAnswer(ClientError):
@@ -48,4 +49,4 @@ class BadAnswer(ClientError):
 
 def _line(error: FieldProblem) -> str:
     allowed = f"; allowed: {error.allowed}" if error.allowed else ""
-    return f"  {error.pointer}: {error.detail}{allowed}"
+    return f"  {error.pointer or '/'}: {error.detail}{allowed}"

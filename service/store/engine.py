@@ -10,13 +10,20 @@ Not here: what is stored (`studies`, `work`, ...), retries (the caller repeats t
 import fcntl
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -50,7 +57,13 @@ class Store:
     def upgrade(self) -> None:
         """Bring the schema up to date."""
         with _driver_errors():
-            migrations.upgrade(self._writer)
+            try:
+                migrations.upgrade(self._writer)
+            except DatabaseError as error:
+                if type(error.orig) is sqlite3.DatabaseError:  # not one of its subclasses
+                    allowed = f"a database of this program ({error.orig})"
+                    raise InvalidValue("database", self._writer.url.database, allowed) from error
+                raise
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -167,8 +180,12 @@ def _postgres_engine(url: URL) -> Engine:
 def _hold_file(url: URL) -> int:
     """Lock the database file for this process; the system lets go when the process dies."""
     path = Path(f"{url.database}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        allowed = f"a file in a folder that can be written ({error.strerror})"
+        raise InvalidValue("database", url.database, allowed) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

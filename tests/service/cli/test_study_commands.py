@@ -1,0 +1,113 @@
+"""`glideslope study ...` against a real server with a real worker: one tiny study to its end."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.processes import Server, ended
+from tests.service.cli.conftest import Command
+from tuning.schedules import Schedule
+
+TINY = {
+    "objective": "realized_volatility",
+    "horizon": 10,
+    "space": {"families": ["cosine"]},
+    "baselines": ["constant"],
+    "budget": {"trials": 3},
+    "seeds": 1,
+    "confirm_seeds": 2,
+}
+LABEL = "[/red] tiny [bold]"  # as a terminal library would not like it
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The service as a process, with its local worker."""
+    folder = tmp_path_factory.mktemp("cli")
+    server = Server(f"sqlite:///{folder / 'cli.db'}", folder / "log", has_worker=True)
+    with ended(server):
+        yield server.url
+        assert server.stop() == 0, (folder / "log").read_text()
+
+
+@pytest.fixture(autouse=True)
+def there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands find the service without being told each time."""
+    monkeypatch.setenv("GLIDESLOPE_URL", url)
+
+
+@pytest.fixture(scope="module")
+def request_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A request in a file."""
+    path = tmp_path_factory.mktemp("request") / "tiny.json"
+    path.write_text(json.dumps(TINY))
+    return path
+
+
+def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_file: Path) -> None:
+    """Created from a file and options, watched, listed, shown, and its best schedule read."""
+    options = ("--seed", "5", "--label", LABEL, "--set", "batch=32", "--trials", "2", "--json")
+    created = glideslope("study", "create", "--file", str(request_file), *options)
+    assert (created.code, created.err) == (0, "")
+    study = json.loads(created.out)
+    spec = study["spec"]
+    assert (spec["seed"], spec["config"]["batch"], spec["budget"]["trials"]) == (5, 32, 2)
+    assert spec["horizon"] == 10
+
+    watched = glideslope("study", "watch", study["id"])
+    assert watched.code == 0
+    assert "completed" in watched.out
+
+    listed = glideslope("study", "list")
+    assert study["id"] in listed.out
+    assert LABEL in listed.out
+    shown = json.loads(glideslope("study", "show", study["id"], "--json").out)
+    assert (shown["state"], shown["best"]["stage"]) == ("completed", "confirmed")
+    assert shown["best"]["family"] in glideslope("study", "show", study["id"]).out
+    assert json.loads(glideslope("study", "list", "--json").out)["items"] == [shown]
+
+    best = json.loads(glideslope("study", "best", study["id"], "--table").out)
+    schedule = Schedule.from_document(best["schedule"])
+    assert list(schedule.table()) == best["schedule"]["table"]["values"]
+    assert "values" not in glideslope("study", "best", study["id"]).out
+
+    again = glideslope("study", "cancel", study["id"])
+    assert again.code == 2
+    assert "cannot go from completed to cancelled" in again.err
+
+
+def test_a_cancelled_study_has_no_winner(glideslope: Command, request_file: Path) -> None:
+    """Cancelling succeeds; watching it, or asking for its best, does not."""
+    options = ("--json", "--horizon", "10000", "--trials", "500")
+    created = glideslope("study", "create", "--file", str(request_file), *options)
+    study = json.loads(created.out)["id"]
+    cancelled = glideslope("study", "cancel", study)
+    assert (cancelled.code, "cancelled" in cancelled.out) == (0, True)
+    assert glideslope("study", "watch", study).code == 1
+    assert glideslope("study", "best", study).code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("study", "show", "st_none"), "there is no study 'st_none'"),
+        (("study", "show", "[red]"), "there is no study '[red]'"),
+        (("study", "create", "nonsense"), "/objective: 'nonsense' is not allowed; allowed: one of"),
+        (("study", "create"), "/objective: Field required"),
+        (("study", "create", "realized_volatility", "--horizon", "0"), "/horizon: 0 is not"),
+        (("study", "create", "realized_volatility", "--family", "cosin"), "/space/families/0"),
+        (("study", "create", "realized_volatility", "--set", "file=../x.csv"), "/config/file"),
+        (("study", "create", "realized_volatility", "--peak", "1", "0.1"), "/space/peak"),
+        (("study", "create", "realized_volatility", "--label", "\x1b[31m"), "/label"),
+    ],
+)
+def test_what_the_service_refuses_is_a_mistake(
+    glideslope: Command, words: tuple[str, ...], told: str
+) -> None:
+    """Exit code 2 and the field, the value and the range, as the service told them."""
+    ended = glideslope(*words)
+    assert ended.code == 2
+    assert told in ended.err
+    assert json.loads(glideslope("study", "list", "--json").out)["items"][:-2] == []
