@@ -25,21 +25,22 @@ class Comparison:
 
     Args:
         difference: mean of arm minus reference over common seeds; negative is lower.
-        relative: `difference` over the magnitude of the reference's mean.
+        relative: `difference` over `scale`; None if that is zero.
         low: lower end of the simultaneous 95 % interval of `difference`.
         high: its upper end.
         scale: magnitude of the reference's mean, what relative figures are divided by.
-        detectable: smallest relative difference found with probability 0.8 at this noise.
+        detectable: smallest relative difference found with probability 0.8 at this noise, in units
+            of `scale`; None if that is zero.
         seeds: number of common seeds.
         is_better: whether the whole interval lies on the better side of zero.
     """
 
     difference: float
-    relative: float
+    relative: float | None
     low: float
     high: float
     scale: float
-    detectable: float
+    detectable: float | None
     seeds: int
     is_better: bool
 
@@ -107,7 +108,5 @@ def standard_error(values: Sequence[float]) -> float:
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
-def _ratio(value: float, scale: float) -> float:
-    if scale > 0.0:
-        return value / scale
-    return 0.0 if value == 0.0 else math.copysign(math.inf, value)
+def _ratio(value: float, scale: float) -> float | None:
+    return value / scale if scale > 0.0 else None

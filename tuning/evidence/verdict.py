@@ -31,7 +31,11 @@ EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A trial measured in the confirmation: means over its fresh seeds that completed."""
+    """A trial measured in the confirmation: means over its fresh seeds that completed.
+
+    `peak_runs` counts the peaks it was chosen from: a baseline's grid, or all of a family's peaks
+    if the search proposed it.
+    """
 
     trial: int
     family: str
@@ -48,15 +52,16 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Versus:
-    """The winner against one baseline; `ci95` is simultaneous over all baselines.
+    """The winner against one baseline on validation; `ci95` is simultaneous over all baselines.
 
+    `relative` is None if the baseline's mean is zero.
     `blocks_better` says on how many blocks (folds, days) the winner's mean was the better one.
     """
 
     baseline: str
     trial: int
     difference: float
-    relative: float
+    relative: float | None
     ci95: tuple[float, float]
     adjusted: bool
     seeds: int
@@ -77,9 +82,10 @@ class Caveat:
 class Verdict:
     """The statistical answer of a study.
 
-    `spread` is the relative gap between the best and the worst confirmed arm: how much the choice
-    among tuned schedules matters at all. `smallest_detectable_effect` is the largest, over the
-    baselines, of the relative differences that would have been found with probability 0.8.
+    `spread` is the gap between the best and the worst confirmed arm, relative to the best: how much
+    the choice among tuned schedules may matter. `matters` says whether it surely does; False is no
+    proof that it does not. `smallest_detectable_effect` is the largest, over the baselines, of the
+    relative differences that would have been found with probability 0.8.
     """
 
     winner: str
@@ -137,10 +143,13 @@ def conclude_study(spec: StudySpec, history: History) -> Verdict:
         )
         if found is None:
             continue
-        effects.append(found.detectable)
+        if found.detectable is not None:
+            effects.append(found.detectable)
         blocks = _blocks_better(spec, ends[winner.number], ends[trial.number])
         versus.append(_versus(spec, arms[0], arms[trials.index(trial)], found, blocks))
-    spread = _spread(arms)
+    spread = _spread(arms, spec.metric.direction)
+    warnings = _warnings(spec, history, winner, arms, versus)
+    warnings += _test_disagrees(spec, trials, ends, versus)
     return Verdict(
         winner=str(winner.params["family"]),
         trial=winner.number,
@@ -153,7 +162,7 @@ def conclude_study(spec: StudySpec, history: History) -> Verdict:
         and any(not one.is_tie for one in versus),
         smallest_detectable_effect=max(effects) if effects else None,
         test_reads=1,
-        warnings=tuple(_warnings(spec, history, winner, arms, versus)),
+        warnings=tuple(warnings),
     )
 
 
@@ -180,13 +189,18 @@ def _values(spec: StudySpec, ends: Mapping[int, Result], split: str = SEARCHED) 
 def _measure(spec: StudySpec, history: History, trial: Trial, ends: Mapping[int, Result]) -> Arm:
     validation = list(_values(spec, ends).values())
     test = list(_values(spec, ends, HELD_OUT).values())
-    family = trial.params["family"]
+    family, is_baseline = trial.params["family"], trial.phase is Phase.BASELINE
+    peaks = {
+        other.schedule.peak
+        for other in history.trials
+        if other.params["family"] == family and (other.phase is Phase.BASELINE or not is_baseline)
+    }
     return Arm(
         trial=trial.number,
         family=str(family),
         peak=trial.schedule.peak,
-        is_baseline=trial.phase is Phase.BASELINE,
-        peak_runs=len({t.schedule.peak for t in history.trials if t.params["family"] == family}),
+        is_baseline=is_baseline,
+        peak_runs=len(peaks),
         seeds=len(validation),
         diverged=sum(end.state is RunState.DIVERGED for end in ends.values()),
         validation=fmean(validation) if validation else None,
@@ -243,12 +257,13 @@ def _versus(
     )
 
 
-def _spread(arms: Sequence[Arm]) -> float | None:
+def _spread(arms: Sequence[Arm], direction: Direction) -> float | None:
     values = [arm.validation for arm in arms if arm.validation is not None]
-    best = min((abs(value) for value in values), default=0.0)
-    if len(values) < 2 or best <= 0.0:
+    if len(values) < 2:
         return None
-    return (max(values) - min(values)) / best
+    low, high = min(values), max(values)
+    best = low if direction is Direction.MINIMIZE else high
+    return (high - low) / abs(best) if best else None
 
 
 def _warnings(
@@ -288,9 +303,45 @@ def _warnings(
         )
     if versus and all(one.is_tie for one in versus):
         found.append(
-            Caveat("no_signal", "no baseline differs from the winner: the schedule hardly matters")
+            Caveat("no_signal", "no baseline can be told from the winner with these seeds")
         )
     return found
+
+
+def _test_disagrees(
+    spec: StudySpec,
+    trials: Sequence[Trial],
+    ends: Mapping[int, Mapping[int, Result]],
+    versus: Sequence[Versus],
+) -> list[Caveat]:
+    """Warn if the held-out data do not bear out what validation says.
+
+    Fresh seeds undo the luck of the seeds, not that of the validation data, on which the winner
+    was chosen among many.
+    """
+    on_test = {number: _values(spec, found, HELD_OUT) for number, found in ends.items()}
+    names = []
+    for one in versus:
+        held = compare(
+            on_test[trials[0].number],
+            on_test[one.trial],
+            direction=spec.metric.direction,
+            comparisons=len(trials) - 1,
+        )
+        if held is None or held.is_better:
+            continue
+        is_claimed = not one.is_tie and not is_worse(spec, one)
+        if is_claimed or not held.is_tie(spec.worthwhile):
+            names.append(one.baseline)
+    if not names:
+        return []
+    return [
+        Caveat(
+            "test_disagrees",
+            f"on the held-out data the winner is not better than {', '.join(names)}, "
+            "whatever validation says",
+        )
+    ]
 
 
 def is_worse(spec: StudySpec, one: Versus) -> bool:

@@ -4,7 +4,7 @@ The one idea: say first what to use, then how sure that is, then what to beware 
 Not here: any statistics; every figure is read from the `Verdict`.
 """
 
-from tuning.evidence.verdict import Verdict, is_worse
+from tuning.evidence.verdict import Verdict, Versus, is_worse
 from tuning.records import StudySpec
 
 LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
@@ -33,20 +33,20 @@ def _headline(spec: StudySpec, verdict: Verdict) -> str:
     value = "no value" if winner.validation is None else f"{winner.validation:.5g}"
     score = f"{spec.metric.name} {value}"
     if not verdict.versus:
-        return f"Best found: {name}, {score}; there was no baseline to compare it with."
+        lack = "too few fresh seeds completed" if verdict.arms[1:] else "there was no baseline"
+        return f"Best found: {name}, {score}; {lack} to compare it with."
     if len(verdict.tie_with) == len(verdict.versus):
         return f"A tie: {name} came first with {score}, but no tuned baseline is clearly worse."
-    if verdict.tie_with:
-        return f"{name} came first with {score}, in a tie with {_list(verdict.tie_with)}."
     if any(warning.code == "winner_lost" for warning in verdict.warnings):
         return f"No clear winner: {name} led the search, {score} on fresh seeds."
+    if verdict.tie_with:
+        return f"{name} came first with {score}, in a tie with {_list(verdict.tie_with)}."
     return f"{name} wins: {score}, better than every tuned baseline."
 
 
 def _decided(spec: StudySpec, verdict: Verdict) -> list[str]:
     parts = [
-        f"{_percent(abs(one.relative))} {'worse' if is_worse(spec, one) else 'better'} "
-        f"than {one.baseline}"
+        f"{_size(one)} {'worse' if is_worse(spec, one) else 'better'} than {one.baseline}"
         for one in verdict.versus
         if not one.is_tie
     ]
@@ -55,13 +55,23 @@ def _decided(spec: StudySpec, verdict: Verdict) -> list[str]:
 
 def _spread(spec: StudySpec, verdict: Verdict) -> str:
     spread = verdict.spread or 0.0
-    weight = "hardly matters"
+    little = LITTLE * spec.worthwhile
+    effect = verdict.smallest_detectable_effect
     if verdict.matters:
-        weight = "matters" if spread > LITTLE * spec.worthwhile else "matters a little"
+        says = "The schedule matters" if spread > little else "The schedule matters a little"
+    elif effect is not None and effect <= little:
+        says = "The schedule hardly matters"
+    else:  # nothing was found, but nothing small could have been
+        says = "It is open whether the schedule matters"
     return (
-        f"The schedule {weight} here: from the best to the worst of {len(verdict.arms)} tuned "
+        f"{says} here: from the best to the worst of {len(verdict.arms)} tuned "
         f"schedules it is {_percent(spread)}."
     )
+
+
+def _size(one: Versus) -> str:
+    """How far apart winner and baseline are, in the metric's unit without a relative one."""
+    return f"{abs(one.difference):.3g}" if one.relative is None else _percent(abs(one.relative))
 
 
 def _percent(value: float) -> str:
