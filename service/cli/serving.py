@@ -5,6 +5,7 @@ the server still answers it, and then the server ends; a second signal ends ever
 server that ends unasked, or an error on the way, ends everything in the same order.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -36,9 +37,12 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
     """Serve until SIGINT or SIGTERM."""
     if parent is not None:
         die_with_parent(parent)
-    listener = _listen(settings)
-    host, port = listener.getsockname()[:2]
-    url = f"http://{host}:{port}"
+    with _listen(settings) as listener:
+        _serve(settings, listener, has_worker=has_worker)
+
+
+def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> None:
+    url = _address(listener)
     store = open_store(settings)
     name = _worker_name(settings)
     # What this server's own worker held died with the previous server.
@@ -81,16 +85,32 @@ def _server(store: Store, settings: Settings) -> uvicorn.Server:
     )
 
 
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return (
+        f"http://[{host}]:{port}" if listener.family is socket.AF_INET6 else f"http://{host}:{port}"
+    )
+
+
 def _listen(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise InvalidValue(
+            "host", settings.host, f"an address of this machine ({error})"
+        ) from error
+    listener = socket.socket(family, kind)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind(address)
     except OSError as error:
         listener.close()
-        raise InvalidValue(
-            "port", settings.port, f"a free port of {settings.host} ({error.strerror})"
-        ) from error
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise InvalidValue("host", settings.host, "an address of this machine") from error
+        allowed = f"a free port of {settings.host} ({error.strerror})"
+        raise InvalidValue("port", settings.port, allowed) from error
     listener.listen(2048)
     return listener
 
