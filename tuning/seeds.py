@@ -1,7 +1,7 @@
 """Seeds: every random draw of a study comes from its one seed and a path of labels.
 
 The one idea: `derive(seed, *path)` is a pure hash, so a study replays on any machine,
-under any number of workers, and two purposes never share a stream.
+under any number of workers, and two purposes share a stream only by a chance of 1 in 2**32.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ from tuning.records import (
 from tuning.schedules import FAMILIES
 from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide, trial_limit
 from tuning.search.samplers import SAMPLERS
-from tuning.search.space import PEAK, is_fixed, narrow, peak_grid
+from tuning.search.space import DEFAULT_FAMILIES, PEAK, is_fixed, narrow, peak_grid
 
 BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
 BASELINE_PEAKS = 5
@@ -80,7 +80,7 @@ def specify(
         objective: a name in `tuning.objectives.OBJECTIVES`.
         config: the objective's settings; missing ones take its defaults.
         horizon: updates of a full training; the objective's own by default.
-        families: what may be proposed; all families by default.
+        families: what may be proposed; by default `tuning.search.space.DEFAULT_FAMILIES`.
         peak: range of the peak learning rate; the objective's own by default.
         ranges: narrower ranges of shared parameters, by name.
         fixed: values of shared parameters that are not searched.
@@ -144,7 +144,8 @@ def _space(
 ) -> Space:
     low, high = objective.peak if peak is None else peak
     try:
-        return narrow(tuple(FAMILIES if families is None else families), (low, high), ranges, fixed)
+        chosen = DEFAULT_FAMILIES if families is None else tuple(families)
+        return narrow(chosen, (low, high), ranges, fixed)
     except InvalidValue as error:
         raise error.under("space") from error
 
@@ -199,6 +200,8 @@ def run_study(
 
     Returns:
         The whole history and the verdict.
+
+    Raises TrainingCrashed if a block does: in memory nothing is tried again.
     """
     history = History()
     while True:

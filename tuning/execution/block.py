@@ -3,7 +3,7 @@
 The one idea: the learning rates of all lanes are one array, cut into as many chunks as the
 objective wants measurements. After each chunk the lanes are measured; one that diverged ends and is
 dropped, and the others go on with the same bits as if it had never been there. The last iterate is
-scored, and only splits that the block names are ever read, each once, at the end.
+scored. Splits other than `validation` are read only if the block names them, at the end.
 Not here: where this happens (`tuning.execution.inline`, `tuning.execution.process`).
 """
 
@@ -110,7 +110,10 @@ Event = Measured | Ended
 
 
 def write_event(event: Event) -> Document:
-    """An event as values that Python's JSON carries to the last bit, infinities included."""
+    """An event as values that Python's JSON carries to the last bit.
+
+    Infinities of a measurement are kept; a result's metric that is not finite becomes null.
+    """
     match event:
         case Measured(run, measurement):
             step, values = measurement.step, dict(measurement.values)
@@ -129,8 +132,9 @@ def read_event(document: Mapping[str, Any]) -> Event:
 def train(block: Block, objective: Objective, problem: Problem) -> Iterator[Event]:
     """Train the lanes of `block`, yielding every measurement and every end.
 
-    A run diverges when its compared metric on `validation` is not finite or, if minimised,
-    more than `DIVERGED_FACTOR` times its value before the first update.
+    A run diverges when its compared metric is not finite, after a chunk on `validation` or at the
+    end on any split, or, if minimised and positive at first, when on `validation` it is more than
+    `DIVERGED_FACTOR` times its value before the first update.
     """
     trainer = problem.trainer([lane.seed for lane in block.lanes], block.horizon, block.splits)
     training = _Training(block, objective.metrics[0], trainer)

@@ -66,8 +66,8 @@ class FoldRegression:
         if self._overflowed:
             return np.inf
         with np.errstate(over="ignore", invalid="ignore"):
-            errors = self._forecast() * self._fold.scale + self._fold.centre
-            return float(np.mean((errors - self._fold.scored_targets) ** 2))
+            forecast = self._forecast() * self._fold.scale + self._fold.centre
+            return float(np.mean((forecast - self._fold.scored_targets) ** 2))
 
     def _forecast(self) -> Floats:
         """Standardised forecasts of the scored rows."""

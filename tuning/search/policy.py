@@ -27,7 +27,7 @@ from tuning.search.space import FAMILY, PEAK, is_fixed, lay_out, peak_grid
 from tuning.seeds import derive
 
 LAG = 2  # a search generation sees results this many generations old
-RETRIES = 8  # asks before a space counts as used up
+RETRIES = 8  # asks without a new schedule before the space counts as used up
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _next_trials(spec: StudySpec, view: History, number: int) -> tuple[Trial, ..
 
 
 def _is_exhausted(spec: StudySpec, view: History, number: int) -> bool:
-    """Whether the generation before could not be filled: the space has no new schedule left."""
+    """Whether the generation before could not be filled, for want of a new schedule."""
     size = sum(trial.generation == number - 1 for trial in view.trials)
     return number > 0 and size < spec.batch
 
@@ -143,7 +143,8 @@ def _is_exhausted(spec: StudySpec, view: History, number: int) -> bool:
 def _untried_baselines(spec: StudySpec, view: History) -> list[dict[str, ParameterValue]]:
     """Baseline points not proposed yet: the same peak grid for each family, peak by peak.
 
-    A family's own defaults are its shape; a fixed or narrowed parameter moves it into the space.
+    A family's own defaults are its shape, but for parameters that the study fixes; a range that
+    the study narrows is the search's alone, so that baselines stay the known ones.
     """
     grid = peak_grid(spec.space, spec.baseline_peaks)
     points = [

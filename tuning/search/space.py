@@ -15,6 +15,19 @@ from tuning.errors import InvalidValue, UnknownName
 from tuning.records import ParameterValue, Space
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule, build
 
+DEFAULT_FAMILIES = (
+    "constant",
+    "linear",
+    "cosine",
+    "exponential",
+    "polynomial",
+    "step",
+    "inverse_sqrt",
+    "wsd",
+    "one_cycle",
+    "triangular",
+    "sgdr",
+)
 FAMILY = "family"
 PEAK = "peak"
 
@@ -28,7 +41,8 @@ def narrow(
     """Make a study's space from its families, peak range, narrowed ranges and fixed values.
 
     Raises InvalidValue or UnknownName, naming the field: a family that does not exist or stands
-    twice, a range upside down or outside the parameter's own, a parameter no family uses.
+    twice, a range upside down or outside the parameter's own, a parameter no family uses, or one
+    that is both narrowed and fixed.
     """
     if not families:
         raise InvalidValue("families", list(families), "at least one family")
@@ -46,6 +60,8 @@ def narrow(
         parameters[name] = _narrowed(name, bounds, f"ranges.{name}")
     for name, value in fixed.items():
         _check_known(f"fixed.{name}", name, parameters)
+        if name in ranges:
+            raise InvalidValue(f"fixed.{name}", value, "no value, since ranges gives it a range")
         parameters[name] = _fixed(name, value)
     return Space(families=tuple(families), parameters=parameters)
 
@@ -113,11 +129,13 @@ def _holds(parameter: Parameter, value: ParameterValue) -> bool:
 def peak_grid(space: Space, points: int) -> list[float]:
     """Peaks at the middles of `points` equal log intervals of the range, the middle one first.
 
+    Rounded to six digits, but never out of the range.
     No grid point is further than half an interval from any peak of the range; ordered from the
     middle outwards, so that a short look already sees the likely ones.
     """
     peak = space.parameters[PEAK]
-    low, high = np.log(float(peak.low)), np.log(float(peak.high))
+    lowest, highest = float(peak.low), float(peak.high)
+    low, high = np.log(lowest), np.log(highest)
     middles = low + (high - low) * (np.arange(points) + 0.5) / points
     outwards = sorted(range(points), key=lambda i: (abs(i - (points - 1) / 2), i))
-    return [float(f"{np.exp(middles[i]):.6g}") for i in outwards]
+    return [min(max(float(f"{np.exp(middles[i]):.6g}"), lowest), highest) for i in outwards]
