@@ -1,12 +1,13 @@
 """Compose: the small algebra every family is written in.
 
 The one idea: a node is a pure function of the update within it, over a whole number of updates.
-Three kinds suffice: a `Ramp` moves between two values, a `Sequence` puts nodes one after another,
-each with a clock of its own, and `Affine` maps 0..1 to low..high. `cycles` repeats a node.
+Three kinds suffice for most: a `Ramp` moves between two values, a `Sequence` puts nodes one after
+another, each with a clock of its own, and `Affine` maps 0..1 to low..high. `cycles` repeats a node.
 Beyond its last update a node stays where it ended. `simplified` brings functionally equal
 expressions to one form, which is what is evaluated and hashed: equal form, equal bits.
-Not here: how fractions become lengths (`tuning.schedules.lengths`), what happens after the end of
-a schedule (`tuning.schedules.schedule`).
+Not here: products, sums, windows and stairs of nodes (`tuning.schedules.combine`), waves and given
+points (`waves`, `points`), how fractions become lengths (`lengths`), what happens after the end of
+a schedule (`schedule`).
 """
 
 from collections.abc import Callable, Iterator
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 
 from tuning.errors import InvalidValue
 from tuning.schedules.curves import CURVES, Curve, Floats
+from tuning.schedules.lengths import apportion
 
 Steps: TypeAlias = NDArray[np.int64]
-Phase: TypeAlias = tuple[int, int]
+Phase: TypeAlias = tuple[float, float]
 
 EXACT: Phase = (0, 0)
 LAST: Phase = (0, -1)
@@ -47,8 +49,27 @@ class Node(Protocol):
     def landed(self) -> "Node":
         """The same node, its end value reached at its last update instead of one later."""
 
+    def fitted(self, length: int) -> "Node":
+        """The same node laid out over another number of updates, its parts in proportion."""
+
     def document(self) -> dict[str, Any]:
         """The node as JSON-able values."""
+
+
+def progress(steps: Steps, length: int, phase: Phase = EXACT) -> tuple[Floats, Floats]:
+    """How far u = (t + a) / (length + b), within [0, 1], has come, and 1 - u.
+
+    Each has a single rounding. From update `length` on u is 1; if length + b = 0 it is 0 before.
+    """
+    a, b = phase
+    intervals = length + b
+    if intervals <= 0:
+        ended = (steps >= length).astype(np.float64)
+        return ended, 1.0 - ended
+    done = np.clip(steps + a, 0, intervals) if b or a else np.minimum(steps, length)
+    if b:
+        done = np.where(steps >= length, intervals, done)
+    return done / intervals, (intervals - done) / intervals
 
 
 @final
@@ -68,7 +89,8 @@ class Ramp:
         end: value at u = 1.
         curve: how the weight falls from 1 to 0.
         order: p, the order of the power mean; below 1 both ends must be positive.
-        phase: (a, b). A single update with nowhere to go, length + b = 0, shows `start`.
+        phase: (a, b); parts of an update are allowed, for ramps that begin or end between two. A
+            single update with nowhere to go, length + b = 0, shows `start`.
 
     >>> Ramp(4, 1.0, 0.0)(np.arange(6))
     array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
@@ -97,20 +119,10 @@ class Ramp:
         """The values at `steps`."""
         if self.start == self.end:
             return np.full(steps.shape, self.start)
-        elapsed, left = self._progress(steps)
+        elapsed, left = progress(steps, self.length, self.phase)
         if self.start < self.end:
             return self._mean(self.curve(left, elapsed), self.start, self.end)
         return self._mean(self.curve(elapsed, left), self.end, self.start)
-
-    def _progress(self, steps: Steps) -> tuple[Floats, Floats]:
-        """How far u has come and 1 - u, each with a single rounding."""
-        a, b = self.phase
-        intervals = self.length + b
-        done = np.where(steps >= self.length, intervals, np.minimum(steps + a, intervals))
-        if intervals <= 0:
-            ended = (steps >= self.length).astype(np.float64)
-            return ended, 1.0 - ended
-        return done / intervals, (intervals - done) / intervals
 
     def _mean(self, weight: Floats, low: float, high: float) -> Floats:
         rest = 1.0 - weight
@@ -132,6 +144,10 @@ class Ramp:
     def landed(self) -> "Ramp":
         """The same ramp, its end value reached at its last update."""
         return replace(self, phase=LAST)
+
+    def fitted(self, length: int) -> "Ramp":
+        """The same ramp over another number of updates."""
+        return replace(self, length=length)
 
     def document(self) -> dict[str, Any]:
         """The ramp as JSON-able values."""
@@ -213,6 +229,15 @@ class Sequence:
             return simple.landed()
         return Sequence((*simple.nodes[:-1], simple.nodes[-1].landed()))
 
+    def fitted(self, length: int) -> "Sequence":
+        """The same sequence, `length` shared among its nodes in proportion to theirs."""
+        nodes = self._present()
+        if length == self.length or not self.length:
+            return self if length == self.length else Sequence((hold(length, self.first),))
+        lengths = apportion(length, [float(node.length) for node in nodes])
+        fitted = (node.fitted(part) for node, part in zip(nodes, lengths, strict=True))
+        return Sequence(tuple(fitted))
+
     def document(self) -> dict[str, Any]:
         """The sequence as JSON-able values."""
         return {"sequence": [node.document() for node in self.nodes]}
@@ -269,6 +294,10 @@ class Affine:
     def landed(self) -> "Affine":
         """The same map of the node, its end value reached at its last update."""
         return replace(self, node=self.node.landed())
+
+    def fitted(self, length: int) -> "Affine":
+        """The same map of the node over another number of updates."""
+        return replace(self, node=self.node.fitted(length))
 
     def document(self) -> dict[str, Any]:
         """The map as JSON-able values."""

@@ -1,11 +1,12 @@
 """Curves: how a value goes from 1 to 0 while u, the elapsed part of a segment, goes from 0 to 1.
 
-The one idea: c(u) = base(u^warp)^power. Four bases and two exponents give linear, polynomial,
+The one idea: c(u) = base(u^warp)^power. A few bases and two exponents give linear, polynomial,
 square and square-root decays, `1-sqrt`, half a cosine, its powers and its k-decay, and more.
 A rising segment is a falling one played backwards, c(1 - u), so there are no rising curves.
 Not here: between which values a segment moves (`tuning.schedules.compose.Ramp`).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -14,10 +15,11 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tuning.schedules.limits import Among, Positive, settle
+from tuning.errors import InvalidValue
+from tuning.schedules.limits import Among, Number, Positive, settle
 
 Floats: TypeAlias = NDArray[np.float64]
-Base: TypeAlias = Callable[[Floats, Floats], Floats]
+Base: TypeAlias = Callable[..., Floats]
 
 REST = 0.01
 
@@ -34,9 +36,19 @@ def _mirror_cosine(elapsed: Floats, left: Floats) -> Floats:
     return 2.0 * left - _cosine(elapsed, left)
 
 
-def _exponential(elapsed: Floats, _: Floats) -> Floats:
-    # Geometric decay to REST, stretched to reach zero: a floor of zero stays possible.
-    return (REST**elapsed - REST) / (1.0 - REST)
+def _exponential(elapsed: Floats, _: Floats, rest: float = REST) -> Floats:
+    # Geometric decay to a rest, stretched to reach zero: a floor of zero stays possible.
+    return (rest**elapsed - rest) / (1.0 - rest)
+
+
+def _rex(elapsed: Floats, left: Floats, bend: float = 0.5) -> Floats:
+    return left / (left + bend * elapsed)
+
+
+def _tanh(elapsed: Floats, left: Floats, low: float = -7.0, high: float = 3.0) -> Floats:
+    highest, lowest = math.tanh(high), math.tanh(low)
+    values: Floats = (highest - np.tanh(low * left + high * elapsed)) / (highest - lowest)
+    return values
 
 
 BASES: Mapping[str, Base] = MappingProxyType(
@@ -45,6 +57,16 @@ BASES: Mapping[str, Base] = MappingProxyType(
         "cosine": _cosine,
         "mirror_cosine": _mirror_cosine,
         "exponential": _exponential,
+        "rex": _rex,
+        "tanh": _tanh,
+    }
+)
+# What the numbers of a base may be.
+NUMBERS: Mapping[str, tuple[Number, ...]] = MappingProxyType(
+    {
+        "exponential": (Number(1e-300, 0.999999),),
+        "rex": (Number(0.0, 1e6, above=True),),
+        "tanh": (Number(-50.0, 50.0), Number(-50.0, 50.0)),
     }
 )
 
@@ -55,9 +77,12 @@ class Curve:
 
     Args:
         base: `linear` 1 - u; `cosine` (1 + cos πu)/2; `mirror_cosine` 2(1 - u) - cosine, as far
-            below the line as the cosine is above it; `exponential` (r^u - r)/(1 - r), r = 0.01.
+            below the line as the cosine is above it; `exponential` (r^u - r)/(1 - r), r = 0.01;
+            `rex` (1 - u)/(1 - u + b u), b = 0.5; `tanh` 1 - tanh(l (1 - u) + h u), brought to 1 and
+            0 at the ends, l = -7 and h = 3.
         warp: exponent of u: below 1 it falls early, above 1 late.
         power: exponent of the base's value: above 1 it falls early, below 1 late.
+        args: the numbers r, b, or l and h of the base; none are its defaults.
 
     >>> Curve("linear", power=2.0)(np.array([0.0, 0.5, 1.0]))
     array([1.  , 0.25, 0.  ])
@@ -66,10 +91,18 @@ class Curve:
     base: Annotated[str, Among(BASES)] = "linear"
     warp: Positive = 1.0
     power: Positive = 1.0
+    args: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an unknown base or an exponent that is not positive."""
+        """Refuse an unknown base, an exponent that is not positive, numbers the base has not."""
         settle(self)
+        limits = NUMBERS.get(self.base, ())
+        if self.args and len(self.args) != len(limits):
+            raise InvalidValue("args", self.args, f"no or {len(limits)} numbers for {self.base}")
+        args = tuple(limit("args", one) for limit, one in zip(limits, self.args, strict=False))
+        object.__setattr__(self, "args", args)
+        if self.base == "tanh" and args and args[0] >= args[1]:
+            raise InvalidValue("args", args, "the lower number first")
 
     def __call__(self, elapsed: Floats, left: Floats | None = None) -> Floats:
         """The curve at u.
@@ -83,7 +116,7 @@ class Curve:
         """
         if self.warp != 1.0:
             elapsed, left = elapsed**self.warp, None
-        value = BASES[self.base](elapsed, 1.0 - elapsed if left is None else left)
+        value = BASES[self.base](elapsed, 1.0 - elapsed if left is None else left, *self.args)
         value = np.clip(value, 0.0, 1.0)  # rounding may leave [0, 1], a root must not
         return value if self.power == 1.0 else value**self.power
 
@@ -93,7 +126,8 @@ class Curve:
 
     def document(self) -> dict[str, Any]:
         """The curve as JSON-able values."""
-        return {"base": self.base, "warp": self.warp, "power": self.power}
+        args = {"args": list(self.args)} if self.args else {}
+        return {"base": self.base, "warp": self.warp, "power": self.power, **args}
 
 
 CURVES: Mapping[str, Curve] = MappingProxyType(
@@ -106,5 +140,8 @@ CURVES: Mapping[str, Curve] = MappingProxyType(
         "square": Curve("linear", power=2.0),
         "exponential": Curve("exponential"),
         "mirror_cosine": Curve("mirror_cosine"),
+        "half_exponential": Curve("exponential", args=(0.5,)),
+        "rex": Curve("rex"),
+        "sine": Curve("cosine", power=0.5),
     }
 )

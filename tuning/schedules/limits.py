@@ -122,10 +122,25 @@ class Among:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Several values, each within one limit, as a tuple."""
+
+    limit: Limit
+    fewest: int = 1
+
+    def __call__(self, field: str, value: object) -> tuple[Any, ...]:
+        """Return the plain values of a list or tuple."""
+        if not isinstance(value, list | tuple) or len(value) < self.fewest:
+            raise InvalidValue(field, value, f"a list of at least {self.fewest} values")
+        return tuple(self.limit(f"{field}[{place}]", one) for place, one in enumerate(value))
+
+
 Positive = Annotated[float, Number(above=True)]
 Fraction = Annotated[float, Number(0.0, 1.0)]
 PositiveFraction = Annotated[float, Number(0.0, 1.0, above=True)]
 Length = Annotated[float | int, Share()]
+Lengths = Annotated[tuple[float | int, ...], Each(Share())]
 
 
 def settle(value: Any) -> None:  # noqa: ANN401 # any frozen dataclass

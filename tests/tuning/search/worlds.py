@@ -19,9 +19,8 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
-from tuning.schedules import FAMILIES
 from tuning.search.policy import Conclude, Decision, Generation, GiveUp, Wait, decide
-from tuning.search.space import narrow
+from tuning.search.space import DEFAULT_FAMILIES, narrow
 
 BEST_PEAK = 0.01
 
@@ -32,7 +31,7 @@ def make_spec(**changes: object) -> StudySpec:
         objective="formula",
         config={},
         horizon=100,
-        space=narrow(tuple(FAMILIES), (1e-4, 1.0), {}, {}),
+        space=narrow(DEFAULT_FAMILIES, (1e-4, 1.0), {}, {}),
         metric=Metric("loss"),
         sampler="tpe",
         budget=Budget(trials=20),

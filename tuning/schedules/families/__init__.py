@@ -20,6 +20,13 @@ from tuning.schedules.families.decays import (
     Polynomial,
     Step,
 )
+from tuning.schedules.families.explicit import (
+    Expression,
+    Knots,
+    PiecewiseConstant,
+    PiecewiseLinear,
+    Table,
+)
 from tuning.schedules.families.plateaus import Wsd
 from tuning.schedules.families.warmup import Warmup
 from tuning.schedules.limits import Among
@@ -38,6 +45,11 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
         "one_cycle": OneCycle,
         "triangular": Triangular,
         "sgdr": Sgdr,
+        "table": Table,
+        "expression": Expression,
+        "piecewise_linear": PiecewiseLinear,
+        "piecewise_constant": PiecewiseConstant,
+        "knots": Knots,
     }
 )
 
@@ -48,13 +60,18 @@ __all__ = [
     "Cosine",
     "End",
     "Exponential",
+    "Expression",
     "Family",
     "InverseSqrt",
+    "Knots",
     "Linear",
     "OneCycle",
+    "PiecewiseConstant",
+    "PiecewiseLinear",
     "Polynomial",
     "Sgdr",
     "Step",
+    "Table",
     "Triangular",
     "Warmup",
     "Wsd",

@@ -12,11 +12,13 @@ from typing import Any, ClassVar, Literal, Self
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence
 from tuning.schedules.families.warmup import Warmup
-from tuning.schedules.limits import Length, Positive, settle
+from tuning.schedules.limits import Length, Lengths, Positive, settle
 from tuning.schedules.parameters import Value
 
 End = Literal["after", "last"]
 AfterEnd = Literal["hold", "zero", "rebound", "error"]
+
+LENGTHS = (Length, Lengths)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Family(ABC):
     """
 
     tunable: ClassVar[tuple[str, ...]] = ()
+    is_bounded: ClassVar[bool] = True  # no value is negative or above the peak, whatever the fields
+    reaches_peak: ClassVar[bool] = True  # some update is at the peak, whatever the fields
 
     peak: Positive
     _: KW_ONLY
@@ -71,15 +75,16 @@ class Family(ABC):
         room = horizon - self.warmup.updates(horizon)
         lengths = {name: getattr(self, name) for name in self._length_fields()}
         changed: dict[str, Any] = {
-            name: length / room if room else 0.0
+            name: tuple(_share(one, room) for one in length)
+            if isinstance(length, tuple)
+            else _share(length, room)
             for name, length in lengths.items()
-            if isinstance(length, int)
         }
         return replace(self, warmup=self.warmup.stretched(horizon), **changed)
 
     @classmethod
     def _length_fields(cls) -> tuple[str, ...]:
-        return tuple(entry.name for entry in fields(cls) if entry.type == Length)
+        return tuple(entry.name for entry in fields(cls) if entry.type in LENGTHS)
 
     @classmethod
     def own_fields(cls) -> tuple[str, ...]:
@@ -103,3 +108,10 @@ class Family(ABC):
     def _coordinate(self, name: str) -> Value:
         value: Value = self.warmup.length if name == "warmup" else getattr(self, name)
         return value
+
+
+def _share(length: float, room: int) -> float:
+    """A length in updates as a fraction of the room there is, a fraction as it is."""
+    if isinstance(length, int):
+        return length / room if room else 0.0
+    return length
