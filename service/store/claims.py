@@ -66,7 +66,8 @@ def claim(
         session: a writing session.
         worker: the worker's name.
         claim: the worker's own id of this request. Repeating it answers with the same runs and
-            tokens while they are leased, for another `lease_seconds`, and with None afterwards.
+            tokens while they are leased, for another `lease_seconds`, with None once none of
+            them is; if all were taken back it counts as a new request.
         lanes: most runs to hand out.
         objectives: names of objectives the worker can train; all if None.
         lease_seconds: time until the lease expires unless a heartbeat extends it.
