@@ -1,0 +1,1 @@
+"""Calls: which calls of each library are tried, with which arguments."""

@@ -1,0 +1,3 @@
+"""Keeps pytest away from the scripts: they need the libraries, in their own environment."""
+
+collect_ignore_glob = ["*.py", "*/*.py"]

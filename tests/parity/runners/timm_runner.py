@@ -1,0 +1,46 @@
+"""Runs timm's schedulers: `step_update(t + 1)` after update t."""
+
+import importlib.util
+import sys
+import types
+import warnings
+
+from parity.case import Case
+from parity.runners.torch_runner import optimizer_of
+
+PACKAGES = ("timm", "torch")
+
+
+def _without_models() -> types.ModuleType:
+    """The package timm without its models, which need torchvision: schedulers do not."""
+    package = types.ModuleType("timm")
+    package.__path__ = importlib.util.find_spec("timm").submodule_search_locations
+    sys.modules["timm"] = package
+    return importlib.import_module("timm.scheduler")
+
+
+scheduler = _without_models()
+
+
+def rates(case: Case, updates: int) -> list[float]:
+    optimizer = optimizer_of(case)
+    made = getattr(scheduler, case.call)(optimizer, **case.kwargs)
+    if case.call == "create_scheduler_v2":
+        made = made[0]
+    values = []
+    for update in range(updates):
+        values.append(float(optimizer.param_groups[0]["lr"]))
+        made.step_update(update + 1)
+    return values
+
+
+def plateau(case: Case) -> list[float]:
+    optimizer = optimizer_of(case)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated, still called
+        made = scheduler.PlateauLRScheduler(optimizer, **case.kwargs)
+    values = []
+    for epoch, metric in enumerate(case.metrics):
+        values.append(float(optimizer.param_groups[0]["lr"]))
+        made.step(epoch + 1, metric)
+    return values

@@ -1,0 +1,67 @@
+"""Runs torch's schedulers: the group's rate at every update, stepped after the optimiser."""
+
+import torch
+from torch.optim import lr_scheduler, swa_utils
+
+from parity.case import Case, Kwargs
+
+PACKAGES = ("torch",)
+COMPOSITES = ("SequentialLR", "ChainedScheduler")
+
+
+def optimizer_of(case: Case) -> torch.optim.Optimizer:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    return torch.optim.SGD([parameter], lr=case.base_lr)
+
+
+def rates(case: Case, updates: int) -> list[float]:
+    optimizer = optimizer_of(case)
+    scheduler = _make(optimizer, case.call, case.kwargs)
+    return follow(optimizer, scheduler, updates)
+
+
+def follow(optimizer: torch.optim.Optimizer, scheduler: object, updates: int) -> list[float]:
+    values = [float(optimizer.param_groups[0]["lr"])]
+    for _ in range(updates - 1):
+        optimizer.step()
+        try:
+            scheduler.step()
+        except (ValueError, ZeroDivisionError):  # the library refuses to go on
+            break
+        values.append(float(optimizer.param_groups[0]["lr"]))
+    return values
+
+
+def plateau(case: Case) -> list[float]:
+    optimizer = optimizer_of(case)
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, **case.kwargs)
+    return follow_metrics(optimizer, scheduler, case)
+
+
+def follow_metrics(optimizer: torch.optim.Optimizer, scheduler: object, case: Case) -> list[float]:
+    values = []
+    for metric in case.metrics:
+        values.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step(metric)
+    return values
+
+
+def _make(optimizer: torch.optim.Optimizer, call: str, kwargs: Kwargs) -> object:
+    if call in COMPOSITES:
+        return _compose(optimizer, call, kwargs)
+    if call == "SWALR":
+        return swa_utils.SWALR(optimizer, **kwargs)
+    if call == "LambdaLR":
+        factors = kwargs["lr_lambda"]
+        return lr_scheduler.LambdaLR(optimizer, lambda step: factors[min(step, len(factors) - 1)])
+    return getattr(lr_scheduler, call)(optimizer, **kwargs)
+
+
+def _compose(optimizer: torch.optim.Optimizer, call: str, kwargs: Kwargs) -> object:
+    rest = {name: value for name, value in kwargs.items() if name != "schedulers"}
+    children = [_make(optimizer, child["call"], child["kwargs"]) for child in kwargs["schedulers"]]
+    if call == "SequentialLR":
+        return lr_scheduler.SequentialLR(optimizer, schedulers=children, **rest)
+    return lr_scheduler.ChainedScheduler(children, optimizer=optimizer, **rest)
