@@ -11,6 +11,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from service.api import catalogue, health, studies, work
+from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
 from service.api.problems import install
@@ -32,11 +33,17 @@ PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
 
 def create_app(store: Store, settings: Settings) -> FastAPI:
     """Make the application over an open store; its planner starts and stops with it."""
-    planner = Planner(ledger(store))
+    bell = Bell()
+    planner = Planner(ledger(store, bell.ring))
     planning = Loop("planner", planner.round, PLAN_SECONDS)
+
+    def on_progress() -> None:
+        planning.ring()
+        bell.ring()
+
     sweeping = Loop(
         "sweeper",
-        lambda: _sweep(store, settings, planning.ring),
+        lambda: _sweep(store, settings, on_progress),
         settings.sweep_seconds,
         # After an outage of the server its workers get time to extend their leases first.
         delay_seconds=2 * settings.heartbeat_seconds,
@@ -44,6 +51,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        bell.hang()
         planning.start()
         sweeping.start()
         try:
@@ -60,7 +68,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = Context(
-        store, settings, planning.ring, lambda: planning.is_well and sweeping.is_well
+        store, settings, on_progress, lambda: planning.is_well and sweeping.is_well, bell
     )
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
@@ -83,8 +91,8 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def ledger(store: Store) -> Ledger:
-    """What the planner may do to the store."""
+def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledger:
+    """What the planner may do to the store; `on_new_runs` is called when runs were queued."""
 
     def places() -> list[Frontier]:
         with store.read() as session:
@@ -112,6 +120,8 @@ def ledger(store: Store) -> Ledger:
                     generations.complete(session, place.project, place.study, dict(verdict))
                 case GiveUp(reason):
                     stored_studies.fail(session, place.project, place.study, reason)
+        if isinstance(answer, Generation):
+            on_new_runs()
 
     def give_up(place: Frontier, reason: str) -> None:
         commit(place, GiveUp(reason))
@@ -119,8 +129,8 @@ def ledger(store: Store) -> Ledger:
     return Ledger(places, load, commit, give_up)
 
 
-def _sweep(store: Store, settings: Settings, ring: Callable[[], None]) -> None:
+def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> None:
     with store.write() as session:
         expired = stored_work.sweep(session, max_attempts=settings.max_attempts)
     if expired:
-        ring()
+        on_progress()

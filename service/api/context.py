@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.api.bell import Bell
 from service.settings import Settings
 from service.store.engine import Store
 
@@ -19,14 +20,16 @@ DEFAULT_PROJECT = "default"
 class Context:
     """The parts of a running service.
 
-    `on_progress` is called after a transaction that may let a study go on; `is_ready` tells
-    whether planner and sweeper do their work.
+    `on_progress` is called after a transaction that may let a study go on or put runs back;
+    `is_ready` tells whether planner and sweeper do their work; `work_bell` rings when there may be
+    runs to claim.
     """
 
     store: Store
     settings: Settings
     on_progress: Callable[[], None]
     is_ready: Callable[[], bool]
+    work_bell: Bell
 
 
 async def _context(request: Request) -> Context:

@@ -1,11 +1,10 @@
 """Routes of the worker and trainer protocol: claim, heartbeat, report, tell.
 
 The one idea: each call is one short transaction over a batch and may be repeated. A claim that
-waits holds neither a thread nor a connection: it asks again, on the event loop, until its time is
-up. Not here: what a lease means (`service.store.work`).
+waits holds neither a thread nor a connection: it looks again when the bell rings, and now and then,
+until its time is up. Not here: what a lease means (`service.store.work`).
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 
@@ -30,7 +29,7 @@ from service.store import outcomes, work
 
 router = APIRouter(prefix="/v1", tags=["work"])
 
-POLL_SECONDS = 0.05  # between two looks of a waiting claim
+POLL_SECONDS = 1.0  # between two looks of a waiting claim when no bell rings
 
 
 @router.post("/work:claim", responses=responses(has_body=True))
@@ -39,11 +38,13 @@ async def claim_work(body: ClaimRequest, here: Here, request: Request) -> ClaimR
     deadline = time.monotonic() + body.wait_seconds
     block = await run_in_threadpool(_claim, here, body)
     while block is None and (left := deadline - time.monotonic()) > 0:
-        await asyncio.sleep(min(POLL_SECONDS, left))
-        if await request.is_disconnected():  # nobody would train what is handed out now
-            break
+        ticket = here.work_bell.ticket()
         if await run_in_threadpool(_has_queued, here, body):
             block = await run_in_threadpool(_claim, here, body)
+            continue
+        await here.work_bell.wait(ticket, min(POLL_SECONDS, left))
+        if await request.is_disconnected():  # nobody would train what is handed out now
+            break
     return ClaimReply(
         claim=body.claim,
         lease_seconds=here.settings.lease_seconds,

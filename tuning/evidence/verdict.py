@@ -33,6 +33,7 @@ EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
 class Arm:
     """A trial measured in the confirmation: means over its fresh seeds that completed.
 
+    A mean is None if nothing completed, or if one of its values is not finite.
     `peak_runs` counts the peaks it was chosen from: a baseline's grid, or all of a family's peaks
     if the search proposed it.
     """
@@ -47,7 +48,7 @@ class Arm:
     validation: float | None
     test: float | None
     stderr: float
-    metrics: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, Mapping[str, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +204,19 @@ def _measure(spec: StudySpec, history: History, trial: Trial, ends: Mapping[int,
         peak_runs=len(peaks),
         seeds=len(validation),
         diverged=sum(end.state is RunState.DIVERGED for end in ends.values()),
-        validation=fmean(validation) if validation else None,
-        test=fmean(test) if test else None,
+        validation=_mean(validation),
+        test=_mean(test),
         stderr=standard_error(validation) if validation else 0.0,
         metrics=_mean_metrics(ends.values()),
     )
 
 
-def _mean_metrics(ends: Iterable[Result]) -> dict[str, dict[str, float]]:
+def _mean(values: Sequence[float]) -> float | None:
+    """The mean; None if there is no value, or one that is not finite."""
+    return fmean(values) if values and all(map(math.isfinite, values)) else None
+
+
+def _mean_metrics(ends: Iterable[Result]) -> dict[str, dict[str, float | None]]:
     collected: dict[str, dict[str, list[float]]] = {}
     for end in ends:
         if end.state is RunState.COMPLETED:
@@ -218,7 +224,7 @@ def _mean_metrics(ends: Iterable[Result]) -> dict[str, dict[str, float]]:
                 for name, value in values.items():
                     collected.setdefault(split, {}).setdefault(name, []).append(value)
     return {
-        split: {name: fmean(values) for name, values in named.items()}
+        split: {name: _mean(values) for name, values in named.items()}
         for split, named in collected.items()
     }
 
@@ -234,7 +240,7 @@ def _blocks_better(
     ]
     if not pairs:
         return (0, 0)
-    count = min(len(pairs[0][0]), len(pairs[0][1]))
+    count = min(len(losses) for pair in pairs for losses in pair)
     sign = 1.0 if spec.metric.direction is Direction.MINIMIZE else -1.0
     gaps = [fmean(sign * (ours[i] - theirs[i]) for ours, theirs in pairs) for i in range(count)]
     return (sum(gap < 0.0 for gap in gaps), count)
@@ -290,6 +296,16 @@ def _warnings(
         )
         for arm in arms
         if arm.diverged
+    ]
+    found += [
+        Caveat("incomplete", f"{arm.family} failed on {lost} of {spec.confirm_seeds} fresh seeds")
+        for arm in arms
+        if (lost := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
+    ]
+    found += [
+        Caveat("incomplete", f"{arm.family} failed on {failed} of {spec.confirm_seeds} fresh seeds")
+        for arm in arms
+        if (failed := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
     ]
     found += _grid_edges(history, arms)
     wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]

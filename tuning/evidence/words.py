@@ -37,7 +37,9 @@ def _headline(spec: StudySpec, verdict: Verdict) -> str:
         return f"Best found: {name}, {score}; {lack} to compare it with."
     if len(verdict.tie_with) == len(verdict.versus):
         return f"A tie: {name} came first with {score}, but no tuned baseline is clearly worse."
-    if any(warning.code == "winner_lost" for warning in verdict.warnings):
+    # A mean over the seeds that survived is no fair figure of a schedule that lost some.
+    is_whole = winner.seeds == spec.confirm_seeds
+    if not is_whole or any(warning.code == "winner_lost" for warning in verdict.warnings):
         return f"No clear winner: {name} led the search, {score} on fresh seeds."
     if verdict.tie_with:
         return f"{name} came first with {score}, in a tie with {_list(verdict.tie_with)}."

@@ -145,6 +145,19 @@ def test_baselines_that_did_not_complete_are_not_passed_over_in_silence() -> Non
     assert "hardly matters" not in words
 
 
+@pytest.mark.parametrize(
+    ("ending", "code"), [(RunState.DIVERGED, "unstable"), (RunState.FAILED, "incomplete")]
+)
+def test_a_winner_that_lost_a_fresh_seed_is_no_clear_winner(ending: RunState, code: str) -> None:
+    """A mean over the seeds that survived is no fair figure, however good it looks."""
+    spec = make_spec(confirm_seeds=len(NOISE))
+    history = story(spec, {0: (0.5, 0.5), 2: (1.0, 1.0), 3: (0.9, 0.9)})
+    lost = {**history.results, (1, 0): Result(ending, reason="lost")}
+    verdict = conclude_study(spec, replace(history, results=lost))
+    assert code in codes(verdict)
+    assert describe(spec, verdict).startswith("No clear winner")
+
+
 def test_peaks_of_the_search_do_not_count_as_tuning_of_a_baseline() -> None:
     """A baseline was chosen from its own grid, a searched winner from all of its family."""
     verdict, _ = judge({0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})

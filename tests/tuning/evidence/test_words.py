@@ -1,0 +1,121 @@
+"""The words say what the verdict says: who won, by how much, how sure, and what to beware of."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.tuning.evidence.stories import Tried, finished, spec_for
+from tuning.evidence import Verdict, conclude_study, describe
+from tuning.evidence.verdict import Caveat, Versus
+from tuning.records import Direction, Metric
+
+SPEC = spec_for()
+VERDICT: Verdict = conclude_study(
+    SPEC,
+    finished(
+        Tried("wsd", 0.9, 0.02, is_baseline=False, fresh=(1.0, 1.001, 0.999)),
+        Tried("constant", 1.0, fresh=(1.2, 1.2, 1.21)),
+        Tried("cosine", 1.1, fresh=(1.1, 1.1, 1.11)),
+    ),
+)
+
+
+def against(baseline: str, relative: float | None, *, is_tie: bool = False) -> Versus:
+    """A comparison of the winner with a baseline; negative is better."""
+    difference = 0.5 if relative is None else relative
+    found = replace(VERDICT.versus[0], baseline=baseline, relative=relative, difference=difference)
+    return replace(found, is_tie=is_tie)
+
+
+def words(**changes: object) -> str:
+    """The words of a verdict with something changed; the tie set follows the comparisons."""
+    verdict = replace(VERDICT, **changes)  # type: ignore[arg-type] # names of fields
+    ties = tuple(one.baseline for one in verdict.versus if one.is_tie)
+    return describe(SPEC, replace(verdict, tie_with=ties))
+
+
+def test_a_win_names_the_winner_its_peak_and_its_margins() -> None:
+    """Over each baseline."""
+    text = words(versus=(against("constant", -0.123), against("cosine", -0.05)))
+    assert text.startswith("wsd (peak 0.02) wins: loss 1, better than every tuned baseline.")
+    assert "It is 12 % better than constant and 5 % better than cosine." in text
+
+
+def test_a_tie_with_some_names_them_and_the_margin_over_the_others() -> None:
+    """Not a win, and not a tie with all."""
+    text = words(versus=(against("constant", -0.2), against("cosine", -0.001, is_tie=True)))
+    assert "in a tie with cosine" in text
+    assert "It is 20 % better than constant." in text
+    assert "wins" not in text
+
+
+def test_a_tie_with_all_claims_nothing() -> None:
+    """No margin is told."""
+    text = words(
+        versus=(against("constant", -0.01, is_tie=True), against("cosine", 0.0, is_tie=True))
+    )
+    assert text.startswith("A tie: wsd")
+    assert "It is" not in text.replace("It is open", "")
+
+
+def test_a_loss_is_told_as_one() -> None:
+    """Worse, by how much, and what to use instead."""
+    text = words(
+        versus=(against("constant", 0.2),),
+        warnings=(Caveat("winner_lost", "use constant"),),
+    )
+    assert text.startswith("No clear winner: wsd (peak 0.02) led the search")
+    assert "It is 20 % worse than constant." in text
+    assert "Beware: use constant." in text
+
+
+def test_better_is_higher_for_a_metric_to_be_maximised() -> None:
+    """A positive difference is a lead."""
+    spec = replace(SPEC, metric=Metric("skill", Direction.MAXIMIZE))
+    text = describe(spec, replace(VERDICT, versus=(against("constant", 0.2),), tie_with=()))
+    assert "It is 20 % better than constant." in text
+
+
+@pytest.mark.parametrize(
+    ("matters", "spread", "effect", "said"),
+    [
+        (True, 0.06, 0.01, "The schedule matters here"),
+        (True, 0.04, 0.01, "The schedule matters a little here"),
+        (False, 0.04, 0.03, "The schedule hardly matters here"),
+        (False, 0.04, 0.3, "It is open whether the schedule matters here"),
+        (False, 0.04, None, "It is open whether the schedule matters here"),
+    ],
+)
+def test_how_much_the_schedule_matters_is_weighed(
+    matters: bool, spread: float, effect: float | None, said: str
+) -> None:
+    """Against what is worthwhile, here 1 %, and against what could have been found."""
+    text = words(matters=matters, spread=spread, smallest_detectable_effect=effect)
+    assert said in text
+    assert (
+        f"from the best to the worst of 3 tuned schedules it is {spread:.0%}".replace("%", " %")
+        in text
+    )
+
+
+def test_what_could_have_been_found_is_told() -> None:
+    """With the smallest number of seeds that a comparison had."""
+    versus = (against("constant", -0.2), replace(against("cosine", -0.2), seeds=2))
+    text = words(versus=versus, smallest_detectable_effect=0.034)
+    assert "With 2 fresh seeds a difference of 3.4 % could have been found." in text
+
+
+def test_every_warning_is_told_once() -> None:
+    """But for `no_signal`, which the headline says."""
+    warnings = (Caveat("range_edge", "widen it"), Caveat("no_signal", "nothing differs"))
+    text = words(warnings=warnings)
+    assert text.count("Beware: widen it.") == 1
+    assert "nothing differs" not in text
+
+
+def test_words_are_sentences() -> None:
+    """For whatever the verdict holds."""
+    for text in (words(), words(versus=()), words(spread=None)):
+        assert text.endswith(".")
+        assert "None" not in text
+        assert "  " not in text
