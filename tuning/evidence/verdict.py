@@ -298,11 +298,6 @@ def _warnings(
         if arm.diverged
     ]
     found += [
-        Caveat("incomplete", f"{arm.family} failed on {lost} of {spec.confirm_seeds} fresh seeds")
-        for arm in arms
-        if (lost := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
-    ]
-    found += [
         Caveat("incomplete", f"{arm.family} failed on {failed} of {spec.confirm_seeds} fresh seeds")
         for arm in arms
         if (failed := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
