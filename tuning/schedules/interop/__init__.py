@@ -52,7 +52,7 @@ def read_call(
     try:
         return made.read(rate, updates)
     except InvalidValue as error:
-        raise error.under("from.kwargs") from error
+        raise error if error.field == "horizon" else error.under("from.kwargs") from error
 
 
 def write_code(schedule: Schedule, framework: str) -> Exported:

@@ -17,6 +17,7 @@ from tuning.schedules.limits import Among, Integer, Number, check_known, settle
 from tuning.schedules.schedule import MAX_HORIZON, Schedule
 
 LARGEST_RATE = 1e100
+DEEPEST = 24  # levels of objects and lists in the arguments of a call
 
 Rate = Annotated[float, Number(0.0, LARGEST_RATE)]
 PositiveRate = Annotated[float, Number(0.0, LARGEST_RATE, above=True)]
@@ -101,14 +102,30 @@ def make_call(calls: Calls, name: object, kwargs: object) -> Call:
     known = calls[Among(calls)("call", name)]
     if not isinstance(kwargs, Mapping):
         raise InvalidValue("kwargs", kwargs, "an object")
+    _refuse_deep(kwargs)
     check_known(kwargs, [entry.name for entry in _arguments(known)], "kwargs")
     for entry in _arguments(known):
-        if entry.name not in kwargs and entry.default is MISSING:
+        has_default = entry.default is not MISSING or entry.default_factory is not MISSING
+        if entry.name not in kwargs and not has_default:
             raise InvalidValue(f"kwargs.{entry.name}", None, f"an argument of every {name}")
     try:
         return known(**kwargs)
     except InvalidValue as error:
         raise error.under("kwargs") from error
+
+
+def _refuse_deep(kwargs: object) -> None:
+    """Refuse what would nest deeper than is sensible, or than Python can follow."""
+    level: list[object] = [kwargs]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for one in level
+            if isinstance(one, Mapping | list | tuple)
+            for item in (one.values() if isinstance(one, Mapping) else one)
+        ]
+    if level:
+        raise InvalidValue("kwargs", "deeper", f"at most {DEEPEST} levels of objects and lists")
 
 
 def _arguments(call: type[Call]) -> tuple[Field[Any], ...]:
