@@ -13,6 +13,8 @@ from service.schemas.base import Name, Prose, Schema, Text
 
 Token = Annotated[Text, Field(min_length=1, max_length=64)]
 Values = dict[Name, list[float | None]]
+# The square of a result, and sums of such, are still floats.
+Figure = Annotated[float, Field(ge=-1e150, le=1e150)]
 MAX_STEP = 10_000_000  # the longest horizon
 
 
@@ -103,10 +105,10 @@ class Tell(Schema):
     run: Name
     token: Token
     outcome: Literal["completed", "diverged", "failed", "crashed", "returned"]
-    metrics: Annotated[dict[Name, dict[Name, float | None]], Field(max_length=16)] = Field(
+    metrics: Annotated[dict[Name, dict[Name, Figure | None]], Field(max_length=16)] = Field(
         default_factory=dict
     )
-    blocks: Annotated[dict[Name, list[float | None]], Field(max_length=16)] = Field(
+    blocks: Annotated[dict[Name, list[Figure | None]], Field(max_length=16)] = Field(
         default_factory=dict
     )
     reason: Annotated[Prose, Field(max_length=8192)] = ""

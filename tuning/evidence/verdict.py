@@ -179,12 +179,17 @@ def _confirmed(history: History, trial: int) -> dict[int, Result]:
 
 
 def _values(spec: StudySpec, ends: Mapping[int, Result], split: str = SEARCHED) -> dict[int, float]:
+    """The compared metric by seed; on held-out data it need not be finite."""
     name = spec.metric.name
     return {
         seed: end.metrics[split][name]
         for seed, end in ends.items()
         if end.state is RunState.COMPLETED and name in end.metrics.get(split, {})
     }
+
+
+def _finite(values: Mapping[int, float]) -> dict[int, float]:
+    return {seed: value for seed, value in values.items() if math.isfinite(value)}
 
 
 def _measure(spec: StudySpec, history: History, trial: Trial, ends: Mapping[int, Result]) -> Arm:
@@ -298,9 +303,9 @@ def _warnings(
         if arm.diverged
     ]
     found += [
-        Caveat("incomplete", f"{arm.family} failed on {failed} of {spec.confirm_seeds} fresh seeds")
+        Caveat("incomplete", f"{arm.family} failed on {lost} of {spec.confirm_seeds} fresh seeds")
         for arm in arms
-        if (failed := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
+        if (lost := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
     ]
     found += _grid_edges(history, arms)
     wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]
@@ -331,11 +336,12 @@ def _test_disagrees(
     was chosen among many.
     """
     on_test = {number: _values(spec, found, HELD_OUT) for number, found in ends.items()}
+    ours = _finite(on_test[trials[0].number])
     names = []
     for one in versus:
         held = compare(
-            on_test[trials[0].number],
-            on_test[one.trial],
+            ours,
+            _finite(on_test[one.trial]),
             direction=spec.metric.direction,
             comparisons=len(trials) - 1,
         )
@@ -344,15 +350,18 @@ def _test_disagrees(
         is_claimed = not one.is_tie and not is_worse(spec, one)
         if is_claimed or not held.is_tie(spec.worthwhile):
             names.append(one.baseline)
-    if not names:
-        return []
-    return [
-        Caveat(
-            "test_disagrees",
+    found = []
+    if names:
+        message = (
             f"on the held-out data the winner is not better than {', '.join(names)}, "
-            "whatever validation says",
+            "whatever validation says"
         )
-    ]
+        found.append(Caveat("test_disagrees", message))
+    seeds = len(on_test[trials[0].number])
+    if len(ours) < seeds:
+        message = f"the winner blew up on the held-out data of {seeds - len(ours)} of {seeds} seeds"
+        found.append(Caveat("test_disagrees", message))
+    return found
 
 
 def is_worse(spec: StudySpec, one: Versus) -> bool:

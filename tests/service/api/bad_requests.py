@@ -346,6 +346,10 @@ def _work() -> Iterator[Bad]:
         ("1,001 ends", {"worker": "w", "results": told()["results"] * 1001}, "/results"),
     ):
         yield work(name, "runs:tell", body, pointer)
+    huge = told(metrics={"validation": {"mse": 1e308}})
+    yield work(
+        "a metric beyond all squares", "runs:tell", huge, "/results/0/metrics/validation/mse"
+    )
     nan = json.dumps(told()).replace("0.5", "NaN")
     yield work("NaN for a metric", "runs:tell", nan, "/results/0/metrics/validation/mse")
     for name, metrics, place in (

@@ -115,7 +115,7 @@ def test_every_warning_is_told_once() -> None:
 
 def test_words_are_sentences() -> None:
     """For whatever the verdict holds."""
-    for text in (words(), words(versus=()), words(spread=None)):
+    for text in (words(), words(versus=(), smallest_detectable_effect=None), words(spread=None)):
         assert text.endswith(".")
         assert "None" not in text
         assert "  " not in text
