@@ -88,7 +88,7 @@ def test_no_module_reads_the_clock_of_its_own_accord_in_the_core() -> None:
     ("module", "heavy"),
     [
         ("tuning.objectives", ("pandas", "sklearn", "arch", "optuna")),
-        ("tuning.records", ("optuna", "sklearn", "scipy", "pandas")),
+        ("tuning.records", ("optuna", "sklearn", "pandas")),
         (
             "service.cli.main",
             ("fastapi", "sqlalchemy", "optuna", "sklearn", "pandas", "matplotlib"),

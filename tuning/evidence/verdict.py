@@ -2,7 +2,8 @@
 
 The one idea: the winner is fixed by the search before the confirmation runs start; the confirmation
 then only measures it, beside every baseline at its own best peak, on fresh common seeds.
-Not here: the words for it (`tuning.evidence.words`), and which runs are made (`tuning.search`).
+Not here: what to beware of (`tuning.evidence.cautions`), the words (`tuning.evidence.words`),
+which runs are made (`tuning.search`).
 """
 
 import math
@@ -12,6 +13,8 @@ from statistics import fmean
 from typing import Any
 
 from tuning.errors import InvalidValue
+from tuning.evidence.cautions import Caveat, doubt_held_out, look_for_trouble
+from tuning.evidence.figures import Arm, Versus
 from tuning.evidence.paired import Comparison, compare, standard_error
 from tuning.evidence.score import SEARCHED, rank_trials
 from tuning.records import (
@@ -23,60 +26,8 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
-from tuning.schedules import PARAMETERS, Parameter
 
 HELD_OUT = "test"
-EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A trial measured in the confirmation: means over its fresh seeds that completed.
-
-    A mean is None if nothing completed, or if one of its values is not finite.
-    `peak_runs` counts the peaks it was chosen from: a baseline's grid, or all of a family's peaks
-    if the search proposed it.
-    """
-
-    trial: int
-    family: str
-    peak: float
-    is_baseline: bool
-    peak_runs: int
-    seeds: int
-    diverged: int
-    validation: float | None
-    test: float | None
-    stderr: float
-    metrics: Mapping[str, Mapping[str, float | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Versus:
-    """The winner against one baseline on validation; `ci95` is simultaneous over all baselines.
-
-    `relative` is None if the baseline's mean is zero.
-    `blocks_better` says on how many blocks (folds, days) the winner's mean was the better one.
-    """
-
-    baseline: str
-    trial: int
-    difference: float
-    relative: float | None
-    ci95: tuple[float, float]
-    adjusted: bool
-    seeds: int
-    peak_runs: tuple[int, int]
-    blocks_better: tuple[int, int]
-    is_tie: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """Something about the evidence that a reader must know before acting on it."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +100,9 @@ def conclude_study(spec: StudySpec, history: History) -> Verdict:
         blocks = _blocks_better(spec, ends[winner.number], ends[trial.number])
         versus.append(_versus(spec, arms[0], arms[trials.index(trial)], found, blocks))
     spread = _spread(arms, spec.metric.direction)
-    warnings = _warnings(spec, history, winner, arms, versus)
-    warnings += _test_disagrees(spec, trials, ends, versus)
+    on_test = {number: _values(spec, found, HELD_OUT) for number, found in ends.items()}
+    warnings = look_for_trouble(spec, history, winner, arms, versus)
+    warnings += doubt_held_out(spec, winner, versus, on_test)
     return Verdict(
         winner=str(winner.params["family"]),
         trial=winner.number,
@@ -186,10 +138,6 @@ def _values(spec: StudySpec, ends: Mapping[int, Result], split: str = SEARCHED) 
         for seed, end in ends.items()
         if end.state is RunState.COMPLETED and name in end.metrics.get(split, {})
     }
-
-
-def _finite(values: Mapping[int, float]) -> dict[int, float]:
-    return {seed: value for seed, value in values.items() if math.isfinite(value)}
 
 
 def _measure(spec: StudySpec, history: History, trial: Trial, ends: Mapping[int, Result]) -> Arm:
@@ -275,127 +223,3 @@ def _spread(arms: Sequence[Arm], direction: Direction) -> float | None:
     low, high = min(values), max(values)
     best = low if direction is Direction.MINIMIZE else high
     return (high - low) / abs(best) if best else None
-
-
-def _warnings(
-    spec: StudySpec,
-    history: History,
-    winner: Trial,
-    arms: Sequence[Arm],
-    versus: Sequence[Versus],
-) -> list[Caveat]:
-    found = [
-        Caveat(
-            "range_edge",
-            f"the winner's {name} {value:.4g} is at the edge of its range "
-            f"{parameter.low:g} to {parameter.high:g}: widen it and search again",
-        )
-        for name, parameter in spec.space.parameters.items()
-        if isinstance(value := winner.params.get(name), int | float)
-        and _is_at_edge(parameter, float(value))
-    ]
-    found += [
-        Caveat(
-            "unstable",
-            f"{arm.family} diverged on {arm.diverged} of {arm.diverged + arm.seeds} fresh seeds",
-        )
-        for arm in arms
-        if arm.diverged
-    ]
-    found += [
-        Caveat("incomplete", f"{arm.family} failed on {lost} of {spec.confirm_seeds} fresh seeds")
-        for arm in arms
-        if (lost := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
-    ]
-    found += _grid_edges(history, arms)
-    wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]
-    if wrong:
-        found.append(
-            Caveat(
-                "winner_lost",
-                f"on fresh seeds the search's winner is worse than {', '.join(wrong)}: "
-                "its lead in the search was luck; use that baseline",
-            )
-        )
-    if versus and all(one.is_tie for one in versus):
-        found.append(
-            Caveat("no_signal", "no baseline can be told from the winner with these seeds")
-        )
-    return found
-
-
-def _test_disagrees(
-    spec: StudySpec,
-    trials: Sequence[Trial],
-    ends: Mapping[int, Mapping[int, Result]],
-    versus: Sequence[Versus],
-) -> list[Caveat]:
-    """Warn if the held-out data do not bear out what validation says.
-
-    Fresh seeds undo the luck of the seeds, not that of the validation data, on which the winner
-    was chosen among many.
-    """
-    on_test = {number: _values(spec, found, HELD_OUT) for number, found in ends.items()}
-    ours = _finite(on_test[trials[0].number])
-    names = []
-    for one in versus:
-        held = compare(
-            ours,
-            _finite(on_test[one.trial]),
-            direction=spec.metric.direction,
-            comparisons=len(trials) - 1,
-        )
-        if held is None or held.is_better:
-            continue
-        is_claimed = not one.is_tie and not is_worse(spec, one)
-        if is_claimed or not held.is_tie(spec.worthwhile):
-            names.append(one.baseline)
-    found = []
-    if names:
-        message = (
-            f"on the held-out data the winner is not better than {', '.join(names)}, "
-            "whatever validation says"
-        )
-        found.append(Caveat("test_disagrees", message))
-    seeds = len(on_test[trials[0].number])
-    if len(ours) < seeds:
-        message = f"the winner blew up on the held-out data of {seeds - len(ours)} of {seeds} seeds"
-        found.append(Caveat("test_disagrees", message))
-    return found
-
-
-def is_worse(spec: StudySpec, one: Versus) -> bool:
-    """Whether the winner's mean is the worse of the two."""
-    if spec.metric.direction is Direction.MINIMIZE:
-        return one.difference > 0.0
-    return one.difference < 0.0
-
-
-def _is_at_edge(parameter: Parameter, value: float) -> bool:
-    """Whether a value lies at an end of its range beyond which the table allows more."""
-    if parameter.kind == "choice" or parameter.low == parameter.high:
-        return False
-    limits = PARAMETERS[parameter.name]
-    low, high, here = float(parameter.low), float(parameter.high), value
-    if parameter.log:
-        low, high, here = math.log(low), math.log(high), math.log(here)
-    share = (here - low) / (high - low)
-    return (share < EDGE and parameter.low > limits.low) or (
-        share > 1.0 - EDGE and parameter.high < limits.high
-    )
-
-
-def _grid_edges(history: History, arms: Sequence[Arm]) -> list[Caveat]:
-    """Baselines whose best peak is the first or last of the grid: they may be under-tuned."""
-    grid = sorted({t.schedule.peak for t in history.trials if t.phase is Phase.BASELINE})
-    if len(grid) < 3:
-        return []
-    return [
-        Caveat(
-            "range_edge",
-            f"baseline {arm.family} is best at {arm.peak:.4g}, the "
-            f"{'lowest' if arm.peak == grid[0] else 'highest'} peak tried",
-        )
-        for arm in arms
-        if arm.is_baseline and arm.peak in (grid[0], grid[-1])
-    ]

@@ -4,7 +4,8 @@ The one idea: say first what to use, then how sure that is, then what to beware 
 Not here: any statistics; every figure is read from the `Verdict`.
 """
 
-from tuning.evidence.verdict import Verdict, Versus, is_worse
+from tuning.evidence.figures import Versus, is_worse
+from tuning.evidence.verdict import Verdict
 from tuning.records import StudySpec
 
 LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little

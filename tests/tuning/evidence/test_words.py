@@ -6,7 +6,8 @@ import pytest
 
 from tests.tuning.evidence.stories import Tried, finished, spec_for
 from tuning.evidence import Verdict, conclude_study, describe
-from tuning.evidence.verdict import Caveat, Versus
+from tuning.evidence.cautions import Caveat
+from tuning.evidence.figures import Versus
 from tuning.records import Direction, Metric
 
 SPEC = spec_for()

@@ -1,0 +1,151 @@
+"""Cautions: what a reader of a verdict must know before acting on it.
+
+The one idea: each caution follows from figures that stand in the verdict or in the history, and
+says in one sentence what is doubtful and what would help. Not here: the figures.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tuning.evidence.figures import Arm, Versus, is_worse
+from tuning.evidence.paired import compare
+from tuning.records import History, Phase, StudySpec, Trial
+from tuning.schedules import PARAMETERS, Parameter
+
+EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something about the evidence that a reader must know before acting on it."""
+
+    code: str
+    message: str
+
+
+def look_for_trouble(
+    spec: StudySpec,
+    history: History,
+    winner: Trial,
+    arms: Sequence[Arm],
+    versus: Sequence[Versus],
+) -> list[Caveat]:
+    """Everything about the search, the fresh seeds and the comparisons that needs telling."""
+    found = [
+        Caveat(
+            "range_edge",
+            f"the winner's {name} {value:.4g} is at the edge of its range "
+            f"{parameter.low:g} to {parameter.high:g}: widen it and search again",
+        )
+        for name, parameter in spec.space.parameters.items()
+        if isinstance(value := winner.params.get(name), int | float)
+        and _is_at_edge(parameter, float(value))
+    ]
+    found += [
+        Caveat(
+            "unstable",
+            f"{arm.family} diverged on {arm.diverged} of {arm.diverged + arm.seeds} fresh seeds",
+        )
+        for arm in arms
+        if arm.diverged
+    ]
+    found += [
+        Caveat("incomplete", f"{arm.family} failed on {lost} of {spec.confirm_seeds} fresh seeds")
+        for arm in arms
+        if (lost := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
+    ]
+    found += _grid_edges(history, arms)
+    wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]
+    if wrong:
+        found.append(
+            Caveat(
+                "winner_lost",
+                f"on fresh seeds the search's winner is worse than {', '.join(wrong)}: "
+                "its lead in the search was luck; use that baseline",
+            )
+        )
+    if versus and all(one.is_tie for one in versus):
+        found.append(
+            Caveat("no_signal", "no baseline can be told from the winner with these seeds")
+        )
+    return found
+
+
+def doubt_held_out(
+    spec: StudySpec,
+    winner: Trial,
+    versus: Sequence[Versus],
+    on_test: Mapping[int, Mapping[int, float]],
+) -> list[Caveat]:
+    """Warn if the held-out data do not bear out what validation says.
+
+    Fresh seeds undo the luck of the seeds, not that of the validation data, on which the winner
+    was chosen among many.
+
+    Args:
+        spec: of the study.
+        winner: its winner.
+        versus: what validation says.
+        on_test: value per seed on the held-out data, by trial, of every arm.
+    """
+    ours = _finite(on_test[winner.number])
+    names = []
+    for one in versus:
+        held = compare(
+            ours,
+            _finite(on_test[one.trial]),
+            direction=spec.metric.direction,
+            comparisons=len(on_test) - 1,
+        )
+        if held is None or held.is_better:
+            continue
+        is_claimed = not one.is_tie and not is_worse(spec, one)
+        if is_claimed or not held.is_tie(spec.worthwhile):
+            names.append(one.baseline)
+    found = []
+    if names:
+        message = (
+            f"on the held-out data the winner is not better than {', '.join(names)}, "
+            "whatever validation says"
+        )
+        found.append(Caveat("test_disagrees", message))
+    seeds = len(on_test[winner.number])
+    if len(ours) < seeds:
+        message = f"the winner blew up on the held-out data of {seeds - len(ours)} of {seeds} seeds"
+        found.append(Caveat("test_disagrees", message))
+    return found
+
+
+def _finite(values: Mapping[int, float]) -> dict[int, float]:
+    return {seed: value for seed, value in values.items() if math.isfinite(value)}
+
+
+def _is_at_edge(parameter: Parameter, value: float) -> bool:
+    """Whether a value lies at an end of its range beyond which the table allows more."""
+    if parameter.kind == "choice" or parameter.low == parameter.high:
+        return False
+    limits = PARAMETERS[parameter.name]
+    low, high, here = float(parameter.low), float(parameter.high), value
+    if parameter.log:
+        low, high, here = math.log(low), math.log(high), math.log(here)
+    share = (here - low) / (high - low)
+    return (share < EDGE and parameter.low > limits.low) or (
+        share > 1.0 - EDGE and parameter.high < limits.high
+    )
+
+
+def _grid_edges(history: History, arms: Sequence[Arm]) -> list[Caveat]:
+    """Baselines whose best peak is the first or last of the grid: they may be under-tuned."""
+    grid = sorted({t.schedule.peak for t in history.trials if t.phase is Phase.BASELINE})
+    if len(grid) < 3:
+        return []
+    return [
+        Caveat(
+            "range_edge",
+            f"baseline {arm.family} is best at {arm.peak:.4g}, the "
+            f"{'lowest' if arm.peak == grid[0] else 'highest'} peak tried",
+        )
+        for arm in arms
+        if arm.is_baseline and arm.peak in (grid[0], grid[-1])
+    ]
