@@ -122,7 +122,9 @@ def test_another_horizon_and_back_is_the_same_schedule(kind: str, data: st.DataO
 
 @pytest.mark.parametrize("factor", [2, 3, 10])
 def test_another_horizon_has_the_same_shape(kind: str, factor: int) -> None:
-    """Update k t of a horizon k T has the value of update t of T."""
+    """Update k t of a horizon k T has the value of update t of T, where promised."""
+    if not FAMILIES[kind].keeps_shape:
+        pytest.skip("counts updates, not parts of the horizon")
     schedule = Schedule(FAMILIES[kind](0.5, warmup=Warmup(12)), 132)
     longer = schedule.at(132 * factor)
     steps = np.arange(133)

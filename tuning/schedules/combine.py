@@ -42,7 +42,7 @@ def settled(node: Node) -> Node:
 
     For nodes whose pattern is tied to whole updates and cannot be squeezed by one.
     """
-    if node.length < 1:
+    if node.length <= 1:
         return node
     ending = hold(1, valued(node, node.length))
     return Sequence((Part(node, 0, node.length - 1), ending)).simplified()

@@ -36,16 +36,16 @@ def _mirror_cosine(elapsed: Floats, left: Floats) -> Floats:
     return 2.0 * left - _cosine(elapsed, left)
 
 
-def _exponential(elapsed: Floats, _: Floats, rest: float = REST) -> Floats:
+def _exponential(elapsed: Floats, _: Floats, rest: float) -> Floats:
     # Geometric decay to a rest, stretched to reach zero: a floor of zero stays possible.
     return (rest**elapsed - rest) / (1.0 - rest)
 
 
-def _rex(elapsed: Floats, left: Floats, bend: float = 0.5) -> Floats:
+def _rex(elapsed: Floats, left: Floats, bend: float) -> Floats:
     return left / (left + bend * elapsed)
 
 
-def _tanh(elapsed: Floats, left: Floats, low: float = -7.0, high: float = 3.0) -> Floats:
+def _tanh(elapsed: Floats, left: Floats, low: float, high: float) -> Floats:
     highest, lowest = math.tanh(high), math.tanh(low)
     values: Floats = (highest - np.tanh(low * left + high * elapsed)) / (highest - lowest)
     return values
@@ -61,7 +61,10 @@ BASES: Mapping[str, Base] = MappingProxyType(
         "tanh": _tanh,
     }
 )
-# What the numbers of a base may be.
+DEFAULTS: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {"exponential": (REST,), "rex": (0.5,), "tanh": (-7.0, 3.0)}
+)
+# What these numbers of a base may be.
 NUMBERS: Mapping[str, tuple[Number, ...]] = MappingProxyType(
     {
         "exponential": (Number(1e-300, 0.999999),),
@@ -100,7 +103,7 @@ class Curve:
         if self.args and len(self.args) != len(limits):
             raise InvalidValue("args", self.args, f"no or {len(limits)} numbers for {self.base}")
         args = tuple(limit("args", one) for limit, one in zip(limits, self.args, strict=False))
-        object.__setattr__(self, "args", args)
+        object.__setattr__(self, "args", () if args == DEFAULTS.get(self.base) else args)
         if self.base == "tanh" and args and args[0] >= args[1]:
             raise InvalidValue("args", args, "the lower number first")
 
@@ -116,7 +119,8 @@ class Curve:
         """
         if self.warp != 1.0:
             elapsed, left = elapsed**self.warp, None
-        value = BASES[self.base](elapsed, 1.0 - elapsed if left is None else left, *self.args)
+        numbers = self.args or DEFAULTS.get(self.base, ())
+        value = BASES[self.base](elapsed, 1.0 - elapsed if left is None else left, *numbers)
         value = np.clip(value, 0.0, 1.0)  # rounding may leave [0, 1], a root must not
         return value if self.power == 1.0 else value**self.power
 

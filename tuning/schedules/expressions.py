@@ -18,6 +18,7 @@ from tuning.schedules.combine import OPERATIONS, Combine, Every, Loop, Part, Tur
 from tuning.schedules.compose import Affine, Node, Ramp, Sequence, hold
 from tuning.schedules.curves import BASES, CURVES, Curve
 from tuning.schedules.limits import Among, Flag, Integer, Number, check_known
+from tuning.schedules.noise import Noise
 from tuning.schedules.points import Between, Points, Samples, Scale, Through
 from tuning.schedules.waves import Wave
 
@@ -91,6 +92,11 @@ _PARTS: Mapping[str, tuple[Callable[..., Node], Fields, Fields]] = MappingProxyT
             Samples,
             {"length": UPDATES, "values": read_numbers},
             {"between": Among(get_args(Between)), "phase": read_phase},
+        ),
+        "noise": (
+            Noise,
+            {"length": UPDATES},
+            {"seed": Integer(0, 2**63 - 1), "variance": Number(), "decay": Number()},
         ),
         "points": (
             Points,
@@ -238,7 +244,7 @@ class Grown:
 
 
 def _own(field: str, value: object) -> Node:
-    nodes = (Ramp, Sequence, Affine, Combine, Every, Part, Loop, Samples, Points, Wave)
+    nodes = (Ramp, Sequence, Affine, Combine, Every, Part, Loop, Samples, Points, Wave, Noise)
     if not isinstance(value, nodes):
         raise InvalidValue(field, value, "a node, or the object that describes one")
     return read_node(value.document(), field)

@@ -137,7 +137,7 @@ _DECLARED = (
         low=1e-3,
         high=1.0,
         log=True,
-        help="Time until 0.71 of the peak is left, as a fraction after warmup.",
+        help="Time constant of an inverse decay, as a fraction after warmup.",
     ),
     Parameter(name="drops", kind="int", low=1, high=4, help="Number of drops after the hold."),
     Parameter(name="drop_factor", low=0.02, high=0.8, log=True, help="What a drop leaves."),
@@ -154,6 +154,16 @@ _DECLARED = (
         high=1.0,
         help="Height of a cycle above the floor over that of the one before.",
     ),
+    Parameter(name="bend", low=0.05, high=1.0, log=True, help="Bend of a REX decay; 1 is a line."),
+    Parameter(
+        name="warp",
+        low=0.3,
+        high=5.0,
+        log=True,
+        help="Exponent of time: below 1 it falls early, above 1 late.",
+    ),
+    Parameter(name="exponent", low=0.1, high=1.5, help="Exponent of an inverse decay."),
+    Parameter(name="spectrum", low=1.0, high=3.0, help="Exponent of the spectrum, for FSL decays."),
     Parameter(name="rise", low=0.05, high=0.5, help="The part of a cycle that goes up."),
 )
 

@@ -11,8 +11,8 @@ from typing import Any, final
 
 import numpy as np
 
-from tuning.schedules.combine import settled
-from tuning.schedules.compose import Node, Steps, hold
+from tuning.schedules.combine import settled, valued
+from tuning.schedules.compose import Node, Sequence, Steps, hold
 from tuning.schedules.curves import CURVES, Curve, Floats
 
 
@@ -49,14 +49,7 @@ class Wave:
     @property
     def first(self) -> float:
         """The value at update 0."""
-        return (
-            float(self(np.zeros(1, dtype=np.int64))[0]) if self.length else self._edge(late=False)
-        )
-
-    def _edge(self, *, late: bool) -> float:
-        """The value where a cycle begins, or, `late`, where the one before ends."""
-        at = np.array([1.0 if late else self.offset])
-        return float(self._height(at)[0])
+        return float(self(np.zeros(1, dtype=np.int64))[0])
 
     def __call__(self, steps: Steps) -> Floats:
         """The values at `steps`; the end of a cycle at `length` is not yet the next one."""
@@ -80,11 +73,11 @@ class Wave:
         return self
 
     def landed(self) -> Node:
-        """The same cycles over one update less, so that the end is at the last."""
+        """The same cycles over one update less, then their end."""
         if self.length <= 1:
             return settled(self)
-        period = self.period * (self.length - 1) / self.length
-        return replace(self, length=self.length - 1, period=period)
+        shorter = self.fitted(self.length - 1)
+        return Sequence((shorter, hold(1, valued(shorter, self.length - 1))))
 
     def fitted(self, length: int) -> Node:
         """The same cycles over another number of updates."""

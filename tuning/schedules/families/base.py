@@ -38,6 +38,8 @@ class Family(ABC):
     tunable: ClassVar[tuple[str, ...]] = ()
     is_bounded: ClassVar[bool] = True  # no value is negative or above the peak, whatever the fields
     reaches_peak: ClassVar[bool] = True  # some update is at the peak, whatever the fields
+    keeps_shape: ClassVar[bool] = True  # update k t of a horizon k T has the value of t of T
+    is_feedback: ClassVar[bool] = False  # what is laid out is multiplied by gains from metrics
 
     peak: Positive
     _: KW_ONLY

@@ -46,7 +46,7 @@ class OneCycle(Family):
 
     def body(self, length: int) -> Node:
         """Up, then down."""
-        up, curve = _rising(self.rise, length), CURVES[self.curve]
+        up, curve = rising(self.rise, length), CURVES[self.curve]
         return Sequence(
             (Ramp(up, self.start, 1.0, curve), Ramp(length - up, 1.0, self.floor, curve))
         )
@@ -83,12 +83,12 @@ class Triangular(Family):
 
     def body(self, length: int) -> Node:
         """The triangles, between the floor and the peak."""
-        lengths = _cycle_lengths(length, self.cycle_growth, self.cycles)
-        amplitudes = _geometric(self.cycle_decay, self.cycles)
+        lengths = cycle_lengths(length, self.cycle_growth, self.cycles)
+        amplitudes = geometric(self.cycle_decay, self.cycles)
         return Affine(cycles(self._triangle, lengths, amplitudes), self.floor, 1.0)
 
     def _triangle(self, length: int) -> Node:
-        up = _rising(self.rise, length)
+        up = rising(self.rise, length)
         return Sequence((Ramp(up, 0.0, 1.0), Ramp(length - up, 1.0, 0.0)))
 
 
@@ -123,8 +123,8 @@ class Sgdr(Family):
 
     def body(self, length: int) -> Node:
         """The half cosines, between the floor and the peak."""
-        lengths = _cycle_lengths(length, self.cycle_growth, self.cycles)
-        amplitudes = _geometric(self.cycle_decay, self.cycles)
+        lengths = cycle_lengths(length, self.cycle_growth, self.cycles)
+        amplitudes = geometric(self.cycle_decay, self.cycles)
         return Affine(cycles(_half_cosine, lengths, amplitudes), self.floor, 1.0)
 
 
@@ -132,18 +132,19 @@ def _half_cosine(length: int) -> Node:
     return Ramp(length, 1.0, 0.0, CURVES["cosine"])
 
 
-def _cycle_lengths(length: int, growth: float, count: int) -> tuple[int, ...]:
-    weights = _geometric(growth, count)
+def cycle_lengths(length: int, growth: float, count: int) -> tuple[int, ...]:
+    """So many cycles share the updates, each `growth` times as long as the one before."""
+    weights = geometric(growth, count)
     if not (math.isfinite(sum(weights)) and weights[-1] > 0.0):
         raise InvalidValue("cycle_growth", growth, f"closer to 1 for {count:,} cycles")
     return apportion(length, weights)
 
 
-def _rising(rise: Length, length: int) -> int:
+def rising(rise: Length, length: int) -> int:
     """Updates on the way up, at least one of `length` being left for the way down."""
     return min(resolve("rise", rise, length), max(0, length - 1))
 
 
-def _geometric(ratio: float, count: int) -> list[float]:
+def geometric(ratio: float, count: int) -> list[float]:
     """1, ratio, ratio², ...; products rather than powers: the same bits on every machine."""
     return list(accumulate(repeat(ratio, count - 1), float.__mul__, initial=1.0))
