@@ -25,10 +25,9 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
-from tuning.schedules import FAMILIES
 from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide, trial_limit
 from tuning.search.samplers import SAMPLERS
-from tuning.search.space import DEFAULT_FAMILIES, PEAK, is_fixed, narrow, peak_grid
+from tuning.search.space import DEFAULT_FAMILIES, PEAK, check_families, is_fixed, narrow, peak_grid
 
 BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
 BASELINE_PEAKS = 5
@@ -104,11 +103,7 @@ def specify(
     found.check(settings, data_folder)
     if sampler not in SAMPLERS:
         raise UnknownName("sampler", sampler, SAMPLERS)
-    for position, family in enumerate(baselines):
-        if family not in FAMILIES:
-            raise UnknownName(f"baselines[{position}]", family, FAMILIES)
-        if family in tuple(baselines)[:position]:
-            raise InvalidValue(f"baselines[{position}]", family, "each family once")
+    check_families("baselines", tuple(baselines))
     budget = budget or Budget()
     space = _space(found, families, peak, ranges or {}, fixed or {})
     spec = StudySpec(

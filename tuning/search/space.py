@@ -46,11 +46,7 @@ def narrow(
     """
     if not families:
         raise InvalidValue("families", list(families), "at least one family")
-    for position, family in enumerate(families):
-        if family not in FAMILIES:
-            raise UnknownName(f"families[{position}]", family, FAMILIES)
-        if family in families[:position]:
-            raise InvalidValue(f"families[{position}]", family, "each family once")
+    check_families("families", families)
     parameters = {PEAK: _narrowed(PEAK, peak, PEAK)}
     for family in families:
         for name in FAMILIES[family].tunable:
@@ -64,6 +60,18 @@ def narrow(
             raise InvalidValue(f"fixed.{name}", value, "no value, since ranges gives it a range")
         parameters[name] = _fixed(name, value)
     return Space(families=tuple(families), parameters=parameters)
+
+
+def check_families(field: str, families: Sequence[str]) -> None:
+    """Refuse a family that does not exist, stands twice or waits for metrics, naming its place."""
+    for position, family in enumerate(families):
+        at = f"{field}[{position}]"
+        if family not in FAMILIES:
+            raise UnknownName(at, family, FAMILIES)
+        if family in families[:position]:
+            raise InvalidValue(at, family, "each family once")
+        if FAMILIES[family].is_feedback:
+            raise InvalidValue(at, family, "a family that needs no metrics while it trains")
 
 
 def _check_known(field: str, name: str, parameters: Mapping[str, Parameter]) -> None:

@@ -57,6 +57,12 @@ from tuning.schedules.families.explicit import (
     PiecewiseLinear,
     Table,
 )
+from tuning.schedules.families.feedback import (
+    Adaptive,
+    ChangeOnPlateau,
+    Greedy,
+    Plateau,
+)
 from tuning.schedules.families.plateaus import Wsd
 from tuning.schedules.families.warmup import Warmup
 from tuning.schedules.families.waves import (
@@ -105,6 +111,10 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
         "restarts": Restarts,
         "wave": Wave,
         "range_test": RangeTest,
+        "plateau": Plateau,
+        "greedy": Greedy,
+        "adaptive": Adaptive,
+        "change_on_plateau": ChangeOnPlateau,
         "table": Table,
         "expression": Expression,
         "piecewise_linear": PiecewiseLinear,
@@ -115,7 +125,9 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
 
 __all__ = [
     "FAMILIES",
+    "Adaptive",
     "AfterEnd",
+    "ChangeOnPlateau",
     "Chebyshev",
     "ClippedPolynomial",
     "Constant",
@@ -129,6 +141,7 @@ __all__ = [
     "Expression",
     "Family",
     "Fsl",
+    "Greedy",
     "InverseSqrt",
     "InverseTime",
     "Knots",
@@ -143,6 +156,7 @@ __all__ = [
     "OneMinusPower",
     "PiecewiseConstant",
     "PiecewiseLinear",
+    "Plateau",
     "Polynomial",
     "PowerDecay",
     "PowerScheduler",
