@@ -2,7 +2,8 @@
 
 The one idea: every message carries the lease token of the run it is about, and every call may be
 repeated: the same claim id, (token, seq) or (token, body) gets the same answer.
-A non-finite metric travels as `null`, since JSON has no name for it.
+A non-finite metric travels as `null`, since JSON has no name for it, and so does one so large that
+nobody could compute with it.
 """
 
 from typing import Annotated, Any, Literal
@@ -12,9 +13,9 @@ from pydantic import Field
 from service.schemas.base import Name, Prose, Schema, Text
 
 Token = Annotated[Text, Field(min_length=1, max_length=64)]
-Values = dict[Name, list[float | None]]
-# The square of a result, and sums of such, are still floats.
-Figure = Annotated[float, Field(ge=-1e150, le=1e150)]
+LARGEST = 1e150  # the square of such a number, and a sum of squares, are still floats
+Figure = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Values = dict[Name, list[Figure | None]]
 MAX_STEP = 10_000_000  # the longest horizon
 
 

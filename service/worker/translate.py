@@ -2,7 +2,8 @@
 
 The one idea: what a block says is collected per run and leaves in batches, measurements before
 ends, each report with the next number of its run, so that a repetition is recognised.
-Non-finite numbers travel as null. Not here: sending (`delivery`), deciding when (`slot`).
+Non-finite numbers, and those too large to compute with, travel as null.
+Not here: sending (`delivery`), deciding when (`slot`).
 """
 
 import logging
@@ -13,7 +14,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from service.schemas.work import ClaimedBlock, ClaimedRun, Report, Tell
+from service.schemas.work import LARGEST, ClaimedBlock, ClaimedRun, Report, Tell
 from service.worker.leases import Lease
 from tuning.execution import Block, Ended, Event, Lane, Measured
 from tuning.records import Measurement, Result, RunState
@@ -179,4 +180,4 @@ class Outbox:
 
 
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= LARGEST else None  # neither for NaN

@@ -372,6 +372,7 @@ def _work() -> Iterator[Bad]:
         ("no steps", reported(steps=[], values={"mse": []}), "/reports/0/steps"),
         ("step -1", reported(steps=[-1]), "/reports/0/steps/0"),
         ("step 10^30", reported(steps=[10**30]), "/reports/0/steps/0"),
+        ("a measurement of 1e308", reported(values={"mse": [1e308]}), "/reports/0/values/mse/0"),
         ("NUL in a metric", reported(values={"a\0": [1.0]}), "/reports/0/values/a\0"),
         ("65 metrics", reported(values={f"m{i}": [1.0] for i in range(65)}), "/reports/0/values"),
     ):

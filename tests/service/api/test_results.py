@@ -183,3 +183,28 @@ def _train(api: TestClient, executor: Inline, document: dict[str, Any]) -> None:
         body = {"worker": "w", name: [item.model_dump(mode="json") for item in items]}
         replies = api.post(f"/v1/runs:{call}", json=body).json()["replies"]
         assert {reply["status"] for reply in replies} == {"ok"}
+
+
+def test_the_report_survives_measurements_of_any_size(
+    api: TestClient,
+    submit: Submit,
+    play: Callable[[], None],
+    plan: Callable[[], int],
+    claim: Claim,
+) -> None:
+    """A loss may have been anything on its way; the page is still made, without a warning."""
+    study = submit()["id"]
+    plan()
+    block = claim(lanes=2)
+    assert block is not None
+    for run in block["runs"]:
+        one = {"run": run["run"], "token": run["token"], "seq": 0, "steps": [1, 2, 3, 4]}
+        values = {"mse": [1e150, -1e150, None, 0.0], "lr": [0.0, 1e-300, None, 1e150]}
+        body = {"worker": "w", "reports": [{**one, "values": {**values, "\u2028": [0.0] * 4}}]}
+        assert api.post("/v1/runs:report", json=body).status_code == 200
+        end = {"run": run["run"], "token": run["token"], "outcome": "completed"}
+        end |= {"metrics": {"validation": {"mse": 0.01, "other": None}}}
+        assert api.post("/v1/runs:tell", json={"worker": "w", "results": [end]}).status_code == 200
+    assert api.get(f"{STUDIES}/{study}/report").status_code == 200
+    play()
+    assert api.get(f"{STUDIES}/{study}/report").status_code == 200
