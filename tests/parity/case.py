@@ -8,7 +8,7 @@ Not here: which calls there are (`calls`), what the libraries answer (`runners`)
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 Kwargs: TypeAlias = dict[str, Any]
@@ -28,6 +28,8 @@ class Case:
         horizon: updates.
         metrics: what a feedback rule is told after each update; empty for all others.
         why: what a case written by hand shows; empty for drawn ones.
+        row: its line in the table of results, where that is not the call alone.
+        index: which draw of its row; -1 for cases written by hand.
     """
 
     call: str
@@ -37,6 +39,7 @@ class Case:
     metrics: tuple[float, ...] = ()
     why: str = ""
     row: str = field(default="", compare=False)
+    index: int = field(default=-1, compare=False)
 
     @property
     def name(self) -> str:
@@ -93,7 +96,7 @@ class Calls:
     def cases(self, framework: str, count: int) -> list[Case]:
         """The cases written by hand, then the first `count` of every row."""
         drawn = [
-            draw(Dice(f"{framework} {row} {index}"))
+            replace(draw(Dice(f"{framework} {row} {index}")), row=row, index=index)
             for row, draw in self.draws.items()
             for index in range(count)
         ]

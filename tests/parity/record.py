@@ -1,7 +1,8 @@
 """Record: runs the cases of one library in a process of its own and writes what it answered.
 
 `python -m parity.record FRAMEWORK DRAWS` prints one JSON document: versions, the cases with their
-values, and the calls the library refuses. With "feedback" the rules of all libraries are run.
+values, the calls the library refuses, and the names of all schedulers it has. With "feedback" the
+rules of all libraries are run.
 """
 
 import importlib
@@ -11,65 +12,74 @@ import math
 import platform
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from parity.case import PAST, Calls, Case
 
-FRAMEWORKS = ("torch", "transformers", "timm", "optax", "keras", "sklearn")
+Answer = dict[str, Any]
 
 
 def calls_of(framework: str) -> Calls:
+    """The cases of one library, or of the feedback rules."""
     return importlib.import_module(f"parity.calls.{framework}_calls").CALLS
 
 
-def record(framework: str, draws: int) -> dict[str, Any]:
+def record(framework: str, draws: int) -> Answer:
     """What a library answers to its cases."""
     runner = _runner(framework)
     cases, refused = [], []
     for case in calls_of(framework).cases(framework, draws):
+        head = {"index": case.index, **_head(case)}
         try:
-            values = runner.rates(case, case.horizon + PAST)
-            _check(values, case.horizon)
+            values = _checked(runner.rates(case, case.horizon + PAST), case.horizon)
         except Exception as error:  # noqa: BLE001 # whatever a library raises is its refusal
-            refused.append({**_head(case), "error": f"{type(error).__name__}: {error}"[:200]})
+            refused.append({**head, "error": f"{type(error).__name__}: {error}"[:200]})
         else:
-            cases.append({**_head(case), "values": values})
-    return {"versions": _versions(runner.PACKAGES), "cases": cases, "refused": refused}
+            cases.append({**head, **_doubts(runner, case, values), "values": values})
+    versions = _versions(runner.PACKAGES)
+    return {"versions": versions, "cases": cases, "refused": refused, "public": runner.public()}
 
 
-def record_feedback(draws: int) -> dict[str, Any]:
+def record_feedback(draws: int) -> Answer:
     """What the rules that listen to a metric answer to their logs."""
     cases, packages = [], set()
     for case in calls_of("feedback").cases("feedback", draws):
         framework = case.name.split()[0]
         runner = _runner(framework)
+        case = runner.told(case) if hasattr(runner, "told") else case  # noqa: PLW2901 # its own log
         packages |= set(runner.PACKAGES)
-        head = {"framework": framework, **_head(case), "metrics": list(case.metrics)}
-        cases.append({**head, "values": runner.plateau(case)})
-    return {"versions": _versions(sorted(packages)), "cases": cases}
+        head = {"index": case.index, "framework": framework, **_head(case)}
+        cases.append({**head, "metrics": list(case.metrics), "values": runner.plateau(case)})
+    return {"versions": _versions(sorted(packages)), "cases": cases, "refused": [], "public": []}
 
 
 def _runner(framework: str) -> Any:  # noqa: ANN401 # a module
     return importlib.import_module(f"parity.runners.{framework}_runner")
 
 
-def _check(values: list[float], horizon: int) -> None:
-    if not all(math.isfinite(value) for value in values[:horizon]):
-        raise ArithmeticError("values that are not finite")
-    if len(values) < horizon:
-        raise ArithmeticError(f"ends after update {len(values) - 1}")
-    while not math.isfinite(values[-1]):
-        values.pop()
+def _checked(values: list[float], horizon: int) -> list[float]:
+    """The values up to the last finite one; not an answer if that is within the horizon."""
+    finite = next((i for i, value in enumerate(values) if not math.isfinite(value)), len(values))
+    if finite < horizon:
+        message = "is not finite" if finite < len(values) else "is refused"
+        raise ArithmeticError(f"update {finite} {message}")
+    return values[:finite]
 
 
-def _head(case: Case) -> dict[str, Any]:
-    head = {"row": case.name, "call": case.call, "kwargs": case.kwargs}
+def _doubts(runner: Any, case: Case, values: list[float]) -> Answer:  # noqa: ANN401 # a module
+    updates = runner.undecided(case, values) if hasattr(runner, "undecided") else []
+    return {"undecided": updates} if updates else {}
+
+
+def _head(case: Case) -> Answer:
+    head: Answer = {"row": case.name, "call": case.call, "kwargs": case.kwargs}
     if case.why:
         head["why"] = case.why
     return {**head, "base_lr": case.base_lr, "horizon": case.horizon}
 
 
-def _versions(packages: tuple[str, ...] | list[str]) -> dict[str, str]:
+def _versions(packages: Iterable[str]) -> dict[str, str]:
     found = {name: importlib.metadata.version(name) for name in packages}
     return {**found, "python": platform.python_version()}
 

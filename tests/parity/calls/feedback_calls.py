@@ -3,22 +3,24 @@
 The rate of update t is the one after t metrics: the first is always the base rate.
 """
 
+from dataclasses import replace
+
 from parity.case import Calls, Case, Dice, Kwargs
 
 
-def torch_plateau(dice: Dice) -> Case:
+def _torch_plateau(dice: Dice) -> Case:
     kwargs = {**_relative(dice), "cooldown": dice.randint(0, 4), "min_lr": dice.rate(1e-6, 1e-3)}
     kept = dice.thinned({**kwargs, "mode": dice.choice(["min", "max"])})
     return _case(dice, "torch ReduceLROnPlateau", kept)
 
 
-def transformers_plateau(dice: Dice) -> Case:
+def _transformers_plateau(dice: Dice) -> Case:
     specific = dice.thinned({**_relative(dice), "cooldown": dice.randint(0, 4)})
     kwargs = {"name": "reduce_lr_on_plateau", "scheduler_specific_kwargs": specific}
     return _case(dice, "transformers get_scheduler", kwargs)
 
 
-def transformers_greedy(dice: Dice) -> Case:
+def _transformers_greedy(dice: Dice) -> Case:
     specific = {
         "factor": dice.rounded(0.5, 0.97),
         "patience": dice.randint(0, 4),
@@ -38,7 +40,7 @@ def transformers_greedy(dice: Dice) -> Case:
     )
 
 
-def timm_plateau(dice: Dice) -> Case:
+def _timm_plateau(dice: Dice) -> Case:
     kwargs = {
         "decay_rate": dice.rounded(0.1, 0.8),
         "patience_t": dice.randint(0, 6),
@@ -52,7 +54,7 @@ def timm_plateau(dice: Dice) -> Case:
     return _case(dice, "timm PlateauLRScheduler", dice.thinned(kwargs))
 
 
-def optax_plateau(dice: Dice) -> Case:
+def _optax_plateau(dice: Dice) -> Case:
     kwargs = {
         "factor": dice.rounded(0.1, 0.8),
         "patience": dice.randint(1, 6),
@@ -65,7 +67,7 @@ def optax_plateau(dice: Dice) -> Case:
     return _case(dice, "optax reduce_on_plateau", dice.thinned(kwargs))
 
 
-def keras_plateau(dice: Dice) -> Case:
+def _keras_plateau(dice: Dice) -> Case:
     kwargs = {
         "factor": dice.rounded(0.1, 0.8),
         "patience": dice.randint(0, 6),
@@ -77,11 +79,22 @@ def keras_plateau(dice: Dice) -> Case:
     return _case(dice, "keras ReduceLROnPlateau", dice.thinned(kwargs))
 
 
-def sklearn_adaptive(dice: Dice) -> Case:
+def _sklearn_adaptive(dice: Dice) -> Case:
     kwargs = {"tol": dice.choice([1e-4, 0.01]), "n_iter_no_change": dice.randint(1, 6)}
     return _case(
         dice, "sklearn MLPRegressor", {"learning_rate": "adaptive", **dice.thinned(kwargs)}
     )
+
+
+def _sklearn_sgd(dice: Dice) -> Case:
+    kwargs = {
+        "learning_rate": "adaptive",
+        "eta0": dice.rounded(0.01, 0.4),
+        "tol": dice.choice([1e-3, 0.01]),
+        "n_iter_no_change": dice.randint(1, 6),
+    }
+    kept = dice.thinned(kwargs, "learning_rate")
+    return replace(_case(dice, "sklearn SGDRegressor", kept), row="sklearn SGDRegressor(adaptive)")
 
 
 def _relative(dice: Dice) -> Kwargs:
@@ -123,13 +136,14 @@ HAND = (
 )
 CALLS = Calls(
     {
-        "torch ReduceLROnPlateau": torch_plateau,
-        "transformers get_scheduler(reduce_lr_on_plateau)": transformers_plateau,
-        "transformers get_scheduler(greedy)": transformers_greedy,
-        "timm PlateauLRScheduler": timm_plateau,
-        "optax reduce_on_plateau": optax_plateau,
-        "keras ReduceLROnPlateau": keras_plateau,
-        "sklearn MLPRegressor": sklearn_adaptive,
+        "torch ReduceLROnPlateau": _torch_plateau,
+        "transformers get_scheduler(reduce_lr_on_plateau)": _transformers_plateau,
+        "transformers get_scheduler(greedy)": _transformers_greedy,
+        "timm PlateauLRScheduler": _timm_plateau,
+        "optax reduce_on_plateau": _optax_plateau,
+        "keras ReduceLROnPlateau": _keras_plateau,
+        "sklearn MLPRegressor": _sklearn_adaptive,
+        "sklearn SGDRegressor(adaptive)": _sklearn_sgd,
     },
     HAND,
 )

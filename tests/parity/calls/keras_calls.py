@@ -3,7 +3,7 @@
 from parity.case import Calls, Case, Dice, Kwargs
 
 
-def cosine(dice: Dice) -> Case:
+def _cosine(dice: Dice) -> Case:
     length, warmup = dice.length(), 0
     kwargs: Kwargs = {
         "initial_learning_rate": dice.rate(),
@@ -18,7 +18,7 @@ def cosine(dice: Dice) -> Case:
     return _case(dice, "CosineDecay", kwargs, min(56, length + warmup))
 
 
-def restarts(dice: Dice) -> Case:
+def _restarts(dice: Dice) -> Case:
     kwargs = {
         "initial_learning_rate": dice.rate(),
         "first_decay_steps": dice.length(1, 20),
@@ -30,15 +30,15 @@ def restarts(dice: Dice) -> Case:
     return _case(dice, "CosineDecayRestarts", kept, dice.length())
 
 
-def exponential(dice: Dice) -> Case:
+def _exponential(dice: Dice) -> Case:
     return _case(dice, "ExponentialDecay", _decay(dice, 0.3, 0.99), dice.length())
 
 
-def inverse_time(dice: Dice) -> Case:
+def _inverse_time(dice: Dice) -> Case:
     return _case(dice, "InverseTimeDecay", _decay(dice, 0.1, 4.0), dice.length())
 
 
-def polynomial(dice: Dice) -> Case:
+def _polynomial(dice: Dice) -> Case:
     peak, length = dice.rate(1e-3), dice.length()
     kwargs = {
         "initial_learning_rate": peak,
@@ -51,7 +51,7 @@ def polynomial(dice: Dice) -> Case:
     return _case(dice, "PolynomialDecay", kept, length)
 
 
-def piecewise(dice: Dice) -> Case:
+def _piecewise(dice: Dice) -> Case:
     count = dice.randint(1, 4)
     values = [dice.rate() for _ in range(count + 1)]
     kwargs = {"boundaries": dice.increasing(count), "values": values}
@@ -105,12 +105,12 @@ HAND = (
 
 CALLS = Calls(
     {
-        "CosineDecay": cosine,
-        "CosineDecayRestarts": restarts,
-        "ExponentialDecay": exponential,
-        "PolynomialDecay": polynomial,
-        "InverseTimeDecay": inverse_time,
-        "PiecewiseConstantDecay": piecewise,
+        "CosineDecay": _cosine,
+        "CosineDecayRestarts": _restarts,
+        "ExponentialDecay": _exponential,
+        "PolynomialDecay": _polynomial,
+        "InverseTimeDecay": _inverse_time,
+        "PiecewiseConstantDecay": _piecewise,
     },
     HAND,
 )

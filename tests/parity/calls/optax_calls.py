@@ -3,11 +3,11 @@
 from parity.case import Calls, Case, Dice, Kwargs
 
 
-def constant(dice: Dice) -> Case:
+def _constant(dice: Dice) -> Case:
     return _case(dice, "constant_schedule", {"value": dice.rate()}, dice.length())
 
 
-def cosine(dice: Dice) -> Case:
+def _cosine(dice: Dice) -> Case:
     length = dice.length()
     kwargs = {
         "init_value": dice.rate(),
@@ -19,7 +19,7 @@ def cosine(dice: Dice) -> Case:
     return _case(dice, "cosine_decay_schedule", kept, length)
 
 
-def warmup_cosine(dice: Dice) -> Case:
+def _warmup_cosine(dice: Dice) -> Case:
     length = dice.length(2)
     peak = dice.rate()
     kwargs = {
@@ -34,25 +34,25 @@ def warmup_cosine(dice: Dice) -> Case:
     return _case(dice, "warmup_cosine_decay_schedule", kept, length)
 
 
-def polynomial(dice: Dice) -> Case:
+def _polynomial(dice: Dice) -> Case:
     kwargs = {**_transition(dice), "power": dice.choice([1, 2, dice.rounded(0.2, 4.0)])}
     kept = dice.thinned(kwargs, "init_value", "end_value", "power", "transition_steps")
     return _case(dice, "polynomial_schedule", kept, kwargs["transition_steps"])
 
 
-def linear(dice: Dice) -> Case:
+def _linear(dice: Dice) -> Case:
     kwargs = _transition(dice)
     kept = dice.thinned(kwargs, "init_value", "end_value", "transition_steps")
     return _case(dice, "linear_schedule", kept, kwargs["transition_steps"])
 
 
-def exponential(dice: Dice) -> Case:
+def _exponential(dice: Dice) -> Case:
     kwargs = {"init_value": dice.rate(), **_decay(dice)}
     kept = dice.thinned(kwargs, "init_value", "transition_steps", "decay_rate")
     return _case(dice, "exponential_decay", kept, dice.length())
 
 
-def warmup_exponential(dice: Dice) -> Case:
+def _warmup_exponential(dice: Dice) -> Case:
     peak = dice.rate()
     fixed = {
         "init_value": dice.choice([0.0, dice.share(peak)]),
@@ -63,19 +63,19 @@ def warmup_exponential(dice: Dice) -> Case:
     return _case(dice, "warmup_exponential_decay_schedule", {**fixed, **kept}, dice.length())
 
 
-def warmup_constant(dice: Dice) -> Case:
+def _warmup_constant(dice: Dice) -> Case:
     peak = dice.rate()
     start, length = dice.choice([0.0, dice.share(peak)]), dice.length(1, 30)
     kwargs = {"init_value": start, "peak_value": peak, "warmup_steps": length}
     return _case(dice, "warmup_constant_schedule", kwargs, dice.length())
 
 
-def piecewise_constant(dice: Dice) -> Case:
+def _piecewise_constant(dice: Dice) -> Case:
     kwargs = {"init_value": dice.rate(), "boundaries_and_scales": _scales(dice, 0.05, 1.5)}
     return _case(dice, "piecewise_constant_schedule", kwargs, dice.length())
 
 
-def piecewise_interpolate(dice: Dice) -> Case:
+def _piecewise_interpolate(dice: Dice) -> Case:
     kwargs = {
         "interpolate_type": dice.choice(["linear", "cosine"]),
         "init_value": dice.rate(),
@@ -84,21 +84,21 @@ def piecewise_interpolate(dice: Dice) -> Case:
     return _case(dice, "piecewise_interpolate_schedule", kwargs, dice.length())
 
 
-def cosine_onecycle(dice: Dice) -> Case:
+def _cosine_onecycle(dice: Dice) -> Case:
     length = dice.length(4)
     kwargs = _onecycle(dice, length)
     kept = dice.thinned(kwargs, "transition_steps", "peak_value")
     return _case(dice, "cosine_onecycle_schedule", kept, length)
 
 
-def linear_onecycle(dice: Dice) -> Case:
+def _linear_onecycle(dice: Dice) -> Case:
     length = dice.length(8)
     kwargs = {**_onecycle(dice, length), "pct_final": dice.rounded(0.6, 0.95)}
     kept = dice.thinned(kwargs, "transition_steps", "peak_value")
     return _case(dice, "linear_onecycle_schedule", kept, length)
 
 
-def sgdr(dice: Dice) -> Case:
+def _sgdr(dice: Dice) -> Case:
     cycles = []
     for _ in range(dice.randint(1, 4)):
         length, peak = dice.length(2, 18), dice.rate()
@@ -114,10 +114,18 @@ def sgdr(dice: Dice) -> Case:
     return _case(dice, "sgdr_schedule", {"cosine_kwargs": cycles}, min(56, total))
 
 
-CHILDREN = (constant, cosine, warmup_cosine, polynomial, linear, exponential, piecewise_constant)
+CHILDREN = (
+    _constant,
+    _cosine,
+    _warmup_cosine,
+    _polynomial,
+    _linear,
+    _exponential,
+    _piecewise_constant,
+)
 
 
-def join(dice: Dice) -> Case:
+def _join(dice: Dice) -> Case:
     count = dice.randint(2, 3)
     children = [dice.choice(CHILDREN)(dice) for _ in range(count)]
     kwargs = {
@@ -233,20 +241,20 @@ HAND = (
 
 CALLS = Calls(
     {
-        "constant_schedule": constant,
-        "cosine_decay_schedule": cosine,
-        "warmup_cosine_decay_schedule": warmup_cosine,
-        "polynomial_schedule": polynomial,
-        "linear_schedule": linear,
-        "exponential_decay": exponential,
-        "warmup_exponential_decay_schedule": warmup_exponential,
-        "warmup_constant_schedule": warmup_constant,
-        "piecewise_constant_schedule": piecewise_constant,
-        "piecewise_interpolate_schedule": piecewise_interpolate,
-        "cosine_onecycle_schedule": cosine_onecycle,
-        "linear_onecycle_schedule": linear_onecycle,
-        "sgdr_schedule": sgdr,
-        "join_schedules": join,
+        "constant_schedule": _constant,
+        "cosine_decay_schedule": _cosine,
+        "warmup_cosine_decay_schedule": _warmup_cosine,
+        "polynomial_schedule": _polynomial,
+        "linear_schedule": _linear,
+        "exponential_decay": _exponential,
+        "warmup_exponential_decay_schedule": _warmup_exponential,
+        "warmup_constant_schedule": _warmup_constant,
+        "piecewise_constant_schedule": _piecewise_constant,
+        "piecewise_interpolate_schedule": _piecewise_interpolate,
+        "cosine_onecycle_schedule": _cosine_onecycle,
+        "linear_onecycle_schedule": _linear_onecycle,
+        "sgdr_schedule": _sgdr,
+        "join_schedules": _join,
     },
     HAND,
 )

@@ -3,16 +3,16 @@
 from parity.case import Calls, Case, Dice, Kwargs
 
 
-def constant(dice: Dice) -> Case:
+def _constant(dice: Dice) -> Case:
     return _case(dice, {"learning_rate": "constant", "eta0": dice.rate()})
 
 
-def invscaling(dice: Dice) -> Case:
+def _invscaling(dice: Dice) -> Case:
     kwargs = {"learning_rate": "invscaling", "eta0": dice.rate(), "power_t": dice.rounded(0.0, 1.0)}
     return _case(dice, dice.thinned(kwargs, "learning_rate"))
 
 
-def optimal(dice: Dice) -> Case:
+def _optimal(dice: Dice) -> Case:
     kwargs = {"learning_rate": "optimal", "alpha": dice.rate(1e-5, 0.1)}
     return _case(dice, dice.thinned(kwargs, "learning_rate"))
 
@@ -29,9 +29,9 @@ HAND = (
 )
 CALLS = Calls(
     {
-        "SGDRegressor(constant)": constant,
-        "SGDRegressor(invscaling)": invscaling,
-        "SGDRegressor(optimal)": optimal,
+        "SGDRegressor(constant)": _constant,
+        "SGDRegressor(invscaling)": _invscaling,
+        "SGDRegressor(optimal)": _optimal,
     },
     HAND,
 )

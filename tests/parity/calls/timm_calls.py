@@ -3,22 +3,22 @@
 from parity.case import Calls, Case, Dice, Kwargs
 
 
-def cosine(dice: Dice) -> Case:
+def _cosine(dice: Dice) -> Case:
     kwargs = {**_cycles(dice), "k_decay": _k_decay(dice)}
     return _cyclic(dice, "CosineLRScheduler", kwargs)
 
 
-def tanh(dice: Dice) -> Case:
+def _tanh(dice: Dice) -> Case:
     kwargs = {**_cycles(dice), "lb": dice.rounded(-10.0, -1.0), "ub": dice.rounded(1.0, 10.0)}
     return _cyclic(dice, "TanhLRScheduler", kwargs)
 
 
-def poly(dice: Dice) -> Case:
+def _poly(dice: Dice) -> Case:
     kwargs = {**_cycles(dice), "power": dice.rounded(0.2, 3.0), "k_decay": _k_decay(dice)}
     return _cyclic(dice, "PolyLRScheduler", kwargs)
 
 
-def step(dice: Dice) -> Case:
+def _step(dice: Dice) -> Case:
     kwargs = {
         "decay_t": dice.length(1, 20),
         "decay_rate": dice.rounded(0.05, 0.95),
@@ -27,13 +27,13 @@ def step(dice: Dice) -> Case:
     return _case(dice, "StepLRScheduler", dice.thinned(kwargs, "decay_t"), dice.length())
 
 
-def multi_step(dice: Dice) -> Case:
+def _multi_step(dice: Dice) -> Case:
     milestones = dice.increasing(dice.randint(1, 4))
     kwargs = {"decay_t": milestones, "decay_rate": dice.rounded(0.05, 0.95), **_warmup(dice)}
     return _case(dice, "MultiStepLRScheduler", dice.thinned(kwargs, "decay_t"), dice.length())
 
 
-def wsd(dice: Dice) -> Case:
+def _wsd(dice: Dice) -> Case:
     length = dice.length()
     kwargs = {
         "t_initial": length,
@@ -55,7 +55,7 @@ def wsd(dice: Dice) -> Case:
 FACTORY = ("cosine", "tanh", "step", "multistep", "poly", "constant", "wsd", "rsqrt")
 
 
-def factory(dice: Dice) -> Case:
+def _factory(dice: Dice) -> Case:
     epochs, each = dice.randint(3, 10), dice.randint(1, 5)
     warmup = dice.randint(0, 2)
     kwargs = {
@@ -173,13 +173,13 @@ HAND = (
 
 CALLS = Calls(
     {
-        "CosineLRScheduler": cosine,
-        "TanhLRScheduler": tanh,
-        "PolyLRScheduler": poly,
-        "StepLRScheduler": step,
-        "MultiStepLRScheduler": multi_step,
-        "WSDLRScheduler": wsd,
-        "create_scheduler_v2": factory,
+        "CosineLRScheduler": _cosine,
+        "TanhLRScheduler": _tanh,
+        "PolyLRScheduler": _poly,
+        "StepLRScheduler": _step,
+        "MultiStepLRScheduler": _multi_step,
+        "WSDLRScheduler": _wsd,
+        "create_scheduler_v2": _factory,
     },
     HAND,
 )

@@ -1,49 +1,51 @@
 """Calls of torch.optim.lr_scheduler: random arguments, and the cases with known oddities."""
 
-from parity.case import Calls, Case, Dice, Kwargs
+from collections.abc import Sequence
+
+from parity.case import Calls, Case, Dice, Draw, Kwargs
 
 
-def cosine(dice: Dice) -> Case:
+def _cosine(dice: Dice) -> Case:
     length = dice.length()
     kwargs = {"T_max": length, "eta_min": dice.rate(1e-6, 0.1)}
     return _case(dice, "CosineAnnealingLR", dice.thinned(kwargs, "T_max"), length)
 
 
-def polynomial(dice: Dice) -> Case:
+def _polynomial(dice: Dice) -> Case:
     length = dice.length()
     kwargs = {"total_iters": length, "power": dice.choice([1.0, 2.0, dice.rounded(0.2, 4.0)])}
     return _case(dice, "PolynomialLR", dice.thinned(kwargs, "total_iters"), length)
 
 
-def linear(dice: Dice) -> Case:
+def _linear(dice: Dice) -> Case:
     length = dice.length()
     start, end = dice.rate(1e-3, 1.0), dice.choice([0.0, 1.0, dice.rounded(0.0, 1.0)])
     kwargs = {"start_factor": start, "end_factor": end, "total_iters": length}
     return _case(dice, "LinearLR", dice.thinned(kwargs, "total_iters"), length)
 
 
-def constant(dice: Dice) -> Case:
+def _constant(dice: Dice) -> Case:
     length = dice.length()
     kwargs = {"factor": dice.rate(1e-3, 1.0), "total_iters": length}
     return _case(dice, "ConstantLR", dice.thinned(kwargs, "total_iters"), length)
 
 
-def exponential(dice: Dice) -> Case:
+def _exponential(dice: Dice) -> Case:
     return _case(dice, "ExponentialLR", {"gamma": dice.rounded(0.3, 1.0)}, dice.length())
 
 
-def step(dice: Dice) -> Case:
+def _step(dice: Dice) -> Case:
     kwargs = {"step_size": dice.length(1, 20), "gamma": dice.rounded(0.05, 0.95)}
     return _case(dice, "StepLR", dice.thinned(kwargs, "step_size"), dice.length())
 
 
-def multi_step(dice: Dice) -> Case:
+def _multi_step(dice: Dice) -> Case:
     milestones = dice.increasing(dice.randint(1, 4))
     kwargs = {"milestones": milestones, "gamma": dice.rounded(0.05, 0.95)}
     return _case(dice, "MultiStepLR", dice.thinned(kwargs, "milestones"), dice.length())
 
 
-def one_cycle(dice: Dice) -> Case:
+def _one_cycle(dice: Dice) -> Case:
     length = dice.length(3)
     kwargs = {
         "max_lr": dice.rate(),
@@ -62,7 +64,7 @@ def one_cycle(dice: Dice) -> Case:
     return Case("OneCycleLR", kept, dice.rate(), length)
 
 
-def cyclic(dice: Dice) -> Case:
+def _cyclic(dice: Dice) -> Case:
     low = dice.rate(1e-5, 1e-2)
     kwargs = {
         "base_lr": low,
@@ -77,14 +79,14 @@ def cyclic(dice: Dice) -> Case:
     return _case(dice, "CyclicLR", kept, dice.length())
 
 
-def warm_restarts(dice: Dice) -> Case:
+def _warm_restarts(dice: Dice) -> Case:
     first = dice.length(1, 20)
     kwargs = {"T_0": first, "T_mult": dice.randint(1, 3), "eta_min": dice.rate(1e-6, 0.1)}
     kept = dice.thinned(kwargs, "T_0")
     return _case(dice, "CosineAnnealingWarmRestarts", kept, dice.length())
 
 
-def swa(dice: Dice) -> Case:
+def _swa(dice: Dice) -> Case:
     kwargs = {
         "swa_lr": dice.rate(),
         "anneal_epochs": dice.length(0, 20),
@@ -93,7 +95,7 @@ def swa(dice: Dice) -> Case:
     return _case(dice, "SWALR", dice.thinned(kwargs, "swa_lr"), dice.length())
 
 
-def factors(dice: Dice) -> Case:
+def _factors(dice: Dice) -> Case:
     length = dice.length()
     values = [dice.rounded(0.0, 1.0) for _ in range(length)]
     values[dice.randrange(length)] = 1.0
@@ -101,10 +103,16 @@ def factors(dice: Dice) -> Case:
 
 
 # Children of composites: their lengths are short, so that several fit.
-CHILDREN = (cosine, polynomial, linear, constant, exponential, step, multi_step)
+CHILDREN = (_cosine, _polynomial, _linear, _constant, _exponential, _step, _multi_step)
 
 
-def sequential(dice: Dice) -> Case:
+def _multiplicative(dice: Dice) -> Case:
+    length = dice.length()
+    values = [dice.rounded(0.7, 1.2) for _ in range(length)]
+    return Case("MultiplicativeLR", {"lr_lambda": values}, dice.rate(), length)
+
+
+def _sequential(dice: Dice) -> Case:
     count = dice.randint(2, 3)
     kwargs = {
         "schedulers": [_child(dice) for _ in range(count)],
@@ -113,13 +121,29 @@ def sequential(dice: Dice) -> Case:
     return _case(dice, "SequentialLR", kwargs, dice.length(8))
 
 
-def chained(dice: Dice) -> Case:
+def _chained(dice: Dice) -> Case:
     kwargs = {"schedulers": [_child(dice) for _ in range(dice.randint(1, 3))]}
     return _case(dice, "ChainedScheduler", kwargs, dice.length())
 
 
-def _child(dice: Dice) -> Kwargs:
-    case = dice.choice(CHILDREN)(dice)
+# Also those that set the rate whatever it was, and composites within composites.
+ANY = (*CHILDREN, _cyclic, _warm_restarts, _one_cycle, _factors, _sequential, _chained)
+
+
+def _sequential_of_any(dice: Dice) -> Case:
+    count = dice.randint(2, 3)
+    children = [_child(dice, ANY) for _ in range(count)]
+    kwargs = {"schedulers": children, "milestones": dice.increasing(count - 1, 30)}
+    return _case(dice, "SequentialLR", kwargs, dice.length(8))
+
+
+def _chained_of_any(dice: Dice) -> Case:
+    kwargs = {"schedulers": [_child(dice, ANY) for _ in range(dice.randint(2, 3))]}
+    return _case(dice, "ChainedScheduler", kwargs, dice.length())
+
+
+def _child(dice: Dice, among: Sequence[Draw] = CHILDREN) -> Kwargs:
+    case = dice.choice(among)(dice)
     return {"call": case.call, "kwargs": case.kwargs}
 
 
@@ -131,7 +155,7 @@ def _nest(call: str, **kwargs: object) -> Kwargs:
     return {"call": call, "kwargs": kwargs}
 
 
-def _one_cycle(horizon: int, why: str, **kwargs: object) -> Case:
+def _by_hand(horizon: int, why: str, **kwargs: object) -> Case:
     fixed = {"max_lr": 1.0, "cycle_momentum": False}
     return Case("OneCycleLR", {**fixed, **kwargs}, 1.0, horizon, why=why)
 
@@ -140,14 +164,12 @@ WARMUP = _nest("LinearLR", start_factor=1e-8, end_factor=1.0, total_iters=4)
 HAND = (
     Case("CosineAnnealingLR", {"T_max": 100}, 0.1, 120, why="rebounds after its own end"),
     Case("CosineAnnealingLR", {"T_max": 8}, 1.0, 30, why="two rebounds"),
-    _one_cycle(10, "cosine: peak at update 2, least at 9", total_steps=10, pct_start=0.3),
-    _one_cycle(11, "cosine, one update too many", total_steps=10, pct_start=0.3),
-    _one_cycle(
-        11, "linear: negative at the extra update", total_steps=10, anneal_strategy="linear"
-    ),
-    _one_cycle(10, "divides by zero", total_steps=10, pct_start=0.1),
-    _one_cycle(10, "starts at .993, the peak is never reached", total_steps=10, pct_start=0.05),
-    _one_cycle(20, "length in epochs", epochs=4, steps_per_epoch=5),
+    _by_hand(10, "cosine: peak at update 2, least at 9", total_steps=10, pct_start=0.3),
+    _by_hand(11, "cosine, one update too many", total_steps=10, pct_start=0.3),
+    _by_hand(11, "linear: negative at the extra update", total_steps=10, anneal_strategy="linear"),
+    _by_hand(10, "divides by zero", total_steps=10, pct_start=0.1),
+    _by_hand(10, "starts at .993, the peak is never reached", total_steps=10, pct_start=0.05),
+    _by_hand(20, "length in epochs", epochs=4, steps_per_epoch=5),
     Case("LinearLR", {"start_factor": 0.0}, 0.1, 10, why="a start factor of 0 is refused"),
     Case("ConstantLR", {"factor": 0.0, "total_iters": 3}, 0.1, 10, why="a factor of 0"),
     Case(
@@ -245,20 +267,23 @@ HAND = (
 
 CALLS = Calls(
     {
-        "CosineAnnealingLR": cosine,
-        "PolynomialLR": polynomial,
-        "LinearLR": linear,
-        "ConstantLR": constant,
-        "ExponentialLR": exponential,
-        "StepLR": step,
-        "MultiStepLR": multi_step,
-        "OneCycleLR": one_cycle,
-        "CyclicLR": cyclic,
-        "CosineAnnealingWarmRestarts": warm_restarts,
-        "SequentialLR": sequential,
-        "ChainedScheduler": chained,
-        "LambdaLR": factors,
-        "SWALR": swa,
+        "CosineAnnealingLR": _cosine,
+        "PolynomialLR": _polynomial,
+        "LinearLR": _linear,
+        "ConstantLR": _constant,
+        "ExponentialLR": _exponential,
+        "StepLR": _step,
+        "MultiStepLR": _multi_step,
+        "OneCycleLR": _one_cycle,
+        "CyclicLR": _cyclic,
+        "CosineAnnealingWarmRestarts": _warm_restarts,
+        "SequentialLR": _sequential,
+        "ChainedScheduler": _chained,
+        "LambdaLR": _factors,
+        "MultiplicativeLR": _multiplicative,
+        "SWALR": _swa,
+        "SequentialLR(of any)": _sequential_of_any,
+        "ChainedScheduler(of any)": _chained_of_any,
     },
     HAND,
 )

@@ -3,49 +3,49 @@
 from parity.case import Calls, Case, Dice, Draw, Kwargs
 
 
-def constant(dice: Dice) -> Case:
+def _constant(dice: Dice) -> Case:
     return Case(
         "get_scheduler", {"name": "constant"}, dice.rate(), dice.length(), row=_row("constant")
     )
 
 
-def constant_with_warmup(dice: Dice) -> Case:
+def _constant_with_warmup(dice: Dice) -> Case:
     return _case(dice, "constant_with_warmup", {}, is_bounded=False)
 
 
-def linear(dice: Dice) -> Case:
+def _linear(dice: Dice) -> Case:
     return _case(dice, "linear", {})
 
 
-def cosine(dice: Dice) -> Case:
+def _cosine(dice: Dice) -> Case:
     return _case(dice, "cosine", dice.thinned({"num_cycles": _cycles(dice)}))
 
 
-def restarts(dice: Dice) -> Case:
+def _restarts(dice: Dice) -> Case:
     return _case(dice, "cosine_with_restarts", dice.thinned({"num_cycles": dice.randint(1, 5)}))
 
 
-def polynomial(dice: Dice) -> Case:
+def _polynomial(dice: Dice) -> Case:
     specific = {"lr_end": dice.rate(1e-7, 5e-5), "power": dice.choice([1.0, dice.rounded(0.2, 4)])}
     return _case(dice, "polynomial", dice.thinned(specific))
 
 
-def inverse_sqrt(dice: Dice) -> Case:
+def _inverse_sqrt(dice: Dice) -> Case:
     specific = dice.thinned({"timescale": dice.length(1, 100)})
     return _case(dice, "inverse_sqrt", specific, is_bounded=False)
 
 
-def cosine_with_min_lr(dice: Dice) -> Case:
+def _cosine_with_min_lr(dice: Dice) -> Case:
     specific = {**_floor(dice), **dice.thinned({"num_cycles": _cycles(dice)})}
     return _case(dice, "cosine_with_min_lr", specific)
 
 
-def cosine_warmup_with_min_lr(dice: Dice) -> Case:
+def _cosine_warmup_with_min_lr(dice: Dice) -> Case:
     optional = {"num_cycles": _cycles(dice), "warmup_lr_rate": dice.rounded(0.0, 1.0)}
     return _case(dice, "cosine_warmup_with_min_lr", {**_floor(dice), **dice.thinned(optional)})
 
 
-def warmup_stable_decay(dice: Dice) -> Case:
+def _warmup_stable_decay(dice: Dice) -> Case:
     warmup, stable, decay = (dice.length(0, 18) for _ in range(3))
     optional = {
         "warmup_type": dice.choice(["linear", "cosine", "1-sqrt"]),
@@ -127,16 +127,51 @@ HAND = (
     _hand("a floor is required", "cosine_with_min_lr", 4, 12),
 )
 
-DRAWS: dict[str, Draw] = {
-    "constant": constant,
-    "constant_with_warmup": constant_with_warmup,
-    "linear": linear,
-    "cosine": cosine,
-    "cosine_with_restarts": restarts,
-    "polynomial": polynomial,
-    "inverse_sqrt": inverse_sqrt,
-    "cosine_with_min_lr": cosine_with_min_lr,
-    "cosine_warmup_with_min_lr": cosine_warmup_with_min_lr,
-    "warmup_stable_decay": warmup_stable_decay,
+FUNCTIONS = {
+    "constant": "get_constant_schedule",
+    "constant_with_warmup": "get_constant_schedule_with_warmup",
+    "linear": "get_linear_schedule_with_warmup",
+    "cosine": "get_cosine_schedule_with_warmup",
+    "cosine_with_restarts": "get_cosine_with_hard_restarts_schedule_with_warmup",
+    "polynomial": "get_polynomial_decay_schedule_with_warmup",
+    "inverse_sqrt": "get_inverse_sqrt_schedule",
+    "cosine_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup",
+    "cosine_warmup_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+    "warmup_stable_decay": "get_wsd_schedule",
 }
-CALLS = Calls({_row(name): draw for name, draw in DRAWS.items()}, HAND)
+UNBOUNDED = ("constant_with_warmup", "inverse_sqrt")  # their functions take no training steps
+
+
+def _direct(name: str, draw: Draw) -> Draw:
+    """The same arguments, given to the function behind the name."""
+
+    def drawn(dice: Dice) -> Case:
+        case = draw(dice)
+        kwargs = {key: value for key, value in case.kwargs.items() if key != "name"}
+        kwargs |= kwargs.pop("scheduler_specific_kwargs", {})
+        if name in UNBOUNDED:
+            kwargs.pop("num_training_steps", None)
+        return Case(FUNCTIONS[name], kwargs, case.base_lr, case.horizon)
+
+    return drawn
+
+
+DRAWS: dict[str, Draw] = {
+    "constant": _constant,
+    "constant_with_warmup": _constant_with_warmup,
+    "linear": _linear,
+    "cosine": _cosine,
+    "cosine_with_restarts": _restarts,
+    "polynomial": _polynomial,
+    "inverse_sqrt": _inverse_sqrt,
+    "cosine_with_min_lr": _cosine_with_min_lr,
+    "cosine_warmup_with_min_lr": _cosine_warmup_with_min_lr,
+    "warmup_stable_decay": _warmup_stable_decay,
+}
+CALLS = Calls(
+    {
+        **{_row(name): draw for name, draw in DRAWS.items()},
+        **{FUNCTIONS[name]: _direct(name, draw) for name, draw in DRAWS.items()},
+    },
+    HAND,
+)

@@ -4,17 +4,27 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from parity.case import Case, Kwargs
+from parity.case import LONGEST, PAST, Case, Kwargs
 
 PACKAGES = ("optax", "jax")
+OTHERS = ("inject_hyperparams", "inject_stateful_hyperparams")  # no schedules
+# One number of updates for all cases: jax compiles each operation once per shape.
+MOST = LONGEST + PAST
+
+
+def public() -> list[str]:
+    """The schedules the library has."""
+    return [name for name in dir(optax.schedules) if name[0].islower() and name not in OTHERS]
 
 
 def rates(case: Case, updates: int) -> list[float]:
+    """The rates of the first updates, one operation after the other."""
     schedule = _make(case.call, case.kwargs)
-    return [float(schedule(update)) for update in range(updates)]
+    return jax.vmap(schedule)(jnp.arange(MOST))[:updates].tolist()
 
 
 def plateau(case: Case) -> list[float]:
+    """The rates while the rule is told the metrics, one per update."""
     rule = optax.contrib.reduce_on_plateau(**case.kwargs)
     update = jax.jit(rule.update)
     gradient = jnp.asarray(1.0)

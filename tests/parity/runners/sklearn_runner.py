@@ -3,6 +3,8 @@
 A linear model at 0, told one sample x = 1, y = 1 with squared loss, moves to the rate itself.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.linear_model import SGDRegressor
 from sklearn.neural_network import MLPRegressor
@@ -13,7 +15,14 @@ from parity.case import Case
 PACKAGES = ("scikit-learn",)
 
 
+def public() -> list[str]:
+    """The rules the library has."""
+    rules = SGDRegressor._parameter_constraints["learning_rate"][0].options
+    return [f"SGDRegressor({rule})" for rule in sorted(rules)]
+
+
 def rates(case: Case, updates: int) -> list[float]:
+    """The rates of the first updates; fewer where the library refuses to go on."""
     model = SGDRegressor(fit_intercept=False, shuffle=False, **case.kwargs)
     values = []
     for _ in range(updates):
@@ -24,7 +33,37 @@ def rates(case: Case, updates: int) -> list[float]:
     return values
 
 
+def told(case: Case) -> Case:
+    """The case with the losses of SGDRegressor's own epochs: it takes no others."""
+    if case.call != "SGDRegressor":
+        return case
+    return replace(case, metrics=tuple(_epochs(case)[1]))
+
+
 def plateau(case: Case) -> list[float]:
+    """The rates of its epochs, by either estimator's own rule."""
+    return _epochs(case)[0] if case.call == "SGDRegressor" else _mlp(case)
+
+
+def _epochs(case: Case) -> tuple[list[float], list[float]]:
+    """Rates and losses of the epochs, each of one sample x = 1, y = 1.
+
+    A model fitted for so many epochs shows where it stands; the rate is the step over the error.
+    """
+    rates, losses, before = [], [], 0.0
+    for epochs in range(1, len(case.metrics) + 1):
+        model = SGDRegressor(fit_intercept=False, penalty=None, max_iter=epochs, **case.kwargs)
+        model.fit(np.ones((1, 1)), np.ones(1))
+        if model.n_iter_ < epochs:
+            break
+        after = float(model.coef_[0])
+        rates.append((after - before) / (1.0 - before))
+        losses.append(0.5 * (1.0 - before) ** 2)
+        before = after
+    return rates, losses
+
+
+def _mlp(case: Case) -> list[float]:
     """MLPRegressor's own count and its own optimiser, told these losses."""
     model = MLPRegressor(solver="sgd", **case.kwargs)
     model.loss_curve_, model.best_loss_, model._no_improvement_count = [], np.inf, 0

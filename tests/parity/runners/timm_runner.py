@@ -22,7 +22,14 @@ def _without_models() -> types.ModuleType:
 scheduler = _without_models()
 
 
+def public() -> list[str]:
+    """The schedulers the library has."""
+    names = [name for name in dir(scheduler) if name.endswith("LRScheduler")]
+    return [*names, "create_scheduler_v2"]
+
+
 def rates(case: Case, updates: int) -> list[float]:
+    """The rates of the first updates; fewer where the library refuses to go on."""
     optimizer = optimizer_of(case)
     made = getattr(scheduler, case.call)(optimizer, **case.kwargs)
     if case.call == "create_scheduler_v2":
@@ -35,6 +42,7 @@ def rates(case: Case, updates: int) -> list[float]:
 
 
 def plateau(case: Case) -> list[float]:
+    """The rates while the rule is told the metrics, one per epoch."""
     optimizer = optimizer_of(case)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # deprecated, still called

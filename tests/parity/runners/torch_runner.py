@@ -6,22 +6,31 @@ from torch.optim import lr_scheduler, swa_utils
 from parity.case import Case, Kwargs
 
 PACKAGES = ("torch",)
+BASES = ("LRScheduler",)
 COMPOSITES = ("SequentialLR", "ChainedScheduler")
 
 
+def public() -> list[str]:
+    """The schedulers the library has."""
+    return [name for name in (*lr_scheduler.__all__, "SWALR") if name not in BASES]
+
+
 def optimizer_of(case: Case) -> torch.optim.Optimizer:
+    """An optimiser with one parameter at rest."""
     parameter = torch.nn.Parameter(torch.zeros(1))
     parameter.grad = torch.zeros(1)
     return torch.optim.SGD([parameter], lr=case.base_lr)
 
 
 def rates(case: Case, updates: int) -> list[float]:
+    """The rates of the first updates; fewer where the library refuses to go on."""
     optimizer = optimizer_of(case)
     scheduler = _make(optimizer, case.call, case.kwargs)
     return follow(optimizer, scheduler, updates)
 
 
 def follow(optimizer: torch.optim.Optimizer, scheduler: object, updates: int) -> list[float]:
+    """The rates while a scheduler is stepped after the optimiser."""
     values = [float(optimizer.param_groups[0]["lr"])]
     for _ in range(updates - 1):
         optimizer.step()
@@ -34,12 +43,14 @@ def follow(optimizer: torch.optim.Optimizer, scheduler: object, updates: int) ->
 
 
 def plateau(case: Case) -> list[float]:
+    """The rates while the rule is told the metrics, one per epoch."""
     optimizer = optimizer_of(case)
     scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, **case.kwargs)
     return follow_metrics(optimizer, scheduler, case)
 
 
 def follow_metrics(optimizer: torch.optim.Optimizer, scheduler: object, case: Case) -> list[float]:
+    """The rates while a scheduler is told the metrics."""
     values = []
     for metric in case.metrics:
         values.append(float(optimizer.param_groups[0]["lr"]))
@@ -53,10 +64,11 @@ def _make(optimizer: torch.optim.Optimizer, call: str, kwargs: Kwargs) -> object
         return _compose(optimizer, call, kwargs)
     if call == "SWALR":
         return swa_utils.SWALR(optimizer, **kwargs)
-    if call == "LambdaLR":
+    kind = getattr(lr_scheduler, call)
+    if "lr_lambda" in kwargs:
         factors = kwargs["lr_lambda"]
-        return lr_scheduler.LambdaLR(optimizer, lambda step: factors[min(step, len(factors) - 1)])
-    return getattr(lr_scheduler, call)(optimizer, **kwargs)
+        return kind(optimizer, lambda step: factors[min(step, len(factors) - 1)])
+    return kind(optimizer, **kwargs)
 
 
 def _compose(optimizer: torch.optim.Optimizer, call: str, kwargs: Kwargs) -> object:
