@@ -155,7 +155,10 @@ class Plateau(Family):
 
 
 class GreedyState(NamedTuple):
-    """Where the greedy rule stands: as a plateau's, good metrics, and cuts left at the floor."""
+    """Where the greedy rule stands: as a plateau's, good metrics, and cuts left at the floor.
+
+    `recent` are the metrics of the window before the next one.
+    """
 
     gain: float
     best: float
@@ -163,6 +166,7 @@ class GreedyState(NamedTuple):
     bad: int = 0
     good: int = 0
     waiting: int = 0
+    recent: tuple[float, ...] = ()
 
 
 @final
@@ -174,7 +178,7 @@ class Greedy(Family):
     than as many bad ones multiplied by it, within `min_gain` and `max_gain`; then `warmup_wait` or
     `cooldown` metrics are not counted. After `reset_after` cuts in vain at `min_gain` it starts
     anew (GreedyLR, 2025, arXiv:2512.14527, as in Transformers). Gains are fractions of the peak,
-    starting from `first_gain`.
+    starting from `first_gain`. A metric counts as the mean of the last `window` of them.
 
     >>> Greedy(0.1, patience=1, factor=0.5, first_gain=0.5).gains([3.0, 2.0, 1.0, 1.0, 1.0])
     array([0.5, 1. , 1. , 1. , 0.5])
@@ -196,6 +200,7 @@ class Greedy(Family):
     max_gain: PositiveFraction = 1.0
     smallest_change: Fraction = 0.0
     reset_after: Annotated[int, Integer(1, LONGEST_WAIT)] = 500
+    window: Annotated[int, Integer(1, LONGEST_WAIT)] = 1
     mode: Mode = "min"
     kind: Literal["greedy"] = "greedy"
 
@@ -210,6 +215,9 @@ class Greedy(Family):
 
     def moved(self, state: GreedyState, metric: float) -> GreedyState:
         """The state after a metric; one that is no number is bad."""
+        known = (*state.recent, metric)
+        metric = sum(known) / len(known)
+        state = state._replace(recent=known[max(0, len(known) + 1 - self.window) :])
         if state.waiting:
             return state._replace(waiting=state.waiting - 1, bad=0, good=0)
         if is_better(metric, state.best, self.threshold, self.tolerance, self.mode):
