@@ -7,8 +7,11 @@ READY := $(VENV)/.ready
 OBJECTIVE ?= realized_volatility
 TRIALS ?= 60
 SELECT ?= full or not full
+PARITY := .venv-parity
+PARITY_READY := $(PARITY)/.ready
+DRAWS ?= 100
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full format lock clean
+.PHONY: help demo serve check test test-full parity format lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -40,6 +43,18 @@ test: $(READY) ## the default test suite
 test-full: $(READY) ## the default suite and the slower tests (SELECT=full: these alone)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "$(SELECT)"
 
+# The libraries themselves, on the CPU; torch alone without a hash, as its file differs by machine.
+# Nothing is resolved anew: timm's own requirements bring torchvision, which schedules do not need.
+$(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
+	@echo "Setting up $(PARITY) (once, 1.8 GB) ..."
+	@$(PYTHON) -m venv --clear $(PARITY)
+	@$(PARITY)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r tests/parity/torch.txt
+	@$(PARITY)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r tests/parity/requirements.txt
+	@touch $@
+
+parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
+	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
+
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
@@ -49,5 +64,5 @@ lock: ## resolve the dependencies anew (needs uv)
 	  --output-file requirements.lock
 
 clean: ## remove the virtual environment, var and caches
-	@rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(PARITY) var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

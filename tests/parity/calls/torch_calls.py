@@ -127,12 +127,13 @@ def _chained(dice: Dice) -> Case:
 
 
 # Also those that set the rate whatever it was, and composites within composites.
-ANY = (*CHILDREN, _cyclic, _warm_restarts, _one_cycle, _factors, _sequential, _chained)
+LATER = (*CHILDREN, _cyclic, _warm_restarts, _one_cycle, _factors, _multiplicative, _sequential)
+ANY = (*LATER, _chained)  # which cannot come later in a sequence: it has no reset
 
 
 def _sequential_of_any(dice: Dice) -> Case:
     count = dice.randint(2, 3)
-    children = [_child(dice, ANY) for _ in range(count)]
+    children = [_child(dice, LATER if place else ANY) for place in range(count)]
     kwargs = {"schedulers": children, "milestones": dice.increasing(count - 1, 30)}
     return _case(dice, "SequentialLR", kwargs, dice.length(8))
 
