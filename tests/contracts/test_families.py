@@ -139,6 +139,23 @@ def test_a_pinned_warmup_keeps_its_updates(kind: str) -> None:
     assert scaled.family.warmup.updates(50) == 5
 
 
+@quick
+@given(data=st.data())
+def test_it_resumes_from_any_update(kind: str, data: st.DataObject) -> None:
+    """What is left after some updates has the same values, bit for bit, and travels as JSON."""
+    schedule = Schedule(data.draw(families(kind)), data.draw(horizons))
+    first = data.draw(st.integers(0, schedule.horizon - 1))
+    left = schedule.resumed(first)
+    assert left.peak == schedule.peak
+    assert (left.table() == schedule.table()[first:]).all()
+    if schedule.family.after_end != "rebound":
+        beyond = np.arange(schedule.horizon, schedule.horizon + 5)
+        assert (left(beyond - first) == schedule(beyond)).all()
+    again = Schedule.from_document(json.loads(json.dumps(left.document())))
+    assert again.table_sha256 == left.table_sha256
+    assert again.resumed(0).table_sha256 == left.table_sha256
+
+
 def test_its_own_horizon_changes_nothing(kind: str) -> None:
     """`at` the horizon it has is the schedule itself."""
     schedule = Schedule(FAMILIES[kind](0.5, warmup=Warmup(10)), 100)

@@ -13,6 +13,7 @@ a schedule (`schedule`).
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias, final
 
 import numpy as np
@@ -129,7 +130,7 @@ class Ramp:
         if self.order == 1.0:
             values = high * weight + low * rest
         elif self.order == 0.0:
-            values = high**weight * low**rest
+            values = low**rest if high == 1.0 else high**weight * low**rest
         else:
             powers = weight * high**self.order + rest * low**self.order
             values = powers ** (1.0 / self.order)
@@ -169,7 +170,7 @@ def hold(length: int, value: float = 1.0) -> Ramp:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sequence:
     """Nodes one after another, each with its own clock; at least one. An empty node is not there.
 
@@ -191,9 +192,23 @@ class Sequence:
 
     def __call__(self, steps: Steps) -> Floats:
         """The values at `steps`."""
+        nodes, starts = self._layout
+        lowest, highest = (steps.min(), steps.max()) if steps.size else (0, 0)
+        places = np.searchsorted(starts, (lowest, highest), side="right") - 1
+        first, last = int(places[0]), int(places[1])
+        if first == last:
+            return nodes[first](steps - starts[first])
         flat = steps.ravel()
-        nodes = self._present()
-        starts = np.cumsum([0, *(node.length for node in nodes[:-1])])
+        if (flat[1:] >= flat[:-1]).all():
+            cuts = np.searchsorted(flat, starts[first + 1 : last + 1])
+            parts = zip(range(first, last + 1), np.split(flat, cuts), strict=True)
+            values: Floats = np.concatenate([nodes[at](part - starts[at]) for at, part in parts])
+            return values.reshape(steps.shape)
+        return self._scattered(flat).reshape(steps.shape)
+
+    def _scattered(self, flat: Steps) -> Floats:
+        """The values at steps in any order."""
+        nodes, starts = self._layout
         places = np.searchsorted(starts, flat, side="right") - 1
         order = np.argsort(places, kind="stable")
         cuts = np.searchsorted(places[order], np.arange(1, len(nodes)))
@@ -201,7 +216,13 @@ class Sequence:
         for node, start, among in zip(nodes, starts, np.split(order, cuts), strict=True):
             if among.size:
                 values[among] = node(flat[among] - start)
-        return values.reshape(steps.shape)
+        return values
+
+    @cached_property
+    def _layout(self) -> tuple[tuple[Node, ...], Steps]:
+        """The nodes that take updates, and at which each begins."""
+        nodes = self._present()
+        return nodes, np.cumsum([0, *(node.length for node in nodes[:-1])])
 
     def _present(self) -> tuple[Node, ...]:
         present = tuple(node for node in self.nodes if node.length)

@@ -5,12 +5,12 @@ whatever order it is asked for.
 Not here: the families that add noise (`tuning.schedules.families.annealing`).
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from tuning.schedules.compose import Steps
 from tuning.schedules.curves import Floats
@@ -56,9 +56,13 @@ class Noise:
         at = np.minimum(steps, self.length)
         with np.errstate(over="ignore"):  # hashes wrap around
             bits = _hash(self.seed, at)
-        # The middle of one of 2^53 equal steps: never 0, never 1.
-        uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        normal: Floats = ndtri(uniform) * np.sqrt(self.variance / (1.0 + at) ** self.decay)
+        # Box & Muller (1958), of the middles of 2^32 equal steps: never 0, never 1.
+        one, other = (
+            (half.astype(np.int64) + 0.5) * 2.0**-32
+            for half in (bits >> np.uint64(32), bits & np.uint64(0xFFFFFFFF))
+        )
+        deviation = math.sqrt(self.variance) * np.exp(-0.5 * self.decay * np.log1p(at))
+        normal: Floats = deviation * np.sqrt(-2.0 * np.log(one)) * np.cos(2.0 * np.pi * other)
         return normal
 
     def simplified(self) -> "Noise":

@@ -5,6 +5,7 @@ between which a rule fills in. Both can be laid out over any number of updates.
 Not here: the families that hold them (`tuning.schedules.families.explicit`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, final
@@ -127,18 +128,22 @@ class Points:
         """The values at `steps`."""
         elapsed, _ = progress(steps, self.length, self.phase)
         values = np.array(self.values)
-        heights = np.log(values) if self.scale == "log" else values
-        if self.through == "linear":
-            drawn = np.interp(elapsed, self.at, heights)
-        else:
-            between = np.clip(elapsed, self.at[0], self.at[-1])
-            drawn = PchipInterpolator(self.at, heights)(between)
+        drawn = self._line(np.clip(elapsed, self.at[0], self.at[-1]))
         if self.scale == "log":
             drawn = np.exp(drawn)
         # Rounding must neither leave the range nor miss the end.
         ended = elapsed >= self.at[-1]
         inside: Floats = np.clip(drawn, values.min(), values.max())
         return np.where(ended, values[-1], inside)
+
+    @cached_property
+    def _line(self) -> Callable[[Floats], Floats]:
+        heights = np.log(self.values) if self.scale == "log" else np.array(self.values)
+        if self.through == "linear":
+            places = np.array(self.at)
+            return lambda elapsed: np.interp(elapsed, places, heights)
+        smooth: Callable[[Floats], Floats] = PchipInterpolator(self.at, heights)
+        return smooth
 
     def simplified(self) -> Node:
         """A level if all values are one."""

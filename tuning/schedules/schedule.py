@@ -19,13 +19,15 @@ from numpy.typing import ArrayLike
 
 from tuning.errors import InvalidValue
 from tuning.schedules import documents
+from tuning.schedules.combine import Part
 from tuning.schedules.compose import Node, Steps
 from tuning.schedules.curves import Floats
-from tuning.schedules.families import Family
+from tuning.schedules.families import Expression, Family
 from tuning.schedules.limits import Integer, settle
 
 MAX_HORIZON = 10_000_000
 FEWEST_POINTS = 4
+BLOCK = 32_768  # updates at once: what is in between stays in the cache
 
 
 @final
@@ -79,7 +81,13 @@ class Schedule:
         """
         updates = _check_steps(steps)
         # In one dimension: NumPy rounds a power of a scalar and of an array differently.
-        return self._rates(updates.ravel()).reshape(updates.shape)
+        flat = updates.ravel()
+        if flat.size <= BLOCK:
+            return self._rates(flat).reshape(updates.shape)
+        rates = np.empty(flat.size)
+        for begin in range(0, flat.size, BLOCK):
+            rates[begin : begin + BLOCK] = self._rates(flat[begin : begin + BLOCK])
+        return rates.reshape(updates.shape)
 
     def _rates(self, updates: Steps) -> Floats:
         beyond = updates >= self.horizon
@@ -142,6 +150,25 @@ class Schedule:
         if horizon == self.horizon:
             return self
         return Schedule(self.family.stretched(self.horizon), horizon)
+
+    def resumed(self, step: int) -> "Schedule":
+        """What is left from an update on: its update t is update `step` + t of this schedule.
+
+        The values are the same to the last bit. What follows the last update is the same too, save
+        that a schedule that rebounds refuses steps beyond its end, as its turns are not its own.
+
+        Args:
+            step: the first update that is left, from 0 to T - 1.
+
+        >>> from tuning.schedules import Linear
+        >>> Schedule(Linear(1.0), 4).resumed(2).table()
+        array([0.5 , 0.25])
+        """
+        first = Integer(0, self.horizon - 1)("step", step)
+        after_end = "error" if self.family.after_end == "rebound" else self.family.after_end
+        left = self.horizon - first
+        node = Part(self.shape, first, left).simplified()
+        return Schedule(Expression(self.peak, node=node, after_end=after_end), left)
 
     def preview(self, points: int = 500) -> tuple[Steps, Floats]:
         """Steps and learning rates for a picture: at most `points`, no extreme lost.
