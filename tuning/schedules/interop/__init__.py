@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from tuning.errors import InvalidValue
 from tuning.schedules.interop.base import (
     Exported,
@@ -18,10 +20,21 @@ from tuning.schedules.interop.base import (
     Note,
     make_call,
 )
+from tuning.schedules.interop.tables import CSV_CALLS, JSON_CALLS, write_csv, write_json
+from tuning.schedules.interop.torch_code import write_torch, write_transformers
+from tuning.schedules.interop.torch_feedback import TORCH_CALLS
+from tuning.schedules.interop.transformers_names import CALLS as TRANSFORMERS_CALLS
 from tuning.schedules.limits import Among, Integer, Number
 from tuning.schedules.schedule import MAX_HORIZON, Schedule
 
-FRAMEWORKS: Mapping[str, Framework] = MappingProxyType({})
+FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
+    {
+        "torch": Framework(TORCH_CALLS, write_torch),
+        "transformers": Framework(TRANSFORMERS_CALLS, write_transformers),
+        "csv": Framework(CSV_CALLS, write_csv),
+        "json": Framework(JSON_CALLS, write_json),
+    }
+)
 
 __all__ = ["FRAMEWORKS", "Exported", "Framework", "Imported", "Note", "read_call", "write_code"]
 
@@ -50,7 +63,8 @@ def read_call(
     except InvalidValue as error:
         raise error.under("from") from error
     try:
-        return made.read(rate, updates)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            return made.read(rate, updates)
     except InvalidValue as error:
         raise error if error.field == "horizon" else error.under("from.kwargs") from error
 

@@ -1,0 +1,114 @@
+"""Export: what writing code has in common for all frameworks.
+
+The one idea: a native call is written only if reading it back gives the schedule's own numbers, so
+an exporter may propose freely; else the code holds the numbers, in the clear if they are few,
+packed if they are many.
+Not here: the text around them (`torch_code` and the others).
+"""
+
+import base64
+import textwrap
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuning.errors import InvalidValue
+from tuning.schedules.interop.base import Calls, make_call
+from tuning.schedules.schedule import Schedule
+
+# Within the accuracy of float64 arithmetic: libraries multiply step by step.
+TOLERANCE = 1e-12
+MOST_LISTED = 2_000  # learning rates written in the clear
+WIDTH = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """A call that may make a schedule.
+
+    Args:
+        call: its name in the framework's calls.
+        kwargs: its arguments, as `read_call` takes them.
+        base_lr: the optimiser's rate that goes with it.
+    """
+
+    call: str
+    kwargs: Mapping[str, Any]
+    base_lr: float
+
+
+def find_native(calls: Calls, spelled: Iterable[Spelled], schedule: Schedule) -> Spelled | None:
+    """The first call that reads back as the schedule, if there is one."""
+    table = schedule.table()
+    limit = TOLERANCE * schedule.peak
+    for one in spelled:
+        try:
+            read = make_call(calls, one.call, one.kwargs).read(one.base_lr, schedule.horizon)
+        except InvalidValue:
+            continue  # the framework has no such value
+        if np.abs(read.schedule.table() - table).max() <= limit:
+            return one
+    return None
+
+
+def goes_on_alike(calls: Calls, spelled: Spelled, schedule: Schedule) -> bool:
+    """Whether a native call and the schedule have one value at update T, after the last one."""
+    longer = schedule.horizon + 1
+    try:
+        read = make_call(calls, spelled.call, spelled.kwargs).read(spelled.base_lr, longer)
+        after = schedule([schedule.horizon])[0]
+    except InvalidValue:
+        return False
+    return bool(abs(read.schedule.table()[-1] - after) <= TOLERANCE * schedule.peak)
+
+
+def describe(schedule: Schedule) -> str:
+    """A schedule in one line of a comment."""
+    family = schedule.family
+    return f"{family.kind} over {schedule.horizon:,} updates, peak {family.peak:g}"
+
+
+def write_table(schedule: Schedule) -> str:
+    """Python source that sets LEARNING_RATES: the rates of updates 0 to T, T being what follows.
+
+    Up to 2,000 rates are listed; more are packed, as little-endian float64. Either way they are the
+    schedule's bits.
+    """
+    values = rates_with_end(schedule)
+    if len(values) <= MOST_LISTED:
+        listed = textwrap.fill(", ".join(map(repr, values)), WIDTH, break_long_words=False)
+        return f"LEARNING_RATES = (\n{textwrap.indent(listed, '    ')},\n)"
+    packed = base64.b64encode(zlib.compress(np.array(values, "<f8").tobytes(), 9)).decode()
+    lines = "\n".join(f'    "{line}"' for line in textwrap.wrap(packed, WIDTH - 6))
+    return (
+        "import base64\nimport struct\nimport zlib\n\n"
+        f'LEARNING_RATES = struct.unpack("<{len(values)}d", zlib.decompress(base64.b64decode(\n'
+        f"{lines}\n)))"
+    )
+
+
+def rates_with_end(schedule: Schedule) -> list[float]:
+    """The rates of updates 0 to T; where the schedule ends with an error, the last one twice."""
+    if schedule.family.after_end == "error":
+        table = schedule.table().tolist()
+        return [*table, table[-1]]
+    rates: list[float] = schedule(np.arange(schedule.horizon + 1)).tolist()
+    return rates
+
+
+def write_index(schedule: Schedule) -> str:
+    """Python source of the place in LEARNING_RATES of update t."""
+    horizon = schedule.horizon
+    match schedule.family.after_end:
+        case "error":
+            return "t"
+        case "rebound":
+            begin = schedule.family.warmup.updates(horizon)
+            span = horizon - begin - (schedule.family.end == "last")
+            if span > 0:
+                back = f"{begin + span} - abs((t - {begin}) % {2 * span} - {span})"
+                return f"t if t < {horizon} else {back}"
+    return f"min(t, {horizon})"
