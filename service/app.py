@@ -17,7 +17,7 @@ from service.api.context import DEFAULT_PROJECT, Context
 from service.api.problems import install
 from service.api.requests import RequestIds
 from service.planner.loops import Loop
-from service.planner.messages import Answer, Judged
+from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
 from service.store import generations, history, projects
@@ -25,6 +25,7 @@ from service.store import studies as stored_studies
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
+from service.ui.report import render_report
 from tuning.records import History, StudySpec
 from tuning.search.policy import Generation, GiveUp
 
@@ -68,7 +69,13 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = Context(
-        store, settings, on_progress, lambda: planning.is_well and sweeping.is_well, bell
+        store=store,
+        settings=settings,
+        on_progress=on_progress,
+        is_ready=lambda: planning.is_well and sweeping.is_well,
+        work_bell=bell,
+        render_report=render_report,
+        versions=versions(),
     )
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)

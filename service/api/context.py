@@ -3,7 +3,7 @@
 The one idea: one frozen value, made by `service.app`, found at `app.state.context`; no globals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,7 +22,8 @@ class Context:
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `is_ready` tells whether planner and sweeper do their work; `work_bell` rings when there may be
-    runs to claim.
+    runs to claim. `render_report` makes the HTML of a study, and `versions` are those of the
+    libraries its figures depend on.
     """
 
     store: Store
@@ -30,6 +31,8 @@ class Context:
     on_progress: Callable[[], None]
     is_ready: Callable[[], bool]
     work_bell: Bell
+    render_report: Callable[..., str]
+    versions: Mapping[str, str]
 
 
 async def _context(request: Request) -> Context:

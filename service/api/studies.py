@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.context import DEFAULT_PROJECT, Here
+from service.api.context import DEFAULT_PROJECT, Context, Here
 from service.api.problems import responses
 from service.api.views import best_view, study_view, trial_view
 from service.errors import Conflict, KeyReused, NotFound
@@ -19,9 +19,8 @@ from service.schemas.studies import (
     TrialPage,
 )
 from service.store import history, idempotency, studies
-from service.ui.arms import arm_numbers
-from service.ui.report import render_report
 from tuning.errors import IllegalMove
+from tuning.evidence.verdict import arm_trials
 from tuning.records import Budget, StudySpec, StudyState
 from tuning.search.policy import expected_runs
 from tuning.study import BASELINES, specify
@@ -51,8 +50,22 @@ CREATE = "POST /v1/studies"
 @router.post("", status_code=202, responses=responses(KeyReused, has_body=True))
 def create_study(body: StudyRequest, here: Here, response: Response, key: Key = None) -> StudyView:
     """Accept a study: it is stored before the answer leaves, and starts by itself."""
-    spec = complete(body, here)
     fingerprint = sha256(body.model_dump_json().encode()).hexdigest()
+    view: StudyView | None = None
+    if key:  # what was accepted once stays accepted, even if its data file is gone by now
+        with here.store.read() as session:
+            known = idempotency.recall(session, DEFAULT_PROJECT, CREATE, key, fingerprint)
+        if known is not None:
+            view = StudyView.model_validate(known.body)
+    if view is None:
+        view = _create(body, here, key, fingerprint)
+    here.on_progress()
+    response.headers["Location"] = f"/v1/studies/{view.id}"
+    return view
+
+
+def _create(body: StudyRequest, here: Context, key: str | None, fingerprint: str) -> StudyView:
+    spec = complete(body, here)
     with here.store.write() as session:
         known = key and idempotency.recall(session, DEFAULT_PROJECT, CREATE, key, fingerprint)
         if known:
@@ -67,12 +80,10 @@ def create_study(body: StudyRequest, here: Here, response: Response, key: Key = 
                 idempotency.remember(
                     session, DEFAULT_PROJECT, CREATE, key, fingerprint, status=202, body=answer
                 )
-    here.on_progress()
-    response.headers["Location"] = f"/v1/studies/{view.id}"
     return view
 
 
-def complete(body: StudyRequest, here: Here) -> StudySpec:
+def complete(body: StudyRequest, here: Context) -> StudySpec:
     """The complete, checked spec of a request."""
     peak = body.space.peak
     return specify(
@@ -166,7 +177,7 @@ def read_best(study: StudyId, here: Here, table: bool = False) -> BestView:
         best = history.best_trial(session, found)
     if best is None:
         raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
-    return best_view(found, best, table=table)
+    return best_view(found, best, here.versions, table=table)
 
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))
@@ -198,13 +209,13 @@ def read_report(study: StudyId, here: Here) -> HTMLResponse:
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
         story = history.load(session, DEFAULT_PROJECT, study)
-        arms = arm_numbers(found.spec, story, found.verdict)
+        arms = [trial.number for trial in arm_trials(found.spec, story)]
         curves = {
             curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
             for curve in history.curves(session, DEFAULT_PROJECT, study, trials=arms)
         }
     return HTMLResponse(
-        render_report(
+        here.render_report(
             title=found.spec.label or found.id,
             state=found.state.value,
             spec=found.spec,

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from hashlib import sha256
-from importlib.metadata import version
 from json import dumps
 from typing import Any, Literal
 
@@ -26,8 +25,6 @@ from tuning.documents import write_spec
 from tuning.objectives import Objective, find
 from tuning.records import StudyState, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
-
-VERSIONED = ("glideslope", "optuna", "scikit-learn", "numpy")
 
 
 def study_view(study: Study, best: Trial | None) -> StudyView:
@@ -83,8 +80,8 @@ def winning_arm(study: Study) -> Mapping[str, Any] | None:
     return arm if arm["validation"] is not None else None
 
 
-def best_view(study: Study, best: Trial, *, table: bool) -> BestView:
-    """The best schedule of a study that has one."""
+def best_view(study: Study, best: Trial, versions: Mapping[str, str], *, table: bool) -> BestView:
+    """The best schedule of a study that has one; `versions` are of what searches it now."""
     confirmed = winning_arm(study)
     objective = find(study.spec.objective)
     return BestView(
@@ -101,7 +98,7 @@ def best_view(study: Study, best: Trial, *, table: bool) -> BestView:
             ).hexdigest(),
             "trial": best.number,
             "seed": study.spec.seed,
-            "versions": {name: version(name) for name in VERSIONED},
+            "versions": dict(versions if study.verdict is None else study.verdict["versions"]),
         },
     )
 

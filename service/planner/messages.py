@@ -6,6 +6,7 @@ refers to anything the other side remembers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from tuning.documents import (
@@ -30,7 +31,14 @@ class Judged:
     verdict: Mapping[str, Any]
 
 
+VERSIONED = ("glideslope", "numpy", "optuna", "scikit-learn", "scipy")
+
 Answer = Generation | Judged | GiveUp | Wait
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a study's figures depend on, as installed here and now."""
+    return {name: version(name) for name in VERSIONED}
 
 
 def write_request(spec: StudySpec, history: History) -> dict[str, Any]:
@@ -50,13 +58,17 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
                 "runs": [write_run(run) for run in generation.runs],
             }
         case Conclude():
-            verdict = conclude_study(spec, history)
-            words = describe(spec, verdict)
-            return {"kind": "verdict", "verdict": {**verdict.document(), "words": words}}
+            return {"kind": "verdict", "verdict": judge(spec, history)}
         case GiveUp(reason):
             return {"kind": "give_up", "reason": reason}
         case Wait():
             return {"kind": "wait"}
+
+
+def judge(spec: StudySpec, history: History) -> dict[str, Any]:
+    """The verdict as it is stored: its document, the same in words, and what it was made with."""
+    verdict = conclude_study(spec, history)
+    return {**verdict.document(), "words": describe(spec, verdict), "versions": versions()}
 
 
 def read_answer(document: Mapping[str, Any]) -> Answer:

@@ -15,12 +15,11 @@ from starlette.testclient import TestClient
 
 from service.api.context import DEFAULT_PROJECT
 from service.app import create_app, ledger
-from service.planner.messages import Answer, Judged
+from service.planner.messages import Answer, Judged, judge
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
 from service.store.models import Base
-from tuning.evidence import conclude_study, describe
 from tuning.search.policy import Conclude, Generation, GiveUp, decide
 
 SMALL = {
@@ -86,8 +85,7 @@ def plan(store: Store) -> Callable[[], int]:
             answer: Answer
             match decide(spec, history):
                 case Conclude():
-                    verdict = conclude_study(spec, history)
-                    answer = Judged({**verdict.document(), "words": describe(spec, verdict)})
+                    answer = Judged(judge(spec, history))
                 case Generation() | GiveUp() as answer:
                     pass
                 case _:

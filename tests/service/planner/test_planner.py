@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from service.errors import NotFound, StoreBusy
-from service.planner.messages import Answer, Judged, answer, read_answer, write_request
+from service.planner.messages import Answer, Judged, answer, judge, read_answer, write_request
 from service.planner.planner import CRASHES, Ledger, Planner
 from tests.tuning.search.worlds import end, make_spec
-from tuning.evidence import conclude_study
 from tuning.records import Budget, History, Run, StudySpec
 from tuning.search.policy import Generation, GiveUp, Wait, decide
 
@@ -132,9 +131,8 @@ def test_a_study_is_planned_to_its_verdict(planner_of: PlannerOf) -> None:
             assert books.studies["a"][1].runs == expected.runs
         books.finish_runs("a")
         expected = replace(expected, results=books.studies["a"][1].results)
-    verdict = conclude_study(SPEC, expected)
-    told = {name: value for name, value in books.verdicts["a"].items() if name != "words"}
-    assert read_answer({"kind": "verdict", "verdict": told}) == Judged(_plain(verdict.document()))
+    told = {"kind": "verdict", "verdict": books.verdicts["a"]}
+    assert read_answer(told) == Judged(_plain(judge(SPEC, expected)))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 # any JSON value
