@@ -112,7 +112,8 @@ def judge_feedback(case: Answered, tolerance: float) -> Judgement:
     values, metrics = np.array(case["values"]), np.array(case["metrics"])
     try:
         schedule = _read(case["framework"], case).schedule
-        rates = schedule(np.arange(metrics.size)) * schedule.family.gains(metrics)[: metrics.size]
+        gains = [getattr(schedule.family, "first_gain", 1.0), *schedule.family.gains(metrics)]
+        rates = schedule(np.arange(metrics.size)) * np.array(gains[: metrics.size])
     except (TuningError, ArithmeticError, AttributeError) as error:
         return _unread(case, error)
     apart = np.abs(rates[: values.size] - values) / values.max()
@@ -133,14 +134,13 @@ def _read(framework: str, case: Answered) -> Imported:
 
 
 def _goes_on(imported: Imported, values: np.ndarray, allowed: float) -> bool:
-    """Whether it goes on as the library does, or says that it does not."""
+    """Whether it goes on as the library does, or does not claim to."""
     horizon = imported.schedule.horizon
     if values.size == horizon or any(note.code in ENDINGS for note in imported.notes):
         return True
-    try:
-        beyond = imported.schedule(np.arange(horizon, values.size))
-    except InvalidValue:
-        return False
+    if imported.schedule.family.after_end == "error":
+        return True  # it has no learning rate there
+    beyond = imported.schedule(np.arange(horizon, values.size))
     return bool(np.abs(beyond - values[horizon:]).max() <= allowed)
 
 

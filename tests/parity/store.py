@@ -27,3 +27,8 @@ def write(framework: str, answer: dict[str, Any]) -> Path:
 
 def _shown(case: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in case.items() if name not in HIDDEN}
+
+
+def read(framework: str) -> dict[str, Any]:
+    """The stored answers."""
+    return json.loads((FOLDER / f"{framework}.json").read_text(encoding="utf-8"))
