@@ -2,12 +2,14 @@
 
 The one idea: whoever reads the document needs either Glideslope, and rebuilds the schedule from its
 family, or nothing, and uses the table; hashes say that both are the same. A field nobody reads is
-refused, so that a misspelled one cannot be silently ignored.
+refused, so that a misspelled one cannot be silently ignored. A document of an older format is
+brought up to date first, one version at a time.
 Not here: the schedule itself (`tuning.schedules.schedule`).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,9 +18,11 @@ from numpy.typing import ArrayLike
 from tuning.errors import InvalidValue
 from tuning.schedules.curves import Floats
 from tuning.schedules.families import Family, Warmup, find
-from tuning.schedules.limits import check_known
+from tuning.schedules.limits import check_known, plain
 
 FORMAT = "glideslope/schedule@1"
+FORMAT_0 = "glideslope/schedule@0"
+FIELDS_0 = ("format", "horizon", "family", "peak", "warmup", "params")
 REQUIRED = ("format", "horizon", "family", "peak")
 OPTIONAL = ("warmup", "params", "end", "after_end", "identity", "table")
 # Machines may round cosines and powers differently, in the last bits of a table.
@@ -68,13 +72,39 @@ def write(schedule: Written, *, table: bool) -> dict[str, Any]:
     }
 
 
+def up_to_date(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A document of any known format as one of the present format.
+
+    >>> up_to_date({"format": "glideslope/schedule@0", "warmup": 10})
+    {'format': 'glideslope/schedule@1', 'warmup': {'length': 10}}
+    """
+    known = document.get("format")
+    if not isinstance(known, str) or known not in OLDER:
+        return document
+    return up_to_date(OLDER[known](document))
+
+
+def _from_0(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Conventions were not written down and a warmup was a mere length."""
+    check_known(document, FIELDS_0)
+    warmup = {"warmup": {"length": document["warmup"]}} if "warmup" in document else {}
+    return {**document, "format": FORMAT, **warmup}
+
+
+# How documents of older formats become documents of the next one.
+OLDER: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = MappingProxyType(
+    {FORMAT_0: _from_0}
+)
+
+
 def read_family(document: Mapping[str, Any]) -> Family:
     """The family of a document; raises `InvalidValue` naming what is missing, unknown or wrong."""
+    document = up_to_date(document)
     for name in REQUIRED:
         if name not in document:
             raise InvalidValue(name, None, "a field of every schedule document")
     if document["format"] != FORMAT:
-        raise InvalidValue("format", document["format"], FORMAT)
+        raise InvalidValue("format", document["format"], " or ".join((FORMAT, *OLDER)))
     check_known(document, (*REQUIRED, *OPTIONAL))
     family = find(document["family"])
     params = _mapping(document, "params")
@@ -103,6 +133,7 @@ def _read_warmup(document: Mapping[str, Any]) -> Warmup:
 
 def check_figures(schedule: Written, document: Mapping[str, Any]) -> None:
     """Refuse a document whose resolved figures are not those of the schedule it describes."""
+    document = up_to_date(document)
     steps = schedule.family.warmup.updates(schedule.horizon)
     _check_same("identity", document, schedule.identity)
     _check_same("warmup.steps", _mapping(document, "warmup"), steps)
@@ -120,10 +151,9 @@ def _check_same(field: str, document: Mapping[str, Any], expected: object) -> No
 
 def _check_values(expected: Floats, values: object, sha256: object) -> None:
     allowed = f"the {expected.size:,} learning rates of the family"
-    try:
-        found = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidValue("table.values", type(values).__name__, allowed) from error
+    if not isinstance(values, list | tuple) or any(plain(one) is None for one in values):
+        raise InvalidValue("table.values", type(values).__name__, allowed)
+    found = np.array(values, dtype=np.float64)
     if found.shape != expected.shape:
         raise InvalidValue("table.values", f"shape {found.shape}", allowed)
     wrong = ~np.isclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE * expected.max())

@@ -114,3 +114,46 @@ def test_a_table_of_another_machine_is_accepted(document: dict[str, Any]) -> Non
     document["table"]["values"] = [v * (1 + 2e-16) for v in document["table"]["values"]]
     del document["table"]["sha256"]
     assert Schedule.from_document(document) == SCHEDULE
+
+
+@pytest.mark.parametrize("warmup", [{}, {"warmup": 10}, {"warmup": 0.1}])
+def test_an_older_format_is_still_read(warmup: dict[str, float]) -> None:
+    """Version 0 had no conventions but the present defaults, and a warmup was a mere length."""
+    old = {
+        "format": "glideslope/schedule@0",
+        "horizon": 100,
+        "family": "wsd",
+        "peak": 0.1,
+        "params": {"hold": 0.5},
+        **warmup,
+    }
+    length = warmup.get("warmup", 0.0)
+    assert Schedule.from_document(old) == Schedule(Wsd(0.1, warmup=Warmup(length), hold=0.5), 100)
+
+
+@pytest.mark.parametrize(
+    ("changes", "blamed"),
+    [
+        ({"format": "glideslope/schedule@-1"}, "format"),
+        ({"format": ["glideslope/schedule@0"]}, "format"),
+        ({"end": "last"}, "end"),
+        ({"warmup": {"steps": 3}}, "warmup.length"),
+        ({"peek": 1}, "peek"),
+    ],
+)
+def test_an_older_format_has_its_own_fields_only(changes: dict[str, Any], blamed: str) -> None:
+    """What version 0 did not know is refused in it."""
+    old = {"format": "glideslope/schedule@0", "horizon": 100, "family": "wsd", "peak": 0.1}
+    with pytest.raises(InvalidValue) as refused:
+        Schedule.from_document({**old, **changes})
+    assert refused.value.field == blamed
+
+
+@pytest.mark.parametrize("value", [10**400, "0.1", None, True, [0.1], float("nan")])
+def test_a_table_holds_finite_numbers_only(value: object) -> None:
+    """Whatever JSON can carry, it is refused as a value of the table."""
+    schedule = Schedule(Cosine(0.1), 3)
+    document = schedule.document(table=True)
+    document["table"]["values"][1] = value
+    with pytest.raises(InvalidValue, match=r"table\.values"):
+        Schedule.from_document(document)

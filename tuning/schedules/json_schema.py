@@ -1,0 +1,132 @@
+"""JSON Schema: what a portable document may look like, for programs without Glideslope.
+
+The one idea: the schema is derived from the limits that stand beside the fields, so it cannot say
+anything else than the reader does. What a schema cannot say (that lengths fit into the horizon,
+that the table is the family's) only the reader refuses.
+Not here: reading (`tuning.schedules.documents`).
+"""
+
+import math
+from dataclasses import Field, fields
+from typing import Any, Literal, get_args, get_origin
+
+from tuning.schedules.documents import FORMAT, OPTIONAL, REQUIRED
+from tuning.schedules.expressions import KINDS, Grown
+from tuning.schedules.families import FAMILIES, Family, Warmup
+from tuning.schedules.families.warmup import PHASES, OffsetLimit
+from tuning.schedules.limits import Among, Each, Flag, Integer, Number, Share
+from tuning.schedules.schedule import MAX_HORIZON
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SHA256: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+
+def schedule_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a schedule's document.
+
+    >>> schedule_schema()["properties"]["format"]
+    {'const': 'glideslope/schedule@1'}
+    """
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:{FORMAT.replace('/', ':')}",
+        "title": "A learning-rate schedule",
+        "description": (
+            "Update t (from 0 to horizon - 1) is multiplied by the learning rate table.values[t]; "
+            "family, peak, warmup and params say the same as a formula."
+        ),
+        **_object({name: PROPERTIES[name] for name in (*REQUIRED, *OPTIONAL)}, REQUIRED),
+        "allOf": [_when(kind, family) for kind, family in FAMILIES.items()],
+    }
+
+
+def _object(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A closed object."""
+    needed = {"required": list(required)} if required else {}
+    return {
+        "type": "object",
+        "properties": properties,
+        **needed,
+        "additionalProperties": False,
+    }
+
+
+def _when(kind: str, family: type[Family]) -> dict[str, Any]:
+    """The parameters of one family."""
+    own = family.own_fields()
+    params = {entry.name: _field(entry) for entry in fields(family) if entry.name in own}
+    summary = (family.__doc__ or "").strip().splitlines()[0]
+    return {
+        "if": {"properties": {"family": {"const": kind}}},
+        "then": {"properties": {"params": {"description": summary, **_object(params)}}},
+    }
+
+
+def _field(entry: Field[Any]) -> dict[str, Any]:
+    """What a field of a frozen value may hold."""
+    if get_origin(entry.type) is Literal:
+        return {"enum": list(get_args(entry.type))}
+    (limit,) = get_args(entry.type)[1:]
+    return _limit(limit)
+
+
+def _limit(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kind of limit
+    match limit:
+        case Number():
+            low = "exclusiveMinimum" if limit.above else "minimum"
+            high = {"maximum": limit.high} if limit.high < math.inf else {}
+            return {"type": "number", low: limit.low, **high}
+        case Integer():
+            return {"type": "integer", "minimum": limit.low, "maximum": limit.high}
+        case Share():
+            fraction = {"type": "number", "minimum": 0.0, "maximum": 1.0}
+            return {"anyOf": [fraction, {"type": "integer", "minimum": 0}]}
+        case Flag():
+            return {"type": "boolean"}
+        case Among():
+            return {"enum": list(limit.names)}
+        case OffsetLimit():
+            return {"enum": [list(phase) for phase in PHASES]}
+        case Grown():
+            return NODE
+        case Each():
+            return {"type": "array", "items": _limit(limit.limit), "minItems": limit.fewest}
+    raise TypeError(f"no JSON Schema of {limit!r}")
+
+
+def _common(name: str) -> dict[str, Any]:
+    return next(_field(entry) for entry in fields(Family) if entry.name == name)
+
+
+UPDATES = Integer(0, MAX_HORIZON)
+NODE: dict[str, Any] = {
+    "description": "A node of the algebra: an object with one key, its kind.",
+    "type": "object",
+    "propertyNames": {"enum": list(KINDS)},
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+PROPERTIES: dict[str, Any] = {
+    "format": {"const": FORMAT},
+    "horizon": _limit(Integer(1, MAX_HORIZON)),
+    "family": {"enum": list(FAMILIES)},
+    "peak": _common("peak"),
+    "warmup": _object(
+        {"steps": _limit(UPDATES), **{entry.name: _field(entry) for entry in fields(Warmup)}}
+    ),
+    "params": {"type": "object"},
+    "end": _common("end"),
+    "after_end": _common("after_end"),
+    "identity": SHA256,
+    "table": _object(
+        {
+            "sha256": SHA256,
+            "values": {
+                "type": "array",
+                "items": {"type": "number"},
+                "minItems": 1,
+                "maxItems": MAX_HORIZON,
+            },
+        }
+    ),
+}
