@@ -206,7 +206,7 @@ class Part:
         """The node itself if the window shows all of it; a window of a window is one window."""
         node = self.node.simplified()
         if isinstance(node, Part) and self.start + self.length <= node.length:
-            return Part(node.node, node.start + self.start, self.length)
+            return Part(node.node, node.start + self.start, self.length).simplified()
         if isinstance(node, Ramp) and node.start == node.end:
             return hold(self.length, node.start)
         if self.start == 0 and self.length == node.length:
@@ -281,7 +281,7 @@ class Loop:
         if isinstance(node, Ramp) and node.start == node.end:
             return hold(self.length, node.start)
         if self.length < node.length:
-            return Part(node, 0, self.length)
+            return Part(node, 0, self.length).simplified()
         return replace(self, node=node)
 
     def landed(self) -> Node:

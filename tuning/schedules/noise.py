@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 from tuning.schedules.compose import Steps
 from tuning.schedules.curves import Floats
 
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
-def _hash(seed: int, steps: Steps) -> NDArray[np.uint64]:
-    """Steele, Lea & Flood's SplitMix64 (2014) of t after a start drawn from the seed."""
-    golden = np.uint64(0x9E3779B97F4A7C15)
-    start = (np.uint64(seed) ^ np.uint64(0x5851F42D4C957F2D)) * golden
-    bits = start + (steps.astype(np.uint64) + np.uint64(1)) * golden
+
+def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Steele, Lea & Flood's SplitMix64 (2014)."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: NDArray[np.uint64] = bits ^ (bits >> np.uint64(31))
-    return mixed
+    return bits ^ (bits >> np.uint64(31))
+
+
+def _hash(seed: int, steps: Steps) -> NDArray[np.uint64]:
+    """A number per update; the seed is mixed first, so that no two streams are one shifted."""
+    start = _mixed(np.array([seed], dtype=np.uint64) * GOLDEN)
+    return _mixed(start + (steps.astype(np.uint64) + np.uint64(1)) * GOLDEN)
 
 
 @final
