@@ -36,7 +36,8 @@ BODY: dict[str, Any] = {
     "baseline_peaks": 2,
     "seed": 11,
 }
-LIMIT_SECONDS = 100
+LIMIT_SECONDS = 150
+pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 SEED = 20261123
 
 
