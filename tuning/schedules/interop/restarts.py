@@ -21,6 +21,7 @@ MOST_CYCLES = 1_000
 class Geometric:
     """The clock of cycles that grow: cycle i takes `first` growth^i updates.
 
+    >>> import numpy as np
     >>> clock = Geometric(2, 3.0)
     >>> clock.begins(np.arange(3.0)), clock.lengths(np.arange(3.0))
     (array([0., 2., 8.]), array([ 2.,  6., 18.]))
@@ -33,7 +34,7 @@ class Geometric:
         """The updates, perhaps between two, at which cycles begin."""
         if self.growth == 1.0:
             return places * self.first
-        return (1.0 - self._grown(places)) / (1.0 - self.growth) * self.first
+        return (self._grown(places) - 1.0) / (self.growth - 1.0) * self.first
 
     def lengths(self, places: Floats) -> Floats:
         """The updates that cycles take."""

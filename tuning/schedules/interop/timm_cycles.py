@@ -48,7 +48,8 @@ class Clock:
         logs = np.log(passed) / np.log(self.cycle_mul)
         for at in np.flatnonzero(np.abs(logs - np.rint(logs)) < NEAR):
             logs[at] = math.log(float(passed[at]), self.cycle_mul)
-        return np.floor(logs)
+        floors: Floats = np.floor(logs)
+        return floors
 
     def done(self, steps: Steps, places: Floats) -> Floats:
         """How far the cycle has come."""
