@@ -141,9 +141,12 @@ def _cooled(held: int, ramp: Ramp) -> Iterator[tuple[type[Family], Fields]]:
     """Down after a plateau."""
     common: Fields = {"hold": held, "floor": ramp.end}
     common |= {"end": "last"} if ramp.phase == LAST else {}
+    is_power = ramp.curve == Curve(power=ramp.curve.power)
+    if is_power and not held:
+        yield Polynomial, {"power": ramp.curve.power, **common}
     if ramp.curve in NAMES:
         yield Wsd, {"cooldown": NAMES[ramp.curve], **common}
-    if ramp.curve == Curve(power=ramp.curve.power):
+    if is_power and held:
         yield Polynomial, {"power": ramp.curve.power, **common}
 
 

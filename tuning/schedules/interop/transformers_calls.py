@@ -15,7 +15,7 @@ import numpy as np
 
 from tuning.errors import InvalidValue
 from tuning.schedules.combine import Loop
-from tuning.schedules.compose import Affine, Node, Ramp, Sequence, Steps, hold
+from tuning.schedules.compose import LAST, Affine, Node, Ramp, Sequence, Steps, hold
 from tuning.schedules.curves import CURVES, Curve, Floats
 from tuning.schedules.interop.base import (
     CountOrZero,
@@ -104,7 +104,8 @@ class Cosine(Formula):
     def node(self, base_lr: float, horizon: int) -> Node:
         """A line, then waves."""
         rise = Ramp(self.num_warmup_steps, 0.0, base_lr)
-        return Sequence((rise, _waves(base_lr, 0.0, _span(self), self.num_cycles, horizon)))
+        length = horizon - self.num_warmup_steps
+        return Sequence((rise, _waves(base_lr, 0.0, _span(self), self.num_cycles, length)))
 
     def notes(self) -> Iterable[Note]:
         """It does not stay down."""
@@ -228,7 +229,8 @@ class CosineWithMinLr(Formula):
         """A line, then waves above the floor."""
         floor = base_lr * _floor(self.min_lr, self.min_lr_rate, base_lr)
         rise = Ramp(self.num_warmup_steps, 0.0, base_lr)
-        return Sequence((rise, _waves(base_lr, floor, _span(self), self.num_cycles, horizon)))
+        length = horizon - self.num_warmup_steps
+        return Sequence((rise, _waves(base_lr, floor, _span(self), self.num_cycles, length)))
 
     def notes(self) -> Iterable[Note]:
         """It does not stay down."""
@@ -264,14 +266,18 @@ class CosineWarmupWithMinLr(Formula):
         return base_lr * np.where(steps < self.num_warmup_steps, rise, factor)
 
     def node(self, base_lr: float, horizon: int) -> Node:
-        """A line, then a wave, both begun one update before."""
+        """A line to the peak an update early, and a wave from there."""
+        warmup, span = self.num_warmup_steps, _span(self)
         floor = base_lr * _floor(self.min_lr, self.min_lr_rate, base_lr)
-        start, phase = 0.0, (1, 0)
+        start = base_lr / max(1, warmup)
         if self.warmup_lr_rate is not None:
-            start, phase = base_lr * self.warmup_lr_rate, (0, -1)
-        rise = Ramp(self.num_warmup_steps, start, base_lr, phase=phase)
-        span = _span(self)
-        return Sequence((rise, _waves(base_lr, floor, span, self.num_cycles, horizon, ahead=1)))
+            start = base_lr * self.warmup_lr_rate
+        if warmup > 1 and self.num_cycles == 0.5:
+            fall = Ramp(span + 1, base_lr, floor, CURVES["cosine"], phase=LAST)
+            return Sequence((Ramp(warmup - 1, start, base_lr), fall))
+        rise = Ramp(warmup, start, base_lr, phase=LAST)
+        length = horizon - warmup
+        return Sequence((rise, _waves(base_lr, floor, span, self.num_cycles, length, ahead=1)))
 
     def notes(self) -> Iterable[Note]:
         """It does not stay down."""
@@ -357,7 +363,7 @@ def _wave(cycles: float, elapsed: Floats) -> Floats:
 
 def _waves(high: float, low: float, span: int, cycles: float, length: int, ahead: int = 0) -> Node:
     """So many waves in `span` updates, and on after them."""
-    curve, phase = CURVES["cosine"], (ahead, 0)
+    curve, phase, length = CURVES["cosine"], (ahead, 0), max(0, length)
     if cycles == 0.5 and (length <= span or ahead):
         return Ramp(span, high, low, curve, phase=phase)
     if cycles == 0.5:
