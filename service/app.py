@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service.api import catalogue, health, studies, work
+from service.api import catalogue, health, schedules, studies, work
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
@@ -80,7 +80,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     install(app)
-    for routes in (studies, work, catalogue, health):
+    for routes in (studies, work, catalogue, schedules, health):
         app.include_router(routes.router)
     return app
 

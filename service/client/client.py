@@ -22,6 +22,7 @@ from service.client.exchange import Exchange, parse
 from service.client.patience import Patience
 from service.schemas.base import Schema
 from service.schemas.catalogue import FamilyList, FamilyView, ObjectiveList, ObjectiveView
+from service.schemas.schedules import ConvertView, LintView, PreviewView
 from service.schemas.studies import BestView, StudyPage, StudyView, TrialPage, TrialView
 from service.schemas.work import (
     ClaimReply,
@@ -159,6 +160,25 @@ class Client:
             if self._patience.pause(poll_seconds):
                 raise ClientError(f"gave up waiting for study {study}")
 
+    # Schedules
+
+    def preview_schedule(self, body: Mapping[str, Any]) -> PreviewView:
+        """Points of a schedule; `body` is a `PreviewRequest` as a dictionary."""
+        return parse(PreviewView, self._ask("/v1/schedules:preview", body))
+
+    def lint_schedule(self, body: Mapping[str, Any]) -> LintView:
+        """What is suspicious about a schedule; `body` is a `LintRequest` as a dictionary."""
+        return parse(LintView, self._ask("/v1/schedules:lint", body))
+
+    def convert_schedule(self, body: Mapping[str, Any]) -> ConvertView:
+        """A schedule from a call, or as code; `body` is a `ConvertRequest` as a dictionary."""
+        return parse(ConvertView, self._ask("/v1/schedules:convert", body))
+
+    def schedule_schema(self) -> dict[str, Any]:
+        """The JSON Schema of a schedule's portable document."""
+        schema: dict[str, Any] = self._get("/v1/schemas/schedule").json()
+        return schema
+
     # Catalogue and health
 
     def objectives(self) -> list[ObjectiveView]:
@@ -210,6 +230,11 @@ class Client:
     def _post(self, path: str, body: Schema, patience: Patience | None) -> httpx2.Response:
         return self._exchange.send(
             "POST", path, content=body.model_dump_json(), patience=patience or self._patience
+        )
+
+    def _ask(self, path: str, body: Mapping[str, Any]) -> httpx2.Response:
+        return self._exchange.send(
+            "POST", path, content=json.dumps(dict(body)), patience=self._patience
         )
 
     def _pages(self, path: str, filters: Mapping[str, object]) -> Iterator[httpx2.Response]:

@@ -39,7 +39,7 @@ def check_storable(text: str) -> str:
     return text
 
 
-def check_settings(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 # any JSON value
+def check_settings(value: Any, depth: int = 0, deepest: int = MAX_DEPTH) -> Any:  # noqa: ANN401 # any JSON value
     """Return a JSON value made of finite numbers and storable text, else raise."""
     match value:
         case float() if not math.isfinite(value):
@@ -48,16 +48,16 @@ def check_settings(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 # any JSO
             )
         case str():
             check_storable(value)
-        case list() | dict() if depth == MAX_DEPTH:
-            allowed = f"at most {MAX_DEPTH} levels of lists and objects"
+        case list() | dict() if depth == deepest:
+            allowed = f"at most {deepest} levels of lists and objects"
             raise PydanticCustomError("too_deep", "nested too deeply", {"expected": allowed})
         case list():
             for item in value:
-                check_settings(item, depth + 1)
+                check_settings(item, depth + 1, deepest)
         case dict():
             for name, item in value.items():
                 check_storable(name)
-                check_settings(item, depth + 1)
+                check_settings(item, depth + 1, deepest)
     return value
 
 

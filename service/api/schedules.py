@@ -1,0 +1,124 @@
+"""Routes of the schedule tools: preview, lint, convert, and the schema of the document.
+
+The one idea: they store nothing and know no study; a request is a schedule's document, or the call
+of a library that makes one, and the core does the rest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter
+
+from service.api.problems import responses
+from service.schemas.schedules import (
+    CodeView,
+    ConvertRequest,
+    ConvertView,
+    FindingView,
+    LintRequest,
+    LintView,
+    NoteView,
+    PreviewRequest,
+    PreviewView,
+)
+from tuning.errors import InvalidValue
+from tuning.schedules import Schedule
+from tuning.schedules.interop import Imported, read_call, write_code
+from tuning.schedules.json_schema import schedule_schema
+from tuning.schedules.lint import from_notes, lint, sort
+from tuning.schedules.schedule import MAX_HORIZON
+
+router = APIRouter(prefix="/v1", tags=["schedules"])
+
+MOST_UPDATES = 1_000_000  # of a schedule whose values are computed while a client waits
+
+
+@router.post("/schedules:preview", responses=responses(has_body=True))
+def preview_schedule(body: PreviewRequest) -> PreviewView:
+    """A schedule as a picture needs it: few points, no extreme lost."""
+    schedule = _laid_out(body.schedule, body.horizon)
+    with np.errstate(all="ignore"):  # what overflows is null
+        steps, values = schedule.preview(body.points)
+        return PreviewView(
+            schedule=schedule.document(),
+            steps=steps.tolist(),
+            values=[value if np.isfinite(value) else None for value in values.tolist()],
+        )
+
+
+@router.post("/schedules:lint", responses=responses(has_body=True))
+def lint_schedule(body: LintRequest) -> LintView:
+    """What is suspicious about a schedule, or about a call of a library."""
+    found = _find(body)
+    findings = lint(found.schedule, updates=body.updates, max_jump=body.max_jump)
+    both = sort((*from_notes(found.notes), *findings))
+    return LintView(findings=[FindingView(**asdict(finding)) for finding in both])
+
+
+@router.post("/schedules:convert", responses=responses(has_body=True))
+def convert_schedule(body: ConvertRequest) -> ConvertView:
+    """A call of a library as a schedule, and a schedule as code of a library."""
+    found = _find(body)
+    _refuse_infinite(found.schedule)
+    return ConvertView(
+        schedule=found.schedule.document(table=body.table),
+        notes=[NoteView(**asdict(note)) for note in found.notes],
+        code=None if body.to is None else _code_view(found.schedule, body.to),
+    )
+
+
+@router.get("/schemas/schedule")
+def read_schedule_schema() -> dict[str, Any]:
+    """The JSON Schema of a schedule's portable document."""
+    return schedule_schema()
+
+
+def _code_view(schedule: Schedule, framework: str) -> CodeView:
+    try:
+        return CodeView(framework=framework, **asdict(write_code(schedule, framework)))
+    except InvalidValue as error:
+        raise InvalidValue("to", error.value, error.allowed) from error
+
+
+def _find(body: LintRequest | ConvertRequest) -> Imported:
+    """The schedule of a request, with notes if it comes from a call."""
+    if body.schedule is not None and body.origin is None:
+        return Imported(_laid_out(body.schedule, body.horizon))
+    if body.origin is None or body.schedule is not None:
+        raise InvalidValue("schedule", None, "either this or `from`, not both")
+    _refuse_long("horizon", body.horizon)
+    call = body.origin
+    return read_call(
+        call.framework,
+        call.call,
+        call.kwargs,
+        base_lr=body.base_lr,  # type: ignore[arg-type] # the core refuses None, with the range
+        horizon=body.horizon,  # type: ignore[arg-type] # likewise
+    )
+
+
+def _laid_out(document: Mapping[str, Any], horizon: int | None) -> Schedule:
+    """The schedule of a document, over its own horizon or another."""
+    _refuse_long("schedule.horizon", document.get("horizon"))
+    _refuse_long("horizon", horizon)
+    try:
+        schedule = Schedule.from_document(document)
+        return schedule if horizon is None else schedule.at(horizon)
+    except InvalidValue as error:
+        is_other = horizon is not None and (error.field, error.value) == ("horizon", horizon)
+        raise error if is_other else error.under("schedule") from error
+
+
+def _refuse_long(field: str, updates: object) -> None:
+    if isinstance(updates, int) and MOST_UPDATES < updates <= MAX_HORIZON:
+        raise InvalidValue(field, updates, f"at most {MOST_UPDATES:,} here")
+
+
+def _refuse_infinite(schedule: Schedule) -> None:
+    with np.errstate(all="ignore"):  # what overflows is told
+        wrong = ~np.isfinite(schedule(np.arange(schedule.horizon + 1)))
+    if wrong.any():
+        value = f"a learning rate that is not finite at update {int(wrong.argmax()):,}"
+        raise InvalidValue("schedule", value, "finite learning rates")

@@ -1,0 +1,102 @@
+"""Schedules on the wire: what the tools are asked for and what they answer.
+
+The one idea: a schedule travels as its portable document, which the core checks; the schemas here
+see to it only that a document is finite, storable and of a sensible depth.
+"""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from service.schemas.base import Name, Schema, check_settings
+
+DEEPEST = 256  # levels of lists and objects in a document: expressions nest
+
+Document = Annotated[dict[str, Any], AfterValidator(partial(check_settings, deepest=DEEPEST))]
+
+
+class CallRequest(Schema):
+    """A call of another library; a nested one is an object with `call` and `kwargs` again."""
+
+    framework: Name
+    call: Name
+    kwargs: Document = Field(default_factory=dict)
+
+
+class PreviewRequest(Schema):
+    """A schedule, over its own horizon or another, as so many points."""
+
+    schedule: Document
+    horizon: int | None = None
+    points: Annotated[int, Field(ge=4, le=10_000)] = 500
+
+
+class LintRequest(Schema):
+    """A schedule, or a call (`from`) with its `base_lr` and `horizon`."""
+
+    schedule: Document | None = None
+    origin: CallRequest | None = Field(default=None, alias="from")
+    base_lr: float | None = None
+    horizon: int | None = None
+    updates: int | None = None
+    max_jump: float = 10.0
+
+
+class ConvertRequest(Schema):
+    """A schedule, or a call (`from`) with its `base_lr` and `horizon`; `to` asks for code."""
+
+    schedule: Document | None = None
+    origin: CallRequest | None = Field(default=None, alias="from")
+    base_lr: float | None = None
+    horizon: int | None = None
+    to: Name | None = None
+    table: bool = True
+
+
+class PreviewView(Schema):
+    """Points of a schedule, no extreme lost; a value that is not finite is null."""
+
+    schedule: dict[str, Any]
+    steps: list[int]
+    values: list[float | None]
+
+
+class FindingView(Schema):
+    """Something suspicious: what, how bad, at which update, and through which field."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    step: int | None
+    field: str | None
+
+
+class LintView(Schema):
+    """What is suspicious, the worst first."""
+
+    findings: list[FindingView]
+
+
+class NoteView(Schema):
+    """Something worth knowing about a translation."""
+
+    code: str
+    message: str
+
+
+class CodeView(Schema):
+    """Code of a framework; if it is not native, a look-up in the table, and why."""
+
+    framework: str
+    code: str
+    is_native: bool
+    why: str
+
+
+class ConvertView(Schema):
+    """A schedule, what is worth knowing about its origin, and code if it was asked for."""
+
+    schedule: dict[str, Any]
+    notes: list[NoteView]
+    code: CodeView | None

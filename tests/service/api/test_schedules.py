@@ -1,0 +1,213 @@
+"""The schedule tools: preview, lint, convert, schema, and their mistakes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from service.store.engine import Store
+from tuning.schedules import FAMILIES, Cosine, Schedule, Step, Warmup
+from tuning.schedules.interop import FRAMEWORKS
+from tuning.schedules.json_schema import schedule_schema
+
+TOOLS = "/v1/schedules"
+JSON = {"Content-Type": "application/json"}
+SCHEDULE = Schedule(Cosine(0.1, warmup=Warmup(20)), 1000)
+SHORT = {"format": "glideslope/schedule@1", "horizon": 100, "family": "cosine", "peak": 0.1}
+COSINE = {"framework": "torch", "call": "CosineAnnealingLR", "kwargs": {"T_max": 100}}
+CALL = {"from": COSINE, "base_lr": 0.1, "horizon": 120}
+HUGE = {"hold": {"length": 4, "value": 1e6}}
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A client of a service whose store is empty: the tools need none."""
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('tools') / 'empty.db'}")
+    client = TestClient(create_app(store, Settings()), raise_server_exceptions=False)
+    yield client
+    client.close()
+    store.close()
+
+
+def test_a_preview_keeps_extremes(api: TestClient) -> None:
+    """At most so many points, the peak and the ends among them, with the document."""
+    body = {"schedule": SCHEDULE.document(), "points": 30}
+    seen = api.post(f"{TOOLS}:preview", json=body).json()
+    assert len(seen["steps"]) == len(seen["values"]) <= 30
+    assert (seen["steps"][0], seen["steps"][-1]) == (0, 999)
+    assert seen["values"] == SCHEDULE(seen["steps"]).tolist()
+    assert max(seen["values"]) == 0.1
+    assert seen["schedule"] == SCHEDULE.document()
+
+
+def test_a_preview_over_another_horizon_keeps_the_shape(api: TestClient) -> None:
+    """The whole schedule squeezed, as the core does it."""
+    body = {"schedule": SCHEDULE.document(), "horizon": 50}
+    seen = api.post(f"{TOOLS}:preview", json=body).json()
+    assert seen["values"] == SCHEDULE.at(50).table().tolist()
+
+
+def test_a_preview_shows_what_is_not_finite_as_null(api: TestClient) -> None:
+    """JSON has no infinity, and a picture a gap."""
+    body = expression({"product": [HUGE, HUGE]})
+    body["schedule"] |= {"horizon": 4, "peak": 1e307}
+    answer = api.post(f"{TOOLS}:preview", json=body)
+    assert (answer.status_code, answer.json()["values"]) == (200, [None] * 4)
+    found = api.post(f"{TOOLS}:lint", json=body).json()["findings"]
+    assert [one["code"] for one in found] == ["not_finite"]
+    refused = api.post(f"{TOOLS}:convert", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/schedule")
+
+
+def test_lint_answers_the_worst_first(api: TestClient) -> None:
+    """Every finding with its code, severity, sentence, update and field."""
+    short = Schedule(Step(0.1, end="last", warmup=Warmup(20, pinned=True)), 100)
+    body = {"schedule": short.document(), "updates": 90, "max_jump": 5}
+    found = api.post(f"{TOOLS}:lint", json=body).json()["findings"]
+    assert [one["severity"] for one in found] == ["warning"] * len(found)
+    by_code = {one["code"]: one for one in found}
+    assert set(by_code) == {"first_update_zero", "jump", "horizon_mismatch", "dead_parameter"}
+    assert by_code["horizon_mismatch"]["step"] == 89
+    assert by_code["dead_parameter"]["field"] == "end"
+
+
+def test_lint_says_what_a_library_does_wrong(api: TestClient) -> None:
+    """A call is imported as it is; its faults are findings, beside those of its numbers."""
+    ramp = {"start_factor": 0.5, "total_iters": 0}
+    origin = {"framework": "torch", "call": "LinearLR", "kwargs": ramp}
+    body = {"from": origin, "base_lr": 0.1, "horizon": 10}
+    found = api.post(f"{TOOLS}:lint", json=body).json()["findings"]
+    (fault,) = [one for one in found if one["code"] == "library_fault"]
+    assert fault["severity"] == "warning"
+
+
+def test_a_call_is_converted_to_a_schedule(api: TestClient) -> None:
+    """The example of the issue: the document, its table, and notes."""
+    answer = api.post(f"{TOOLS}:convert", json=CALL).json()
+    values = answer["schedule"]["table"]["values"]
+    updates = np.arange(120)
+    assert values == pytest.approx(0.05 * (1.0 + np.cos(np.pi * updates / 100)), abs=1e-13)
+    assert Schedule.from_document(answer["schedule"]).table().tolist() == values
+    assert all(note["code"] and note["message"] for note in answer["notes"])
+    assert answer["code"] is None
+    bare = api.post(f"{TOOLS}:convert", json={**CALL, "table": False}).json()
+    assert "values" not in bare["schedule"]["table"]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_schedule_is_converted_to_code(api: TestClient, framework: str) -> None:
+    """For every framework, with whether it is native and why."""
+    body = {"schedule": SHORT, "to": framework}
+    code = api.post(f"{TOOLS}:convert", json=body).json()["code"]
+    assert code["framework"] == framework
+    assert code["code"]
+    assert code["why"]
+    assert isinstance(code["is_native"], bool)
+
+
+def test_an_older_document_is_read(api: TestClient) -> None:
+    """And answered in the present format."""
+    old = {**SHORT, "format": "glideslope/schedule@0", "warmup": 10}
+    answer = api.post(f"{TOOLS}:convert", json={"schedule": old, "table": False}).json()
+    assert answer["schedule"]["format"] == "glideslope/schedule@1"
+    assert answer["schedule"]["warmup"]["steps"] == 10
+
+
+def test_the_schema_is_served(api: TestClient) -> None:
+    """As the core derives it, every family in it."""
+    schema = api.get("/v1/schemas/schedule").json()
+    assert schema == json.loads(json.dumps(schedule_schema()))
+    assert schema["properties"]["family"]["enum"] == list(FAMILIES)
+
+
+def deep(levels: int) -> Any:  # noqa: ANN401 # JSON
+    """A tower of sequences."""
+    node: Any = {"hold": {"length": 4}}
+    for _ in range(levels):
+        node = {"sequence": [node]}
+    return node
+
+
+def expression(node: object) -> dict[str, Any]:
+    """A document of an expression."""
+    return {"schedule": {**SHORT, "family": "expression", "params": {"node": node}}}
+
+
+def changed(**changes: object) -> dict[str, Any]:
+    """A document with something changed."""
+    return {"schedule": {**SHORT, **changes}}
+
+
+def called(call: str = "CosineAnnealingLR", **kwargs: object) -> dict[str, Any]:
+    """A call with other arguments."""
+    return {**CALL, "from": {"framework": "torch", "call": call, "kwargs": kwargs}}
+
+
+@pytest.mark.parametrize(
+    ("tool", "body", "pointer"),
+    [
+        ("preview", {}, "/schedule"),
+        ("preview", {"schedule": []}, "/schedule"),
+        ("preview", {"schedule": {}}, "/schedule/format"),
+        ("preview", changed(horizon=0), "/schedule/horizon"),
+        ("preview", changed(horizon=10**9), "/schedule/horizon"),
+        ("preview", changed(horizon=10**7), "/schedule/horizon"),
+        ("preview", changed(family="cosin"), "/schedule/family"),
+        ("preview", changed(peak=-1), "/schedule/peak"),
+        ("preview", changed(params={"floor": 2}), "/schedule/params/floor"),
+        ("preview", changed(params={"flor": 0}), "/schedule/params/flor"),
+        ("preview", changed(surprise=1), "/schedule/surprise"),
+        ("preview", changed(identity="x"), "/schedule/identity"),
+        ("preview", changed(table={"values": [10**400] * 100}), "/schedule/table/values"),
+        ("preview", {"schedule": SHORT, "points": 3}, "/points"),
+        ("preview", {"schedule": SHORT, "points": 10_001}, "/points"),
+        ("preview", {"schedule": SHORT, "horizon": 0}, "/horizon"),
+        ("preview", {"schedule": SHORT, "horizon": 10**7}, "/horizon"),
+        ("preview", {"schedule": SHORT, "horizont": 5}, "/horizont"),
+        ("preview", changed(family="a\0"), "/schedule"),
+        ("preview", expression(deep(300)), "/schedule"),
+        ("preview", expression({"ramps": {}}), "/schedule/params/node"),
+        ("lint", {}, "/schedule"),
+        ("lint", {**CALL, "schedule": SHORT}, "/schedule"),
+        ("lint", {"schedule": SHORT, "max_jump": 1}, "/max_jump"),
+        ("lint", {"schedule": SHORT, "updates": 0}, "/updates"),
+        ("lint", {"schedule": SHORT, "updates": 1.5}, "/updates"),
+        ("convert", {"from": COSINE, "horizon": 120}, "/base_lr"),
+        ("convert", {"from": COSINE, "base_lr": 0.1}, "/horizon"),
+        ("convert", {**CALL, "base_lr": 0}, "/base_lr"),
+        ("convert", {**CALL, "horizon": 10**7}, "/horizon"),
+        ("convert", called(T_max=0), "/from/kwargs/T_max"),
+        ("convert", called(T_maxx=1), "/from/kwargs/T_maxx"),
+        ("convert", called(), "/from/kwargs/T_max"),
+        ("convert", called("CosineLR"), "/from/call"),
+        ("convert", {**CALL, "from": {**COSINE, "framework": "tf"}}, "/from/framework"),
+        ("convert", {**CALL, "from": {**COSINE, "kwarg": {}}}, "/from/kwarg"),
+        ("convert", {**CALL, "from": "torch"}, "/from"),
+        ("convert", {"schedule": SHORT, "to": "tf"}, "/to"),
+        ("convert", {"schedule": SHORT, "to": ""}, "/to"),
+    ],
+)
+def test_a_mistake_is_explained(
+    api: TestClient, tool: str, body: dict[str, Any], pointer: str
+) -> None:
+    """The field, the value and what is allowed, whether schema or core refused it."""
+    answer = api.post(f"{TOOLS}:{tool}", content=json.dumps(body), headers=JSON)
+    problem = answer.json()
+    assert answer.status_code == 422, problem
+    assert answer.headers["content-type"] == "application/problem+json"
+    first = problem["errors"][0]
+    assert first["pointer"] == pointer
+    assert first["allowed"]
+
+
+def test_numbers_that_are_none_are_refused(api: TestClient) -> None:
+    """JSON of other programs may hold NaN and Infinity."""
+    for word in ("NaN", "Infinity", "1e999"):
+        body = json.dumps({"schedule": SHORT}).replace("0.1", word)
+        answer = api.post(f"{TOOLS}:preview", content=body, headers=JSON)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/schedule")
