@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from tuning.errors import InvalidValue
 from tuning.schedules import FAMILIES, PARAMETERS, Family, Parameter, Schedule, Warmup, build
+from tuning.schedules.combine import Combine, Loop
+from tuning.schedules.compose import Ramp, Sequence, hold
+from tuning.schedules.curves import CURVES
 from tuning.schedules.families.warmup import GEOMETRIC, PHASES, WARMUP_CURVES
+from tuning.schedules.families.waves import FORMS
+from tuning.schedules.waves import Wave
 
 pytestmark = pytest.mark.parametrize("kind", FAMILIES)
 
@@ -37,6 +42,53 @@ def values_of(parameter: Parameter) -> st.SearchStrategy[Any]:
     return st.floats(parameter.low, parameter.high)
 
 
+levels = st.lists(st.floats(0.001, 1.0), min_size=1, max_size=6).map(tuple)
+nodes = st.sampled_from(
+    [
+        hold(3, 0.5),
+        Combine("max", (Ramp(8, 1.0, 0.0), hold(8, 0.3))),
+        Sequence((Ramp(2, 0.1, 1.0), Loop(Ramp(3, 1.0, 0.2, CURVES["cosine"]), 9))),
+        Combine("product", (Wave(10, 3.3, CURVES["sine"], 0.4), Ramp(10, 1.0, 0.1, order=0.0))),
+    ]
+)
+
+# Any value of fields that no search moves; places and values of a family go together.
+own_values: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "table": st.fixed_dictionaries(
+        {"values": levels, "between": st.sampled_from(["linear", "constant"])}
+    ),
+    "expression": st.fixed_dictionaries({"node": nodes}),
+    "plateau": st.fixed_dictionaries({"node": nodes}),
+    "knots": st.fixed_dictionaries({"values": levels.filter(lambda values: len(values) > 1)}),
+    "piecewise_linear": levels.filter(lambda values: len(values) > 1).map(
+        lambda values: {"at": tuple(np.linspace(0, 1, len(values)).tolist()), "values": values}
+    ),
+    "piecewise_constant": st.tuples(levels, st.sampled_from(["at", "after", "before"])).map(
+        lambda drawn: {
+            "boundaries": tuple(range(3, 3 * len(drawn[0]), 3)),
+            "values": drawn[0],
+            "switch": drawn[1],
+        }
+    ),
+    "wave": st.fixed_dictionaries(
+        {
+            "form": st.sampled_from(list(FORMS)),
+            "waves": st.floats(0.1, 40),
+            "decay": st.floats(0.01, 1.0),
+        }
+    ),
+    "staircase": st.fixed_dictionaries({"every": st.integers(1, 30) | st.floats(0.01, 1.0)}),
+    "chebyshev": st.fixed_dictionaries({"levels": st.sampled_from([2, 8, 64, 1024])}),
+    "cosine_waves": st.fixed_dictionaries({"waves": st.floats(0.1, 40)}),
+    "natural_exp": st.fixed_dictionaries({"rate": st.floats(0, 2000)}),
+    "noam": st.fixed_dictionaries({"rise": st.floats(0, 1), "counts_from": st.integers(0, 1)}),
+    "power_scheduler": st.fixed_dictionaries({"knee": st.floats(0, 1), "tail": st.floats(0, 1)}),
+    "minicpm_exp": st.fixed_dictionaries({"half_life": st.integers(0, 9) | st.floats(0, 1)}),
+    "three_phase": st.fixed_dictionaries({"fall": st.floats(0, 1), "start": st.floats(0, 1)}),
+    "saturating": st.fixed_dictionaries({"timescale": st.integers(0, 9) | st.floats(0, 1)}),
+}
+
+
 @st.composite
 def families(draw: st.DrawFn, kind: str) -> Family:
     """Any family of a kind that a search may propose, with any warmup and conventions."""
@@ -49,6 +101,7 @@ def families(draw: st.DrawFn, kind: str) -> Family:
         end=draw(st.sampled_from(["after", "last"])),
         after_end=draw(st.sampled_from(["hold", "zero", "rebound"])),
         **own,
+        **draw(own_values.get(kind, st.just({}))),
     )
     assume(family.warmup.curve != GEOMETRIC or family.body(9).first > 0)
     return family

@@ -132,7 +132,11 @@ class Each:
     def __call__(self, field: str, value: object) -> tuple[Any, ...]:
         """Return the plain values of a list or tuple."""
         if not isinstance(value, list | tuple) or len(value) < self.fewest:
-            raise InvalidValue(field, value, f"a list of at least {self.fewest} values")
+            raise InvalidValue(
+                field,
+                value,
+                f"a list of at least {self.fewest} values" if self.fewest else "a list",
+            )
         return tuple(self.limit(f"{field}[{place}]", one) for place, one in enumerate(value))
 
 
@@ -140,7 +144,7 @@ Positive = Annotated[float, Number(above=True)]
 Fraction = Annotated[float, Number(0.0, 1.0)]
 PositiveFraction = Annotated[float, Number(0.0, 1.0, above=True)]
 Length = Annotated[float | int, Share()]
-Lengths = Annotated[tuple[float | int, ...], Each(Share())]
+Lengths = Annotated[tuple[float | int, ...], Each(Share(), fewest=0)]
 
 
 def settle(value: Any) -> None:  # noqa: ANN401 # any frozen dataclass

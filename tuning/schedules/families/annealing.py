@@ -31,13 +31,17 @@ def decaying(length: int, nats: float, phase: Phase = EXACT) -> Node:
     if nats <= MOST_NATS:
         return Ramp(length, 1.0, math.exp(-nats), order=0.0, phase=phase)
     part = min(length, max(1, math.floor(length * MOST_NATS / nats)))
-    falling = Ramp(part, 1.0, math.exp(-nats * part / length), order=0.0, phase=phase)
+    end = math.exp(-min(nats * part / length, MOST_NATS))
+    falling = Ramp(part, 1.0, end, order=0.0, phase=phase)
     return Sequence((falling, hold(length - part, 0.0)))
 
 
 def lasting(time: float, length: int) -> float:
     """A time constant in updates, of a fraction or a number of updates; at least a tiny one."""
-    return max(1e-3, float(time) if isinstance(time, int) else time * length)
+    updates = float(time) if isinstance(time, int) else time * length
+    whole = round(updates)
+    # A whole number of updates, written as a fraction, must come back as what it was.
+    return max(1e-3, whole if abs(updates - whole) <= 1e-12 * whole else updates)
 
 
 def swinging(length: int, waves: float) -> Wave:

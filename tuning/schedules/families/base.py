@@ -115,5 +115,5 @@ class Family(ABC):
 def _share(length: float, room: int) -> float:
     """A length in updates as a fraction of the room there is, a fraction as it is."""
     if isinstance(length, int):
-        return length / room if room else 0.0
+        return min(1.0, length / room) if room else 0.0
     return length

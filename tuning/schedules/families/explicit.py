@@ -161,23 +161,14 @@ class PiecewiseConstant(Family):
         if len(self.boundaries) + 1 != len(self.values):
             allowed = f"one fewer than the {len(self.values)} values"
             raise InvalidValue("boundaries", self.boundaries, allowed)
-        _refuse_disorder("boundaries", self.boundaries)
+        _refuse_disorder("boundaries", self.boundaries, is_strict=False)
 
     def body(self, length: int) -> Node:
         """The levels; a boundary beyond the end is not reached."""
         shift = {"at": 0, "after": 1, "before": -1}[self.switch]
-        ends = [
-            min(
-                max(
-                    0,
-                    resolve("boundaries", min(end, length) if isinstance(end, int) else end, length)
-                    + shift,
-                ),
-                length,
-            )
-            for end in self.boundaries
-        ]
-        lengths = (after - before for before, after in pairwise([0, *ends, length]))
+        ends = (_nearest(end, length) + shift for end in self.boundaries)
+        inside = (min(max(0, end), length) for end in ends)
+        lengths = (after - before for before, after in pairwise([0, *inside, length]))
         return Sequence(tuple(map(hold, lengths, self.values)))
 
 
@@ -214,14 +205,22 @@ class Knots(Family):
         return Points(length, at, self.values, "pchip", "log")
 
 
+def _nearest(place: float, length: int) -> int:
+    """A boundary in updates; one beyond the end is at the end."""
+    within = min(place, length) if isinstance(place, int) else place
+    return resolve("boundaries", within, length)
+
+
 def _place(name: str, place: float, length: int) -> float:
     """A place as a fraction."""
     return resolve(name, place, length) / length if isinstance(place, int) else place
 
 
-def _refuse_disorder(name: str, places: Items[float]) -> None:
+def _refuse_disorder(name: str, places: Items[float], *, is_strict: bool = True) -> None:
     """Refuse places that do not increase; fractions and updates are compared each among theirs."""
     for kind in (int, float):
         same = [place for place in places if isinstance(place, kind)]
-        if any(before >= after for before, after in pairwise(same)):
+        if any(
+            before > after or (is_strict and before == after) for before, after in pairwise(same)
+        ):
             raise InvalidValue(name, tuple(places), "increasing")
