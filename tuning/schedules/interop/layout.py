@@ -24,12 +24,12 @@ Proposal: TypeAlias = Callable[[], Family]
 # Rounding separates a formula from its rearrangement by a few units in the last place.
 TOLERANCE = 1e-13
 AFTER_ENDS = ("hold", "zero", "rebound")
-LONGEST_TAIL = 1_000  # updates beyond the horizon that are compared
+SHORTEST_TAIL, LONGEST_TAIL = 100, 1_000  # updates beyond the horizon that are compared
 
 
 def updates_with_tail(horizon: int) -> int:
     """How many values a reader should compute: those of the horizon, and some of what follows."""
-    return horizon + min(2 * horizon, LONGEST_TAIL)
+    return horizon + min(max(2 * horizon, SHORTEST_TAIL), LONGEST_TAIL)
 
 
 def lay_out(

@@ -51,10 +51,6 @@ class Composite(ABC):
     def __post_init__(self) -> None:
         """Refuse arguments outside their range, naming the argument."""
         settle(self)
-        for kind in (OneCycleLR, SWALR):
-            if sum(isinstance(one, kind) for one in self.parts()) > 1:
-                allowed = "at most one: PyTorch lets a second overwrite the first's rates"
-                raise InvalidValue("schedulers", kind.__name__, allowed)
 
     @abstractmethod
     def join(self, optimizer: Optimizer) -> Stepper:

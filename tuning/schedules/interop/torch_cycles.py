@@ -38,6 +38,7 @@ Ratio = Annotated[float, Number(0.0, 1e100, above=True)]
 OptionalCount = Annotated[int | None, Optional(Integer(1, MAX_HORIZON))]
 Momentum = Annotated[float, Number(0.0, 1.0)]
 Switch = Annotated[bool, Flag()]
+Levels: TypeAlias = tuple[float, float, float]  # start, peak, end
 Phase: TypeAlias = tuple[float, float, float]  # where it ends, and its rates at both ends
 
 MOMENTUM = Note("ignored", "The cycle of the momentum is another channel and is not imported.")
@@ -65,7 +66,7 @@ class OneCycleLR(Scheduler):
         """Refuse phases PyTorch cannot divide by."""
         super().__post_init__()
         begin = 0.0
-        for end, _, _ in self._phases():
+        for end, _, _ in self._phases(self._levels):
             if end == begin:
                 allowed = "a value that gives no phase of no length, by which PyTorch divides"
                 raise InvalidValue("pct_start", self.pct_start, allowed)
@@ -85,9 +86,13 @@ class OneCycleLR(Scheduler):
         """PyTorch allows one step more than there are updates."""
         return self.total
 
-    def _phases(self) -> tuple[Phase, ...]:
-        peak, start = self.max_lr, self.max_lr / self.div_factor
-        end, up = start / self.final_div_factor, self.pct_start * self.total
+    @property
+    def _levels(self) -> Levels:
+        start = self.max_lr / self.div_factor
+        return start, self.max_lr, start / self.final_div_factor
+
+    def _phases(self, levels: Levels) -> tuple[Phase, ...]:
+        (start, peak, end), up = levels, self.pct_start * self.total
         rise = (up - 1.0, start, peak)
         if not self.three_phase:
             return (rise, (self.total - 1.0, peak, end))
@@ -95,7 +100,10 @@ class OneCycleLR(Scheduler):
 
     def rates(self, base_lr: float, steps: Steps) -> Floats:  # noqa: ARG002 # it sets its own
         """The phase the update is in; the last one goes on beyond its end."""
-        phases = self._phases()
+        return self._annealed(self._levels, steps)
+
+    def _annealed(self, levels: Levels, steps: Steps) -> Floats:
+        phases = self._phases(levels)
         ends = np.array([end for end, _, _ in phases[:-1]])
         # PyTorch takes the first phase that ends late enough, even if an earlier one ends later.
         late = steps[:, None] <= ends[None, :]
@@ -109,15 +117,17 @@ class OneCycleLR(Scheduler):
 
     def join(self, optimizer: Optimizer) -> Stepper:
         """It overwrites what it finds, and the initial rate of all."""
-        optimizer.initial = self.max_lr / self.div_factor
-        return Absolute(optimizer, partial(self.rates, 0.0), last=self.total, never_negative=False)
+        optimizer.cycle = self._levels
+        optimizer.initial = optimizer.cycle[0]
+        rates = lambda steps: self._annealed(optimizer.cycle, steps)  # noqa: E731 # one line
+        return Absolute(optimizer, rates, last=self.total, never_negative=False)
 
     def node(self, base_lr: float, horizon: int) -> Node | None:  # noqa: ARG002 # a hook
         """A ramp per phase; PyTorch's end between two updates, ours are shifted by as much."""
         curve = CURVES["cosine" if self.anneal_strategy == "cos" else "linear"]
         ramps: list[Node] = []
         first, begin = 0, 0.0
-        for end, low, high in self._phases():
+        for end, low, high in self._phases(self._levels):
             length = max(0, math.floor(end) + 1 - first)
             phase = (first - begin, end - begin - length)
             ramps.append(Ramp(length, low, high, curve, phase=phase))

@@ -35,11 +35,15 @@ class Optimizer:
         lr: the learning rate now.
         updates: how many updates will be played.
         initial: PyTorch's `initial_lr`, set by the first scheduler made; OneCycleLR rewrites it.
+        cycle: start, peak and end of the last OneCycleLR made, which all of them use.
+        average: the rate of the last SWALR made, likewise.
     """
 
     lr: float
     updates: int
     initial: float | None = None
+    cycle: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    average: float = 0.0
 
     def settle_initial(self) -> float:
         """What a new scheduler takes as its base."""
@@ -173,6 +177,7 @@ class Absolute:
         """Take the rates, the last step allowed, and whether the clock skips negative steps."""
         self._optimizer = optimizer
         optimizer.settle_initial()
+        self._formula, self._cycle = rates, optimizer.cycle
         self._rates = optimizer.table(rates)
         self._limit = last
         self._earliest = 0 if never_negative else -EARLIEST
@@ -198,6 +203,9 @@ class Absolute:
     def _go_to(self, step: int) -> None:
         if self._limit is not None and step > self._limit:
             raise Refused
+        if self._cycle != self._optimizer.cycle:  # another OneCycleLR was made since
+            self._cycle = self._optimizer.cycle
+            self._rates = self._optimizer.table(self._formula)
         self._last = step
         self._optimizer.lr = self._rates[step + EARLIEST]
 
@@ -210,7 +218,7 @@ class Averaging:
         """Take the rate to anneal to, and the share of it after each call."""
         self._optimizer = optimizer
         optimizer.settle_initial()
-        self._target = target
+        optimizer.average = target
         self._shares = optimizer.table(share)
         self._calls = -1
         self.begin()
@@ -234,9 +242,9 @@ class Averaging:
 
     def _anneal(self) -> None:
         before, now = (self._shares[self._calls + EARLIEST + back] for back in (-1, 0))
-        found = self._optimizer.lr
-        begun = self._target if before == 1.0 else (found - before * self._target) / (1.0 - before)
-        self._optimizer.lr = self._target * now + begun * (1.0 - now)
+        found, target = self._optimizer.lr, self._optimizer.average
+        begun = target if before == 1.0 else (found - before * target) / (1.0 - before)
+        self._optimizer.lr = target * now + begun * (1.0 - now)
 
 
 @final

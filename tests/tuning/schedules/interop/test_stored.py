@@ -43,7 +43,9 @@ def test_has_the_values_of_the_library(framework: str, case: dict[str, Any]) -> 
     found = imported(framework, case)
     values = np.array(case["values"])
     limit = ACCURACY.get(framework, 1e-12) * np.abs(values).max()
-    assert np.abs(found.schedule.table() - values[: case["horizon"]]).max() <= limit
+    differences = np.abs(found.schedule.table() - values[: case["horizon"]])
+    decided = np.delete(differences, case.get("undecided", []))  # elsewhere it contradicts itself
+    assert decided.max(initial=0.0) <= limit
 
     beyond = np.arange(case["horizon"], values.size)
     ends = found.schedule.family.after_end == "error"

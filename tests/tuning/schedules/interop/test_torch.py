@@ -170,11 +170,6 @@ def test_a_total_of_zero_is_for_ever(call: str) -> None:
             {"schedulers": [nest("ReduceLROnPlateau")], "milestones": []},
             "from.kwargs.schedulers[0].call",
         ),
-        (
-            "ChainedScheduler",
-            {"schedulers": [nest("OneCycleLR", max_lr=1.0, total_steps=20)] * 2},
-            "from.kwargs.schedulers",
-        ),
         ("ReduceLROnPlateau", {"min_lr": 2.0}, "from.kwargs.min_lr"),
         ("ExponentialLR", {"gamma": 200.0}, "from.kwargs.gamma"),
         ("StepLR", {"gamma": 100.0, "step_size": 1}, "horizon"),

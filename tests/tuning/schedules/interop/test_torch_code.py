@@ -121,7 +121,7 @@ def test_says_where_a_native_scheduler_goes_on_otherwise() -> None:
     """The last update of a cosine that should stay down is the last to step for."""
     cosine = Cosine(0.1, end="last", floor=0.1)
     assert "'hold'" in write_code(Schedule(cosine, 100), "torch").why
-    assert "goes on" not in write_code(Schedule(Cosine(0.1), 100), "torch").why
+    assert "goes on" not in write_code(Schedule(Linear(0.1), 100), "torch").why
 
 
 @pytest.mark.parametrize("horizon", [1, 7, MOST_LISTED + 1])
