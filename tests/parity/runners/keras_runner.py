@@ -1,5 +1,7 @@
 """Runs Keras' schedules on its jax backend, in float32: its cosine knows nothing else."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import keras
@@ -20,22 +22,37 @@ def public() -> list[str]:
 
 def rates(case: Case, updates: int) -> list[float]:
     """The rates of the first updates, one operation after the other."""
-    schedule = getattr(keras.optimizers.schedules, case.call)(**case.kwargs)
-    return jax.vmap(schedule)(jnp.arange(MOST))[:updates].tolist()
+    schedule = _make(case)
+    values = jax.vmap(schedule)(jnp.arange(MOST))[:updates].tolist()
+    for update in _restarts(case, updates):
+        values[update] = float(schedule(update))
+    return values
 
 
 def undecided(case: Case, values: list[float]) -> list[int]:
-    """Updates where the library contradicts itself: compiled, it has another rate.
+    """Updates where the library contradicts itself: compiled, it has another rate."""
+    compiled, doubt = jax.jit(_make(case)), DOUBT * max(values)
+    restarts = _restarts(case, len(values))
+    return [t for t in restarts if abs(values[t] - float(compiled(t))) > doubt]
 
-    Its restarts come where a float32 logarithm is a whole number, which is a matter of rounding.
+
+def _make(case: Case) -> keras.optimizers.schedules.LearningRateSchedule:
+    return getattr(keras.optimizers.schedules, case.call)(**case.kwargs)
+
+
+def _restarts(case: Case, updates: int) -> list[int]:
+    """Updates at which a cycle begins, exactly.
+
+    There its index is a float32 logarithm rounded down, which may come out one lower; whether it
+    does depends on how the call is compiled, so these updates are asked for as a user would.
     """
     if case.call != "CosineDecayRestarts":
         return []
-    schedule = jax.jit(getattr(keras.optimizers.schedules, case.call)(**case.kwargs))
-    compiled = [float(schedule(update)) for update in range(len(values))]
-    doubt = DOUBT * max(values)
-    pairs = enumerate(zip(values, compiled, strict=True))
-    return [update for update, (one, other) in pairs if abs(one - other) > doubt]
+    begin, length, found = 0.0, float(case.kwargs["first_decay_steps"]), []
+    while begin < updates:
+        found += [round(begin)] * math.isclose(begin, round(begin), abs_tol=1e-6)
+        begin, length = begin + length, length * case.kwargs.get("t_mul", 2.0)
+    return found
 
 
 def plateau(case: Case) -> list[float]:
