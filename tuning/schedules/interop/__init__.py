@@ -20,7 +20,15 @@ from tuning.schedules.interop.base import (
     Note,
     make_call,
 )
+from tuning.schedules.interop.keras_calls import CALLS as KERAS_CALLS
+from tuning.schedules.interop.keras_code import write_keras
+from tuning.schedules.interop.optax_code import write_optax
+from tuning.schedules.interop.optax_joined import CALLS as OPTAX_CALLS
+from tuning.schedules.interop.sklearn_calls import CALLS as SKLEARN_CALLS
+from tuning.schedules.interop.sklearn_code import write_sklearn
 from tuning.schedules.interop.tables import CSV_CALLS, JSON_CALLS, write_csv, write_json
+from tuning.schedules.interop.timm_code import write_timm
+from tuning.schedules.interop.timm_factory import CALLS as TIMM_CALLS
 from tuning.schedules.interop.torch_code import write_torch, write_transformers
 from tuning.schedules.interop.torch_feedback import TORCH_CALLS
 from tuning.schedules.interop.transformers_names import CALLS as TRANSFORMERS_CALLS
@@ -30,7 +38,11 @@ from tuning.schedules.schedule import MAX_HORIZON, Schedule
 FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
     {
         "torch": Framework(TORCH_CALLS, write_torch),
+        "optax": Framework(OPTAX_CALLS, write_optax),
+        "keras": Framework(KERAS_CALLS, write_keras),
         "transformers": Framework(TRANSFORMERS_CALLS, write_transformers),
+        "timm": Framework(TIMM_CALLS, write_timm),
+        "sklearn": Framework(SKLEARN_CALLS, write_sklearn),
         "csv": Framework(CSV_CALLS, write_csv),
         "json": Framework(JSON_CALLS, write_json),
     }

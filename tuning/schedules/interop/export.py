@@ -21,6 +21,7 @@ from tuning.schedules.schedule import Schedule
 
 # Within the accuracy of float64 arithmetic: libraries multiply step by step.
 TOLERANCE = 1e-12
+COMPARED_BEYOND = 16  # updates after the last one
 MOST_LISTED = 2_000  # learning rates written in the clear
 WIDTH = 96
 
@@ -55,14 +56,15 @@ def find_native(calls: Calls, spelled: Iterable[Spelled], schedule: Schedule) ->
 
 
 def goes_on_alike(calls: Calls, spelled: Spelled, schedule: Schedule) -> bool:
-    """Whether a native call and the schedule have one value at update T, after the last one."""
-    longer = schedule.horizon + 1
+    """Whether a native call and the schedule have the same values at the updates from T on."""
+    longer = schedule.horizon + COMPARED_BEYOND
     try:
         read = make_call(calls, spelled.call, spelled.kwargs).read(spelled.base_lr, longer)
-        after = schedule([schedule.horizon])[0]
+        after = schedule(np.arange(schedule.horizon, longer))
     except InvalidValue:
         return False
-    return bool(abs(read.schedule.table()[-1] - after) <= TOLERANCE * schedule.peak)
+    found = read.schedule.table()[schedule.horizon :]
+    return bool(np.abs(found - after).max() <= TOLERANCE * schedule.peak)
 
 
 def describe(schedule: Schedule) -> str:

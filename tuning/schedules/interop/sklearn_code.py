@@ -1,0 +1,77 @@
+"""Code for scikit-learn: a rule of its SGD where it is exact, else the rate set for every sample.
+
+The one idea: an update is one sample; `partial_fit` of one sample at a rate set before it follows
+any schedule.
+Not here: what is read (`sklearn_calls`).
+"""
+
+from collections.abc import Iterator
+
+from tuning.schedules.families import PowerDecay
+from tuning.schedules.interop.base import Exported
+from tuning.schedules.interop.export import (
+    Spelled,
+    describe,
+    find_native,
+    goes_on_alike,
+    write_index,
+    write_table,
+)
+from tuning.schedules.interop.rows import why_looked_up
+from tuning.schedules.interop.sklearn_calls import CALLS
+from tuning.schedules.schedule import Schedule
+
+
+def write_sklearn(schedule: Schedule) -> Exported:
+    """Code for scikit-learn."""
+    native = find_native(CALLS, _propose(schedule), schedule)
+    title = f'"""Learning rates: {describe(schedule)}; an update is one sample."""'
+    if native is None:
+        why = "No rule of scikit-learn's SGD has these values; so the rate is set for every sample."
+        return Exported(
+            _looked_up(schedule, title), is_native=False, why=why_looked_up(schedule, why)
+        )
+    why = f"The rule {native.kwargs['learning_rate']!r} has these values at every sample."
+    if not goes_on_alike(CALLS, native, schedule):
+        after = schedule.family.after_end
+        why += f" Stop there: the schedule then says {after!r}, scikit-learn does not."
+    given = ", ".join(f"{key}={value!r}" for key, value in native.kwargs.items())
+    code = (
+        f"{title}\n\nfrom sklearn.linear_model import SGDRegressor\n\n"
+        f"# The same arguments make an SGDClassifier.\nmodel = SGDRegressor({given})\n"
+    )
+    return Exported(code, is_native=True, why=why)
+
+
+def _propose(schedule: Schedule) -> Iterator[Spelled]:
+    first, second = schedule([0, min(1, schedule.horizon - 1)]).tolist()
+    if first <= 0.0 or schedule.family.is_feedback:
+        return
+    if first == second:
+        kwargs = {"learning_rate": "constant", "eta0": first}
+        yield Spelled("SGDRegressor", kwargs, schedule.peak)
+    if isinstance(schedule.family, PowerDecay):
+        kwargs = {"learning_rate": "invscaling", "eta0": first, "power_t": schedule.family.exponent}
+        yield Spelled("SGDRegressor", kwargs, schedule.peak)
+    kwargs = {"learning_rate": "optimal", "alpha": first**-4.0}
+    yield Spelled("SGDRegressor", kwargs, schedule.peak)
+
+
+def _looked_up(schedule: Schedule, title: str) -> str:
+    return f'''{title}
+
+{write_table(schedule)}
+
+
+def fit(model, samples, targets, **options):
+    """Fit an SGDRegressor or SGDClassifier, one sample an update, in the order given.
+
+    Options go to partial_fit: the first call of a classifier needs classes=...
+    """
+    for t, target in enumerate(targets):
+        rate = LEARNING_RATES[{write_index(schedule)}]
+        if rate > 0.0:  # scikit-learn takes no rate of 0, at which nothing would move
+            model.set_params(learning_rate="constant", eta0=rate)
+            model.partial_fit(samples[t : t + 1], [target], **options)
+    return model
+'''
