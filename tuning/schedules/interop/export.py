@@ -84,7 +84,9 @@ def write_table(schedule: Schedule) -> str:
         listed = textwrap.fill(", ".join(map(repr, values)), WIDTH, break_long_words=False)
         return f"LEARNING_RATES = (\n{textwrap.indent(listed, '    ')},\n)"
     packed = base64.b64encode(zlib.compress(np.array(values, "<f8").tobytes(), 9)).decode()
-    lines = "\n".join(f'    "{line}"' for line in textwrap.wrap(packed, WIDTH - 6))
+    width = WIDTH - 6
+    cuts = range(0, len(packed), width)
+    lines = "\n".join(f'    "{packed[cut : cut + width]}"' for cut in cuts)
     return (
         "import base64\nimport struct\nimport zlib\n\n"
         f'LEARNING_RATES = struct.unpack("<{len(values)}d", zlib.decompress(base64.b64decode(\n'

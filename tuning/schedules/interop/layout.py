@@ -82,19 +82,25 @@ def _end(
     """The schedule with the ending the values show, or with its own and a note."""
     if beyond is not None:
         return Imported(_ending(schedule, beyond), notes)
+    tail = values[schedule.horizon :]
     for ending in AFTER_ENDS:
-        candidate = _ending(schedule, ending)
-        if _is_same(candidate, values):
-            return Imported(candidate, notes)
+        if ending != "zero" or not tail.any():
+            candidate = _ending(schedule, ending)
+            if _is_same(candidate, tail, schedule.horizon):
+                return Imported(candidate, notes)
     message = "After the last update the library goes on in its own way; here its value is held."
     return Imported(_ending(schedule, "hold"), (*notes, Note("past_end", message)))
 
 
 def _ending(schedule: Schedule, after_end: str) -> Schedule:
+    if schedule.family.after_end == after_end:
+        return schedule
     family = replace(schedule.family, after_end=after_end)  # type: ignore[arg-type] # checked on creation
     return Schedule(family, schedule.horizon)
 
 
-def _is_same(schedule: Schedule, values: Floats) -> bool:
-    found = schedule(np.arange(values.size))
-    return bool(np.abs(found - values).max() <= TOLERANCE * max(schedule.peak, values.max()))
+def _is_same(schedule: Schedule, values: Floats, first: int = 0) -> bool:
+    """Whether these are the schedule's values from update `first` on."""
+    found = schedule(np.arange(first, first + values.size))
+    largest = max(schedule.peak, values.max(initial=0.0))
+    return bool(np.abs(found - values).max(initial=0.0) <= TOLERANCE * largest)
