@@ -11,7 +11,7 @@ PARITY := .venv-parity
 PARITY_READY := $(PARITY)/.ready
 DRAWS ?= 100
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full parity format lock clean
+.PHONY: help demo serve check test test-full parity format lock bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,6 +54,9 @@ $(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
 
 parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
 	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
+
+bench: $(READY) ## tables of a million updates, every family beside its peers
+	@$(BIN)/python tests/benchmarks/schedules.py
 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

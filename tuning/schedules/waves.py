@@ -55,8 +55,9 @@ class Wave:
         """The values at `steps`; the end of a cycle at `length` is not yet the next one."""
         at = self.offset + np.minimum(steps, self.length) / self.period
         cycle = np.floor(at)
-        closing = (at == cycle) & (self.late | (steps >= self.length) & (at > 0))
-        cycle -= closing
+        ended = steps >= self.length
+        if self.late or ended.any():
+            cycle -= (at == cycle) & (self.late | ended & (at > 0))
         values = self._height(at - cycle)
         return values if self.decay == 1.0 else values * self.decay**cycle
 
