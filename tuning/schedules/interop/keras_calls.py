@@ -20,6 +20,7 @@ from tuning.schedules.compose import Node, Ramp, Sequence, Steps, hold
 from tuning.schedules.curves import CURVES, Curve, Floats
 from tuning.schedules.interop.base import Calls, Count, CountOrZero, Note, Optional, Rate, Several
 from tuning.schedules.interop.formula import AbsoluteFormula
+from tuning.schedules.interop.keras_feedback import ReduceLROnPlateau
 from tuning.schedules.interop.pieces import stairs
 from tuning.schedules.interop.restarts import MOST_CYCLES, Geometric, in_cycles
 from tuning.schedules.limits import Flag, Integer, Number, Positive
@@ -259,5 +260,6 @@ CALLS: Calls = MappingProxyType(
         "InverseTimeDecay": InverseTimeDecay,
         "PolynomialDecay": PolynomialDecay,
         "PiecewiseConstantDecay": PiecewiseConstantDecay,
+        "ReduceLROnPlateau": ReduceLROnPlateau,
     }
 )

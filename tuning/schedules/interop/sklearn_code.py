@@ -7,7 +7,7 @@ Not here: what is read (`sklearn_calls`).
 
 from collections.abc import Iterator
 
-from tuning.schedules.families import PowerDecay
+from tuning.schedules.families import Family, InverseSqrt, InverseTime, PowerDecay
 from tuning.schedules.interop.base import Exported
 from tuning.schedules.interop.export import (
     Spelled,
@@ -50,11 +50,24 @@ def _propose(schedule: Schedule) -> Iterator[Spelled]:
     if first == second:
         kwargs = {"learning_rate": "constant", "eta0": first}
         yield Spelled("SGDRegressor", kwargs, schedule.peak)
-    if isinstance(schedule.family, PowerDecay):
-        kwargs = {"learning_rate": "invscaling", "eta0": first, "power_t": schedule.family.exponent}
+    exponent = _exponent(schedule.family)
+    if exponent is not None:
+        kwargs = {"learning_rate": "invscaling", "eta0": first, "power_t": exponent}
         yield Spelled("SGDRegressor", kwargs, schedule.peak)
     kwargs = {"learning_rate": "optimal", "alpha": first**-4.0}
     yield Spelled("SGDRegressor", kwargs, schedule.peak)
+
+
+def _exponent(family: Family) -> float | None:
+    """The power of time that a family falls with."""
+    match family:
+        case PowerDecay():
+            return family.exponent
+        case InverseSqrt():
+            return 0.5
+        case InverseTime():
+            return 1.0
+    return None
 
 
 def _looked_up(schedule: Schedule, title: str) -> str:
