@@ -66,6 +66,12 @@ def read_call(
 
     Raises `InvalidValue` naming `from.framework`, `from.call`, `from.kwargs.<name>`, `base_lr` or
     `horizon`.
+
+    >>> found = read_call("torch", "CosineAnnealingLR", {"T_max": 100}, base_lr=0.1, horizon=120)
+    >>> found.schedule([0, 50, 100, 110]).round(4)
+    array([0.1   , 0.05  , 0.    , 0.0024])
+    >>> [note.code for note in found.notes]
+    ['rebound', 'past_end']
     """
     known = _find("from.framework", framework)
     rate = Number(above=True)("base_lr", base_lr)
@@ -85,6 +91,11 @@ def write_code(schedule: Schedule, framework: str) -> Exported:
     """Code of a framework that makes a schedule.
 
     Raises `UnknownName` naming `format`.
+
+    >>> from tuning.schedules import Cosine
+    >>> exported = write_code(Schedule(Cosine(0.1), 100), "torch")
+    >>> exported.is_native, "CosineAnnealingLR(optimizer, T_max=100" in exported.code
+    (True, True)
     """
     return _find("format", framework).write(schedule)
 

@@ -34,7 +34,9 @@ class Note:
         code: stable, for programs: `library_fault` (the library does something odd, reproduced as
             it is), `past_end` (what follows the last update), `rebound` (it rises again after its
             own end), `absolute_rate` (the call sets the rate itself and `base_lr` is unused),
-            `ignored` (an argument without influence), `table` (no family is exact).
+            `ignored` (an argument without influence), `table` (no family is exact), `horizon` (a
+            table or document is cut or continued), `interpolated` (a file has gaps), `feedback`
+            (metrics move the rate).
         message: one sentence, for people.
     """
 
