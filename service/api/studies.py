@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import HTMLResponse
 
 from service.api.context import DEFAULT_PROJECT, Context, Here
+from service.api.exports import Format, code_response
 from service.api.problems import responses
 from service.api.views import best_view, study_view, trial_view
 from service.errors import Conflict, KeyReused, NotFound
@@ -169,14 +170,25 @@ def cancel_study(study: StudyId, here: Here) -> StudyView:
         return study_view(found, history.best_trial(session, found))
 
 
-@router.get("/{study}/best", responses=responses(NotFound, Conflict))
-def read_best(study: StudyId, here: Here, table: bool = False) -> BestView:
-    """The best schedule; `table=true` adds its learning rates, one per update."""
+@router.get(
+    "/{study}/best",
+    response_model=BestView,
+    responses={
+        200: {"content": {"text/x-python": {}, "text/csv": {}}},
+        **responses(NotFound, Conflict),
+    },
+)
+def read_best(
+    study: StudyId, here: Here, framework: Format, table: bool = False
+) -> BestView | Response:
+    """The best schedule; `table=true` adds its learning rates, `format=` asks for code instead."""
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
         best = history.best_trial(session, found)
     if best is None:
         raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
+    if framework != "json":
+        return code_response(best.schedule, framework)
     return best_view(found, best, here.versions, table=table)
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli.files import read_object
 from service.cli.output import best_words, console, print_json, study_table
 from service.cli.progress import watch as watch_progress
 from service.client import Client
@@ -107,10 +108,17 @@ def watch(study: StudyId, url: Url = DEFAULT_URL) -> None:
 def best(
     study: StudyId,
     table: Annotated[bool, typer.Option("--table", help="With its learning rates.")] = False,
+    framework: Annotated[
+        str | None,
+        typer.Option("--format", help="As code of a library (torch, optax, ...) or as csv."),
+    ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Print the best schedule as JSON."""
+    """Print the best schedule as JSON, or as code."""
     with Client(url) as client:
+        if framework not in {None, "json"}:
+            typer.echo(client.best_code(study, str(framework)))
+            return
         print_json(client.best(study, table=table).model_dump(mode="json"))
 
 
@@ -130,12 +138,7 @@ def _end_with(watched: StudyView | None) -> None:
 def _read_request(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
-    try:
-        body = json.loads(file.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidValue("--file", str(file), f"a readable JSON file ({error})") from error
-    if not isinstance(body, dict):
-        raise InvalidValue("--file", str(file), "a JSON object")
+    body = read_object(file, "--file")
     for part in PARTS:
         if not isinstance(body.get(part, {}), dict):
             raise InvalidValue(f"{part} of --file", body[part], "a JSON object")

@@ -124,6 +124,10 @@ class Client:
         """The best schedule until now, with its table of values if asked for."""
         return parse(BestView, self._get(_path(study) + "/best", {"table": table or None}))
 
+    def best_code(self, study: str, framework: str) -> str:
+        """The best schedule until now as code of a framework, or as CSV."""
+        return self._get(_path(study) + "/best", {"format": framework}).text
+
     def verdict(self, study: str) -> dict[str, Any]:
         """What was proved, in figures and in words; `ProblemError` 409 while the study runs."""
         verdict: dict[str, Any] = self._get(_path(study) + "/verdict").json()

@@ -19,6 +19,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "study": lambda client: client.study("st_x"),
     "cancel": lambda client: client.cancel("st_x"),
     "best": lambda client: client.best("st_x"),
+    "best_code": lambda client: client.best_code("st_x", "torch"),
     "verdict": lambda client: client.verdict("st_x"),
     "trials": lambda client: list(client.trials("st_x")),
     "report": lambda client: client.report("st_x"),

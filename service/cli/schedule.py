@@ -1,0 +1,146 @@
+"""`glideslope schedule preview | lint | convert`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from service.cli.files import read_object
+from service.cli.output import console, errors, print_json
+from service.cli.study import DEFAULT_URL, AsJson, Url
+from service.client import Client
+from service.schemas.schedules import FindingView, PreviewView
+from tuning.errors import InvalidValue
+
+app = typer.Typer(help="Look at schedules and translate them.", no_args_is_help=True)
+
+BAR = 40  # characters of the largest learning rate in a preview
+COLOURS = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+Source = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A schedule's document, or what `study best` prints.")
+]
+Horizon = Annotated[int | None, typer.Option(help="Updates to lay it out over.")]
+
+
+@app.command()
+def preview(
+    file: Source,
+    points: Annotated[int, typer.Option(help="At most so many points.")] = 24,
+    horizon: Horizon = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Show a schedule's learning rates, no extreme lost."""
+    body = {"schedule": _read_schedule(file), "points": points, "horizon": horizon}
+    with Client(url) as client:
+        seen = client.preview_schedule(body)
+    if as_json:
+        print_json(seen.model_dump(mode="json"))
+    else:
+        console.print(_picture(seen))
+
+
+@app.command()
+def lint(
+    file: Source,
+    updates: Annotated[
+        int | None, typer.Option(help="Updates that the training really takes.")
+    ] = None,
+    max_jump: Annotated[
+        float, typer.Option(help="Factor by which neighbouring learning rates may differ.")
+    ] = 10.0,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Say what is suspicious about a schedule; ends with 1 if there is an error."""
+    body = {"schedule": _read_schedule(file), "updates": updates, "max_jump": max_jump}
+    with Client(url) as client:
+        found = client.lint_schedule(body)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        console.print(_list(found.findings) if found.findings else "nothing found")
+    if any(one.severity == "error" for one in found.findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def convert(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A schedule's document; or use --call.")
+    ] = None,
+    framework: Annotated[
+        str | None, typer.Option("--from", help="The library of the call, such as torch.")
+    ] = None,
+    call: Annotated[
+        str | None, typer.Option(help="A call of that library, such as CosineAnnealingLR.")
+    ] = None,
+    kwargs: Annotated[str, typer.Option(help="Arguments of the call, a JSON object.")] = "{}",
+    base_lr: Annotated[
+        float | None, typer.Option(help="Learning rate of the optimiser of the call.")
+    ] = None,
+    horizon: Horizon = None,
+    to: Annotated[
+        str | None, typer.Option(help="Print code of this library instead of the document.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Turn a library's call into a schedule, and a schedule into a library's code."""
+    origin = {"framework": framework, "call": call, "kwargs": _parse_object(kwargs)}
+    body = {
+        "schedule": None if file is None else _read_schedule(file),
+        "from": None if framework is None and call is None else origin,
+        "base_lr": base_lr,
+        "horizon": horizon,
+        "to": to,
+    }
+    with Client(url) as client:
+        made = client.convert_schedule(body)
+    for note in made.notes:
+        errors.print(f"[dim]{note.code}:[/] {escape(note.message)}", highlight=False)
+    if made.code is None:
+        print_json(made.schedule)
+    else:
+        errors.print(f"[dim]{escape(made.code.why)}[/]", highlight=False)
+        typer.echo(made.code.code)
+
+
+def _read_schedule(file: Path) -> dict[str, Any]:
+    """The document in a file, alone or as the `schedule` of something else."""
+    content = read_object(file, "FILE")
+    inner = content.get("schedule")
+    return inner if isinstance(inner, dict) and "format" not in content else content
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidValue("--kwargs", text, "a JSON object") from error
+    if not isinstance(content, dict):
+        raise InvalidValue("--kwargs", text, "a JSON object")
+    return content
+
+
+def _picture(seen: PreviewView) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("update", justify="right")
+    table.add_column("learning rate", justify="right")
+    table.add_column("")
+    largest = max((value for value in seen.values if value is not None), default=0.0)
+    for step, value in zip(seen.steps, seen.values, strict=True):
+        length = 0 if value is None or largest <= 0.0 else round(BAR * max(0.0, value) / largest)
+        table.add_row(f"{step:,}", "-" if value is None else f"{value:.6g}", "█" * length)
+    return table
+
+
+def _list(findings: list[FindingView]) -> Table:
+    table = Table(box=None, show_header=False)
+    for one in findings:
+        colour = COLOURS[one.severity]
+        table.add_row(f"[{colour}]{one.severity}[/]", one.code, escape(one.message))
+    return table

@@ -1,0 +1,105 @@
+"""`glideslope schedule ...` against a real server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.processes import Server, ended
+from tests.service.cli.conftest import Command
+from tuning.schedules import Cosine, Schedule, Table, Warmup
+
+SCHEDULE = Schedule(Cosine(0.1, warmup=Warmup(20)), 100)
+CALL = ("--from", "torch", "--call", "CosineAnnealingLR", "--base-lr", "0.1", "--horizon", "120")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The service as a process, without a worker."""
+    folder = tmp_path_factory.mktemp("cli")
+    server = Server(f"sqlite:///{folder / 'cli.db'}", folder / "log", has_worker=False)
+    with ended(server):
+        yield server.url
+        assert server.stop() == 0, (folder / "log").read_text()
+
+
+@pytest.fixture(autouse=True)
+def there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands find the service without being told each time."""
+    monkeypatch.setenv("GLIDESLOPE_URL", url)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A file with a schedule, as `study best` prints it."""
+    path = tmp_path / "best.json"
+    path.write_text(json.dumps({"study": "st_x", "schedule": SCHEDULE.document()}))
+    return str(path)
+
+
+def test_a_preview_is_a_picture_or_json(glideslope: Command, file: str) -> None:
+    """The largest learning rate has the longest bar."""
+    shown = glideslope("schedule", "preview", file, "--points", "12")
+    assert (shown.code, shown.err) == (0, "")
+    lines = shown.out.splitlines()
+    assert len(lines) <= 13
+    (longest,) = [line.split()[:2] for line in lines if "█" * 40 in line]
+    assert longest == ["20", "0.1"]
+    raw = json.loads(glideslope("schedule", "preview", file, "--horizon", "50", "--json").out)
+    assert raw["schedule"]["horizon"] == 50
+
+
+def test_lint_fails_for_errors_only(glideslope: Command, file: str, tmp_path: Path) -> None:
+    """A warning is told; an impossible learning rate ends the command with 1."""
+    warned = glideslope("schedule", "lint", file, "--updates", "90")
+    assert warned.code == 0
+    assert "first_update_zero" in warned.out
+    assert "horizon_mismatch" in warned.out
+    negative = tmp_path / "negative.json"
+    negative.write_text(json.dumps(Schedule(Table(0.1, values=(1.0, -0.5)), 2).document()))
+    failed = glideslope("schedule", "lint", str(negative), "--json")
+    assert failed.code == 1
+    assert json.loads(failed.out)["findings"][0]["code"] == "negative"
+    clean = tmp_path / "clean.json"
+    clean.write_text(json.dumps(Schedule(Cosine(0.1), 100).document()))
+    assert glideslope("schedule", "lint", str(clean)).out.strip() == "nothing found"
+
+
+def test_a_call_becomes_a_document_and_a_document_code(
+    glideslope: Command, file: str, tmp_path: Path
+) -> None:
+    """What is printed is the result alone; what is worth knowing goes to standard error."""
+    made = glideslope("schedule", "convert", *CALL, "--kwargs", '{"T_max": 100}')
+    assert made.code == 0
+    assert Schedule.from_document(json.loads(made.out)).horizon == 120
+    code = glideslope("schedule", "convert", file, "--to", "optax")
+    assert code.code == 0
+    compile(code.out, "optax.py", "exec")
+    assert code.err.strip()
+    table = glideslope("schedule", "convert", file, "--to", "csv").out.splitlines()
+    assert table[:2] == ["step,lr", "0,0.0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("preview",), "FILE"),
+        (("preview", "missing.json"), "FILE: 'missing.json'"),
+        (("preview", "@", "--points", "3"), "/points: Input should be"),
+        (("lint", "@", "--max-jump", "1"), "/max_jump"),
+        (("convert",), "/schedule"),
+        (("convert", "--call", "StepLR"), "/from/framework"),
+        (("convert", *CALL, "--kwargs", "[]"), "--kwargs: '[]'"),
+        (("convert", *CALL, "--kwargs", "{"), "--kwargs: '{'"),
+        (("convert", *CALL, "--kwargs", '{"T_max": 0}'), "/from/kwargs/T_max"),
+        (("convert", "@", "--to", "tf"), "/to"),
+    ],
+)
+def test_a_mistake_ends_with_2(
+    glideslope: Command, file: str, words: tuple[str, ...], told: str
+) -> None:
+    """And names the field, the value and what is allowed."""
+    ended = glideslope("schedule", *(file if word == "@" else word for word in words))
+    assert ended.code == 2
+    assert told in ended.err
