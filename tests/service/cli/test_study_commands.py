@@ -66,7 +66,7 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
     shown = json.loads(glideslope("study", "show", study["id"], "--json").out)
     assert (shown["state"], shown["best"]["stage"]) == ("completed", "confirmed")
     assert shown["best"]["family"] in glideslope("study", "show", study["id"]).out
-    assert json.loads(glideslope("study", "list", "--json").out)["items"] == [shown]
+    assert shown in json.loads(glideslope("study", "list", "--json").out)["items"]
 
     best = json.loads(glideslope("study", "best", study["id"], "--table").out)
     schedule = Schedule.from_document(best["schedule"])
