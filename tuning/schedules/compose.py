@@ -302,6 +302,8 @@ class Affine:
 
     def simplified(self) -> Node:
         """Carried inwards to the ends of ramps, as far as the mean they move by allows."""
+        if self.low == self.high:
+            return hold(self.length, self.low)
         node = self.node.simplified()
         if isinstance(node, Sequence):
             mapped = tuple(Affine(part, self.low, self.high) for part in node.nodes)

@@ -16,17 +16,12 @@ from tuning.schedules.families.annealing import (
     CosinePower,
     CosineWaves,
     Fsl,
-    InverseTime,
     LinearCosine,
     MirrorCosine,
-    NaturalExp,
     NoisyLinearCosine,
     OneMinusPower,
-    PowerDecay,
     Rex,
-    Saturating,
     Sigmoid,
-    Staircase,
 )
 from tuning.schedules.families.base import AfterEnd, End, Family
 from tuning.schedules.families.compounds import (
@@ -64,6 +59,13 @@ from tuning.schedules.families.feedback import (
     Plateau,
 )
 from tuning.schedules.families.plateaus import Wsd
+from tuning.schedules.families.rates import (
+    InverseTime,
+    NaturalExp,
+    PowerDecay,
+    Saturating,
+    Staircase,
+)
 from tuning.schedules.families.warmup import Warmup
 from tuning.schedules.families.waves import (
     Wave,

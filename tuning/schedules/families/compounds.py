@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Literal, final
 
 from tuning.schedules.compose import Affine, Node, Ramp, Sequence, cycles, hold
 from tuning.schedules.curves import CURVES
-from tuning.schedules.families.annealing import decaying, falling_by_power, lasting
 from tuning.schedules.families.base import Family
 from tuning.schedules.families.cycles import CycleCount, cycle_lengths, geometric, rising
+from tuning.schedules.families.rates import decaying, falling_by_power, lasting
 from tuning.schedules.lengths import resolve
 from tuning.schedules.limits import (
     Among,
