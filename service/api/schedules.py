@@ -117,8 +117,10 @@ def _refuse_long(field: str, updates: object) -> None:
 
 
 def _refuse_infinite(schedule: Schedule) -> None:
+    """Refuse what neither JSON nor code can carry, the value right after the end included."""
+    updates = schedule.horizon + (schedule.family.after_end != "error")
     with np.errstate(all="ignore"):  # what overflows is told
-        wrong = ~np.isfinite(schedule(np.arange(schedule.horizon + 1)))
+        wrong = ~np.isfinite(schedule(np.arange(updates)))
     if wrong.any():
         value = f"a learning rate that is not finite at update {int(wrong.argmax()):,}"
         raise InvalidValue("schedule", value, "finite learning rates")

@@ -297,7 +297,7 @@ def _changed(value: Any, entry: Field[Any]) -> Iterator[Any]:  # noqa: ANN401 # 
     default = entry.default_factory() if callable(entry.default_factory) else entry.default
     if default is MISSING or now == default:
         return
-    for other in (default, *_others(entry, now)):
+    for other in dict.fromkeys((default, *_others(entry, now))):
         try:
             yield replace(value, **{entry.name: other})
         except InvalidValue:

@@ -99,6 +99,15 @@ def test_a_call_is_converted_to_a_schedule(api: TestClient) -> None:
     assert "values" not in bare["schedule"]["table"]
 
 
+def test_a_call_that_ends_with_an_error_is_converted(api: TestClient) -> None:
+    """PyTorch refuses a step beyond the end; there is nothing beyond to look at."""
+    kwargs = {"max_lr": 0.1, "total_steps": 20, "anneal_strategy": "linear"}
+    origin = {"framework": "torch", "call": "OneCycleLR", "kwargs": kwargs}
+    for horizon in (19, 20):
+        body = {"from": origin, "base_lr": 0.1, "horizon": horizon, "to": "optax"}
+        assert api.post(f"{TOOLS}:convert", json=body).status_code == 200
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_schedule_is_converted_to_code(api: TestClient, framework: str) -> None:
     """For every framework, with whether it is native and why."""
