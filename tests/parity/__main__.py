@@ -38,11 +38,15 @@ UNREAD = (
     ("paddle", "optimizer.lr", "no import reads it"),
     ("composer", "optim.scheduler", "no import reads it"),
     ("transformers", "get_adafactor_schedule", "no schedule: shows what the optimiser does"),
-    ("transformers", "get_reduce_on_plateau_schedule", "as get_scheduler(reduce_lr_on_plateau)"),
-    ("transformers", "get_greedy_schedule", "as get_scheduler(greedy)"),
+    ("timm", "PlateauLRScheduler(warmup_t)", "no import reads it"),
+    ("optax", "reduce_on_plateau(accumulation_size)", "no import reads it"),
     ("timm", "noise", "random numbers of torch, drawn per update"),
-    ("sklearn", "SGDRegressor(pa1)", "no schedule: the rate follows each sample's error"),
-    ("sklearn", "SGDRegressor(pa2)", "no schedule: the rate follows each sample's error"),
+    ("sklearn", "SGDClassifier(adaptive)", "the rule of SGDRegressor(adaptive)"),
+    *(
+        ("sklearn", f"{estimator}({rule})", "no schedule: the rate follows each sample's error")
+        for estimator in ("SGDRegressor", "SGDClassifier")
+        for rule in ("pa1", "pa2")
+    ),
 )
 
 

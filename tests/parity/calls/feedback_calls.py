@@ -4,8 +4,9 @@ The rate of update t is the one after t metrics: the first is always the base ra
 """
 
 from dataclasses import replace
+from functools import partial
 
-from parity.case import Calls, Case, Dice, Kwargs
+from parity.case import Calls, Case, Dice, Draw, Kwargs
 
 
 def _torch_plateau(dice: Dice) -> Case:
@@ -40,14 +41,22 @@ def _transformers_greedy(dice: Dice) -> Case:
     )
 
 
+def _direct(draw: Draw, function: str) -> Draw:
+    """The same arguments, given to the function behind the name."""
+
+    def drawn(dice: Dice) -> Case:
+        case = draw(dice)
+        return replace(case, call=function, kwargs=case.kwargs["scheduler_specific_kwargs"])
+
+    return drawn
+
+
 def _timm_plateau(dice: Dice) -> Case:
     kwargs = {
         "decay_rate": dice.rounded(0.1, 0.8),
         "patience_t": dice.randint(0, 6),
         "threshold": dice.choice([1e-4, 0.01]),
         "cooldown_t": dice.randint(0, 4),
-        "warmup_t": dice.randint(0, 5),
-        "warmup_lr_init": dice.rate(1e-6, 1e-4),
         "lr_min": dice.rate(1e-6, 1e-3),
         "mode": dice.choice(["min", "max"]),
     }
@@ -58,13 +67,11 @@ def _optax_plateau(dice: Dice) -> Case:
     kwargs = {
         "factor": dice.rounded(0.1, 0.8),
         "patience": dice.randint(1, 6),
-        "rtol": dice.choice([1e-4, 0.01]),
-        "atol": dice.choice([0.0, 0.01]),
+        **dice.choice([{"rtol": 1e-4}, {"rtol": 0.01}, {"rtol": 0.0, "atol": 0.01}]),
         "cooldown": dice.randint(0, 4),
-        "accumulation_size": dice.choice([1, 1, 2, 3]),
         "min_scale": dice.choice([0.0, 0.01]),
     }
-    return _case(dice, "optax reduce_on_plateau", dice.thinned(kwargs))
+    return _case(dice, "optax reduce_on_plateau", dice.thinned(kwargs, "rtol", "atol"))
 
 
 def _keras_plateau(dice: Dice) -> Case:
@@ -79,11 +86,9 @@ def _keras_plateau(dice: Dice) -> Case:
     return _case(dice, "keras ReduceLROnPlateau", dice.thinned(kwargs))
 
 
-def _sklearn_adaptive(dice: Dice) -> Case:
+def _sklearn_adaptive(dice: Dice, row: str = "sklearn MLPRegressor") -> Case:
     kwargs = {"tol": dice.choice([1e-4, 0.01]), "n_iter_no_change": dice.randint(1, 6)}
-    return _case(
-        dice, "sklearn MLPRegressor", {"learning_rate": "adaptive", **dice.thinned(kwargs)}
-    )
+    return _case(dice, row, {"learning_rate": "adaptive", **dice.thinned(kwargs)})
 
 
 def _sklearn_sgd(dice: Dice) -> Case:
@@ -139,10 +144,15 @@ CALLS = Calls(
         "torch ReduceLROnPlateau": _torch_plateau,
         "transformers get_scheduler(reduce_lr_on_plateau)": _transformers_plateau,
         "transformers get_scheduler(greedy)": _transformers_greedy,
+        "transformers get_reduce_on_plateau_schedule": _direct(
+            _transformers_plateau, "get_reduce_on_plateau_schedule"
+        ),
+        "transformers get_greedy_schedule": _direct(_transformers_greedy, "get_greedy_schedule"),
         "timm PlateauLRScheduler": _timm_plateau,
         "optax reduce_on_plateau": _optax_plateau,
         "keras ReduceLROnPlateau": _keras_plateau,
         "sklearn MLPRegressor": _sklearn_adaptive,
+        "sklearn MLPClassifier": partial(_sklearn_adaptive, row="sklearn MLPClassifier"),
         "sklearn SGDRegressor(adaptive)": _sklearn_sgd,
     },
     HAND,

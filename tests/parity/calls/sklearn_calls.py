@@ -1,37 +1,37 @@
-"""Calls of scikit-learn's SGDRegressor: an update is one sample, counted from 1."""
+"""Calls of scikit-learn's SGD estimators: an update is one sample, counted from 1."""
 
-from parity.case import Calls, Case, Dice, Kwargs
+from parity.case import Calls, Case, Dice, Draw, Kwargs
 
-
-def _constant(dice: Dice) -> Case:
-    return _case(dice, {"learning_rate": "constant", "eta0": dice.rate()})
+ESTIMATORS = ("SGDRegressor", "SGDClassifier")
 
 
-def _invscaling(dice: Dice) -> Case:
+def _constant(dice: Dice) -> Kwargs:
+    return {"learning_rate": "constant", "eta0": dice.rate()}
+
+
+def _invscaling(dice: Dice) -> Kwargs:
     kwargs = {"learning_rate": "invscaling", "eta0": dice.rate(), "power_t": dice.rounded(0.0, 1.0)}
-    return _case(dice, dice.thinned(kwargs, "learning_rate"))
+    return dice.thinned(kwargs, "learning_rate")
 
 
-def _optimal(dice: Dice) -> Case:
+def _optimal(dice: Dice) -> Kwargs:
     kwargs = {"learning_rate": "optimal", "alpha": dice.rate(1e-5, 0.1)}
-    return _case(dice, dice.thinned(kwargs, "learning_rate"))
+    return dice.thinned(kwargs, "learning_rate")
 
 
-def _case(dice: Dice, kwargs: Kwargs) -> Case:
-    row = f"SGDRegressor({kwargs['learning_rate']})"
-    return Case("SGDRegressor", kwargs, 1.0, dice.length(), row=row)
+RULES = {"constant": _constant, "invscaling": _invscaling, "optimal": _optimal}
 
 
-HAND = (
-    Case(
-        "SGDRegressor", {}, 1.0, 12, why="the default: invscaling", row="SGDRegressor(invscaling)"
-    ),
-)
+def _of(estimator: str, rule: str) -> Draw:
+    return lambda dice: Case(estimator, RULES[rule](dice), 1.0, dice.length())
+
+
+def _default(estimator: str, rule: str) -> Case:
+    return Case(estimator, {}, 1.0, 12, why=f"the default: {rule}", row=f"{estimator}({rule})")
+
+
+HAND = (_default("SGDRegressor", "invscaling"), _default("SGDClassifier", "optimal"))
 CALLS = Calls(
-    {
-        "SGDRegressor(constant)": _constant,
-        "SGDRegressor(invscaling)": _invscaling,
-        "SGDRegressor(optimal)": _optimal,
-    },
+    {f"{estimator}({rule})": _of(estimator, rule) for estimator in ESTIMATORS for rule in RULES},
     HAND,
 )

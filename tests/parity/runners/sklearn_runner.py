@@ -1,13 +1,14 @@
 """Runs scikit-learn's estimators, which tell no rate: it is read off what they do.
 
-A linear model at 0, told one sample x = 1, y = 1 with squared loss, moves to the rate itself.
+A linear model at 0, told one sample x = 1, y = 1, moves to the rate itself: the gradient of both
+the squared and the hinge loss is -1 there.
 """
 
 from dataclasses import replace
 
 import numpy as np
-from sklearn.linear_model import SGDRegressor
-from sklearn.neural_network import MLPRegressor
+from sklearn.linear_model import SGDClassifier, SGDRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
 from parity.case import Case
@@ -17,19 +18,24 @@ PACKAGES = ("scikit-learn",)
 
 def public() -> list[str]:
     """The rules the library has."""
-    rules = SGDRegressor._parameter_constraints["learning_rate"][0].options
-    return [f"SGDRegressor({rule})" for rule in sorted(rules)]
+    return [
+        f"{kind.__name__}({rule})"
+        for kind in (SGDRegressor, SGDClassifier)
+        for rule in sorted(kind._parameter_constraints["learning_rate"][0].options)
+    ]
 
 
 def rates(case: Case, updates: int) -> list[float]:
     """The rates of the first updates; fewer where the library refuses to go on."""
-    model = SGDRegressor(fit_intercept=False, shuffle=False, **case.kwargs)
+    is_classifier = case.call == "SGDClassifier"
+    model = (SGDClassifier if is_classifier else SGDRegressor)(fit_intercept=False, **case.kwargs)
+    classes = {"classes": [0, 1]} if is_classifier else {}
     values = []
     for _ in range(updates):
         if values:
             model.coef_[:] = 0.0
-        model.partial_fit(np.ones((1, 1)), np.ones(1))
-        values.append(float(model.coef_[0]))
+        model.partial_fit(np.ones((1, 1)), np.ones(1), **classes)
+        values.append(float(model.coef_.item()))
     return values
 
 
@@ -64,8 +70,9 @@ def _epochs(case: Case) -> tuple[list[float], list[float]]:
 
 
 def _mlp(case: Case) -> list[float]:
-    """MLPRegressor's own count and its own optimiser, told these losses."""
-    model = MLPRegressor(solver="sgd", **case.kwargs)
+    """The perceptron's own count and its own optimiser, told these losses."""
+    kind = MLPClassifier if case.call == "MLPClassifier" else MLPRegressor
+    model = kind(solver="sgd", **case.kwargs)
     model.loss_curve_, model.best_loss_, model._no_improvement_count = [], np.inf, 0
     optimizer = SGDOptimizer([], learning_rate_init=case.base_lr, lr_schedule="adaptive")
     values = []

@@ -30,5 +30,5 @@ def rates(case: Case, updates: int) -> list[float]:
 def plateau(case: Case) -> list[float]:
     """The rates while the rule is told the metrics, one per epoch."""
     optimizer = optimizer_of(case)
-    scheduler = transformers.get_scheduler(optimizer=optimizer, **case.kwargs)
+    scheduler = getattr(optimization, case.call)(optimizer=optimizer, **case.kwargs)
     return follow_metrics(optimizer, scheduler, case)
