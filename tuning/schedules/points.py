@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import Any, Literal, final
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from tuning.schedules.compose import EXACT, LAST, Node, Phase, Steps, hold, progress
 from tuning.schedules.curves import Floats
+from tuning.schedules.pchip import pchip
 
 Between = Literal["linear", "constant"]
 Through = Literal["linear", "pchip"]
@@ -139,11 +139,8 @@ class Points:
     @cached_property
     def _line(self) -> Callable[[Floats], Floats]:
         heights = np.log(self.values) if self.scale == "log" else np.array(self.values)
-        if self.through == "linear":
-            places = np.array(self.at)
-            return lambda elapsed: np.interp(elapsed, places, heights)
-        smooth: Callable[[Floats], Floats] = PchipInterpolator(self.at, heights)
-        return smooth
+        places, draw = np.array(self.at), np.interp if self.through == "linear" else pchip
+        return lambda elapsed: draw(elapsed, places, heights)
 
     def simplified(self) -> Node:
         """A level if all values are one."""

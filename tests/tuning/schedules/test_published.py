@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.interpolate import PchipInterpolator
 
 from tuning.errors import InvalidValue
 from tuning.schedules import (
@@ -53,6 +56,7 @@ from tuning.schedules import (
 )
 from tuning.schedules.compose import Ramp
 from tuning.schedules.curves import CURVES
+from tuning.schedules.pchip import pchip
 
 T = 100
 pi, cos, exp = math.pi, math.cos, math.exp
@@ -188,6 +192,17 @@ def test_knots_pass_through_their_levels_without_overshoot() -> None:
     assert values[places] == pytest.approx([0.3, 1.0, 0.02, 0.02, 0.5], rel=1e-3)
     assert values.max() <= 1.0
     assert values.min() >= 0.02
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.tuples(st.floats(0.001, 1.0), st.floats(-9.0, 9.0)), min_size=2, max_size=12))
+def test_our_pchip_is_scipys(points: list[tuple[float, float]]) -> None:
+    """The same curve, at the points, at the ends and in between."""
+    at = np.cumsum([gap for gap, _ in points])
+    heights = np.array([height for _, height in points])
+    places = np.concatenate([at, np.linspace(at[0], at[-1], 200)])
+    expected = PchipInterpolator(at, heights)(places)
+    assert np.allclose(pchip(places, at, heights), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
