@@ -3,30 +3,28 @@
 The one idea: a finding is a fact about the learning rates themselves, or about another schedule
 that has the same ones: whoever would rather have a wasted first update, a jump or a parameter
 without effect may keep it, but knows. Every check is a pure function; the table below has them all.
-Not here: values that are refused (`limits`), what a library does wrong (`interop`), though its
-notes become findings here.
+Not here: values that are refused (`limits`), how redundancy is found (`redundancy`), what a library
+does wrong (`interop`), though its notes become findings here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from tuning.errors import InvalidValue
 from tuning.schedules.compose import Steps
 from tuning.schedules.curves import Floats
 from tuning.schedules.families import (
-    FAMILIES,
     Expression,
     Family,
     PiecewiseConstant,
     Table,
-    Warmup,
 )
 from tuning.schedules.interop.base import Note
-from tuning.schedules.limits import Among, Integer, Number
+from tuning.schedules.limits import Integer, Number
+from tuning.schedules.redundancy import dead_parameters, duplicates
 from tuning.schedules.schedule import MAX_HORIZON, Schedule
 
 Severity = Literal["error", "warning", "info"]
@@ -34,7 +32,6 @@ Severity = Literal["error", "warning", "info"]
 MAX_JUMP = 10.0
 LARGEST_JUMP = 1e6
 CLOSE = 1e-9  # relative; what rounding alone may do
-LONGEST_COMPARED = 10_000  # updates over which two schedules are compared number by number
 TAIL = 1_000  # updates after the end that are looked at
 
 # What is said of an import, by how much it matters; all else is worth knowing only.
@@ -267,110 +264,21 @@ def _stretched(has: int, room: int) -> str:
 
 def _find_dead(case: Case) -> Iterator[Finding]:
     """Parameters that were chosen but have no effect over this horizon."""
-    family = case.family
-    for field, families in _alternatives(family):
-        others = list(_laid_out(families, case.horizon))
-        if others and all(_has_same_rates(case.schedule, other) for other in others):
-            message = f"{field} has no effect: other values give the same learning rates"
-            yield Finding("dead_parameter", "warning", message, None, field)
-    if family.warmup.pinned and isinstance(family.warmup.length, float):
+    warmup = case.family.warmup
+    for field in dead_parameters(case.schedule):
+        message = f"{field} has no effect: other values give the same learning rates"
+        yield Finding("dead_parameter", "warning", message, None, field)
+    if warmup.pinned and isinstance(warmup.length, float):
         message = "warmup.pinned has no effect: only a length in updates can be pinned"
         yield Finding("dead_parameter", "warning", message, None, "warmup.pinned")
 
 
-def _alternatives(family: Family) -> Iterator[tuple[str, tuple[Family, ...]]]:
-    """Every parameter that is not at its default, with families that differ in it alone."""
-    own = () if family.is_feedback else family.own_fields()
-    for entry in fields(family):
-        if entry.name in own or entry.name == "end":
-            path = entry.name if entry.name == "end" else f"params.{entry.name}"
-            yield path, tuple(_changed(family, entry))
-    for entry in fields(Warmup):
-        if entry.name != "pinned":
-            warmups = _changed(family.warmup, entry)
-            yield f"warmup.{entry.name}", tuple(replace(family, warmup=one) for one in warmups)
-
-
-def _changed(value: Any, entry: Field[Any]) -> Iterator[Any]:  # noqa: ANN401 # any dataclass
-    """The same value with other values of a field; none if it has its default."""
-    now = getattr(value, entry.name)
-    default = entry.default_factory() if callable(entry.default_factory) else entry.default
-    if default is MISSING or now == default:
-        return
-    for other in dict.fromkeys((default, *_others(entry, now))):
-        try:
-            yield replace(value, **{entry.name: other})
-        except InvalidValue:
-            continue  # not every value of a range goes with the other fields
-
-
-def _others(entry: Field[Any], now: object) -> tuple[object, ...]:
-    match now:
-        case bool():
-            return ()
-        case int():
-            return (now + 1, now // 2)
-        case float():
-            return (now / 2.0, (now + 1.0) / 2.0)
-        case str():
-            return tuple(name for name in _names(entry.type) if name != now)
-        case tuple() if entry.name == "phase":
-            return ((0, 0), (1, 0), (1, 1))
-    return ()
-
-
-def _names(annotation: object) -> tuple[str, ...]:
-    """The names a field may hold."""
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    limits = getattr(annotation, "__metadata__", ())
-    return tuple(name for limit in limits if isinstance(limit, Among) for name in limit.names)
-
-
-def _laid_out(families: Iterable[Family], horizon: int) -> Iterator[Schedule]:
-    for family in families:
-        try:
-            yield Schedule(family, horizon)
-        except InvalidValue:
-            continue  # not every length fits into the horizon
-
-
-def _has_same_rates(schedule: Schedule, other: Schedule) -> bool:
-    if other.shape == schedule.shape:
-        return True
-    is_short = schedule.horizon <= LONGEST_COMPARED
-    return is_short and bool((other.table() == schedule.table()).all())
-
-
 def _find_duplicate(case: Case) -> Iterator[Finding]:
-    """A family with fewer parameters that is the same function."""
-    family = case.family
-    for kind, simpler in FAMILIES.items():
-        is_simpler = len(simpler.own_fields()) < len(family.own_fields())
-        if is_simpler and not family.is_feedback and _is_same(case.schedule, simpler):
-            message = f"With these parameters {family.kind} is {kind}, at every update"
-            yield Finding("duplicate", "info", message, None, "family")
-            return
-
-
-def _is_same(schedule: Schedule, simpler: type[Family]) -> bool:
-    """Whether another family, with what fields it shares, is the same expression."""
-    family = schedule.family
-    shared = {name: value for name, value in family.params().items() if name in _own(simpler)}
-    common: dict[str, Any] = {
-        "warmup": family.warmup,
-        "end": family.end,
-        "after_end": family.after_end,
-    }
-    try:
-        other = Schedule(simpler(family.peak, **common, **shared), schedule.horizon)
-    except InvalidValue:
-        return False  # the shared name means something else there
-    return other.shape == schedule.shape
-
-
-def _own(family: type[Family]) -> tuple[str, ...]:
-    return () if family.is_feedback else family.own_fields()
+    """A simpler family that is the same function."""
+    kind = next(duplicates(case.schedule), None)
+    if kind is not None:
+        message = f"With these parameters {case.family.kind} is {kind}, at every update"
+        yield Finding("duplicate", "info", message, None, "family")
 
 
 CHECKS: tuple[Check, ...] = (

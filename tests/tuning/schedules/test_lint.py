@@ -212,6 +212,36 @@ def test_a_functional_duplicate(family: Family, name: str) -> None:
     assert np.array_equal(Schedule(simpler, 40).table(), theirs)
 
 
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        ({"ramp": {"length": 60, "start": 1, "end": 0, "curve": "cosine"}}, "cosine"),
+        ({"ramp": {"length": 60, "start": 1, "end": 0.1, "order": 0}}, "exponential"),
+        (
+            {
+                "sequence": [
+                    {"hold": {"length": 50}},
+                    {"ramp": {"length": 10, "start": 1, "end": 0}},
+                ]
+            },
+            "wsd",
+        ),
+        ({"hold": {"length": 60}}, "constant"),
+    ],
+)
+def test_an_expression_that_a_family_is(node: dict[str, Any], name: str) -> None:
+    """The tree needs not be written out."""
+    found = only(Expression(0.1, node=node), "duplicate", 60)
+    assert found.message == f"With these parameters expression is {name}, at every update"
+
+
+def test_an_expression_of_its_own_is_no_duplicate() -> None:
+    """No family is a product of waves."""
+    wave = {"wave": {"length": 60, "period": 20}}
+    fall = {"ramp": {"length": 60, "start": 1, "end": 0.1}}
+    assert "duplicate" not in codes(Expression(0.1, node={"product": [wave, fall]}), 60)
+
+
 def test_what_an_import_noted_is_a_finding() -> None:
     """A fault of the library is a warning; what it ignores is worth knowing."""
     notes = [Note("library_fault", "It skips."), Note("ignored", "momentum")]
