@@ -68,6 +68,6 @@ def test_a_budget_too_small_is_a_mistake_in_words(tmp_path: Path) -> None:
     """Exit code 2, the field, the value and the allowed range; no traceback."""
     code, printed = finish(start(tmp_path / "demo", "--trials", "3"))
     assert code == 2
-    assert "budget.trials" in printed
+    assert "/budget/trials: 3" in printed
     assert "at least" in printed
     assert "Traceback" not in printed

@@ -298,7 +298,10 @@ class Affine:
         """The values at `steps`."""
         shares = self.node(steps)
         values = shares * self.high + (1.0 - shares) * self.low
-        return np.clip(values, min(self.low, self.high), max(self.low, self.high))
+        # A share within 0..1 never leaves low..high by a rounding; beyond, the line goes on.
+        inside = (shares >= 0.0) & (shares <= 1.0)
+        bounded = np.clip(values, min(self.low, self.high), max(self.low, self.high))
+        return np.where(inside, bounded, values)
 
     def simplified(self) -> Node:
         """Carried inwards to the ends of ramps, as far as the mean they move by allows."""

@@ -72,6 +72,13 @@ def values(node: Node, beyond: int = 5) -> np.ndarray:
     return node(np.arange(node.length + beyond))
 
 
+def test_an_affine_map_goes_on_beyond_its_ends() -> None:
+    """A sum may leave 0..1; the map is one straight line all the same, simplified or not."""
+    twice = Affine(Combine("sum", (hold(1, 1.0), hold(1, 1.0))), 1.0, 0.5)
+    assert values(twice).tolist() == values(twice.simplified()).tolist()
+    assert set(values(twice).tolist()) == {0.0}
+
+
 @quick
 @given(nodes)
 def test_simplifying_keeps_the_values(node: Node) -> None:
