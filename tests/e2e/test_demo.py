@@ -43,15 +43,16 @@ def test_interrupted_the_demo_leaves_nothing_behind_and_is_taken_up_again(tmp_pa
     while "Study st_" not in line:
         line = first.stdout.readline()
         assert line, "the demo ended before it had a study"
-    family = [first.pid]
     time.sleep(6)  # let it train: the interruption must hit a study that is under way
-    family += [child.pid for child in psutil.Process(first.pid).children(recursive=True)]
-    assert len(family) >= 4  # demo, server, planner or worker, training
+    family = psutil.Process(first.pid).children(recursive=True)
+    assert len(family) >= 3  # server, planner or worker, training
     first.send_signal(signal.SIGINT)
     code, printed = finish(first)
     assert code == 130
     assert "Traceback" not in printed
-    assert not [pid for pid in family if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(family, timeout=5)
+    # One that ended but waits for the system to take note of it holds nothing any more.
+    assert not [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     code, printed = finish(start(folder, "--trials", "13"))
     assert code == 0, printed
     assert "Taking up the study" in printed
