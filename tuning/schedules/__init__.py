@@ -6,6 +6,7 @@ hash and an identity, and travels as JSON.
 Not here: which schedules to try (`tuning.search`).
 """
 
+from tuning.schedules.channels import CHANNELS, layerwise
 from tuning.schedules.curves import CURVES, Curve
 from tuning.schedules.families import (
     FAMILIES,
@@ -64,6 +65,7 @@ from tuning.schedules.parameters import PARAMETERS, Parameter
 from tuning.schedules.schedule import Schedule
 
 __all__ = [
+    "CHANNELS",
     "CURVES",
     "FAMILIES",
     "PARAMETERS",
@@ -120,4 +122,5 @@ __all__ = [
     "Wave",
     "Wsd",
     "build",
+    "layerwise",
 ]

@@ -3,7 +3,8 @@
 The one idea: whoever reads the document needs either Glideslope, and rebuilds the schedule from its
 family, or nothing, and uses the table; hashes say that both are the same. A field nobody reads is
 refused, so that a misspelled one cannot be silently ignored. A document of an older format is
-brought up to date first, one version at a time.
+brought up to date first, one version at a time. A channel is written as the learning rate is;
+channels and groups are there only if the schedule has some.
 Not here: the schedule itself (`tuning.schedules.schedule`).
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tuning.errors import InvalidValue
+from tuning.schedules.channels import CHANNELS
 from tuning.schedules.curves import Floats
 from tuning.schedules.families import Family, Warmup, find
 from tuning.schedules.limits import check_known, plain
@@ -24,7 +26,9 @@ FORMAT = "glideslope/schedule@1"
 FORMAT_0 = "glideslope/schedule@0"
 FIELDS_0 = ("format", "horizon", "family", "peak", "warmup", "params")
 REQUIRED = ("format", "horizon", "family", "peak")
-OPTIONAL = ("warmup", "params", "end", "after_end", "identity", "table")
+FORM = ("warmup", "params", "end", "after_end", "table")  # of the learning rate or of a channel
+OPTIONAL = (*FORM, "identity", "channels", "groups")
+NEEDED = ("family", "peak")  # by every channel
 # Machines may round cosines and powers differently, in the last bits of a table.
 TOLERANCE = 1e-12
 
@@ -45,31 +49,58 @@ class Written(Protocol):
         """Hash of the mathematics."""
 
     @property
+    def channels(self) -> Mapping[str, Family]:
+        """What else moves."""
+
+    @property
+    def groups(self) -> Mapping[str, float]:
+        """Factors of the learning rate."""
+
+    @property
     def table_sha256(self) -> str:
         """Hash of the table."""
+
+    def channel(self, name: str) -> "Written":
+        """One of the channels over the horizon."""
 
     def table(self) -> Floats:
         """The learning rates."""
 
 
 def write(schedule: Written, *, table: bool) -> dict[str, Any]:
-    """The document of a schedule, with the values of its table on request."""
+    """The document of a schedule, with the values of its tables on request."""
+    form, figures = _write_form(schedule), _write_table(schedule, with_values=table)
+    identity = {"identity": schedule.identity}
+    document = {"format": FORMAT, "horizon": schedule.horizon, **form, **identity, **figures}
+    if schedule.channels:
+        laid_out = {name: schedule.channel(name) for name in schedule.channels}
+        document["channels"] = {
+            name: {**_write_form(one), **_write_table(one, with_values=table)}
+            for name, one in laid_out.items()
+        }
+    if schedule.groups:
+        document["groups"] = dict(schedule.groups)
+    return document
+
+
+def _write_form(schedule: Written) -> dict[str, Any]:
+    """A family as it is laid out."""
     family = schedule.family
-    figures: dict[str, Any] = {"sha256": schedule.table_sha256}
-    if table:
-        figures["values"] = schedule.table().tolist()
     return {
-        "format": FORMAT,
-        "horizon": schedule.horizon,
         "family": family.kind,
         "peak": family.peak,
         "warmup": family.warmup.document(schedule.horizon),
         "params": family.params(),
         "end": family.end,
         "after_end": family.after_end,
-        "identity": schedule.identity,
-        "table": figures,
     }
+
+
+def _write_table(schedule: Written, *, with_values: bool) -> dict[str, Any]:
+    figures: dict[str, Any] = {"sha256": schedule.table_sha256}
+    if with_values:
+        figures["values"] = schedule.table().tolist()
+    return {"table": figures}
 
 
 def up_to_date(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -106,6 +137,29 @@ def read_family(document: Mapping[str, Any]) -> Family:
     if document["format"] != FORMAT:
         raise InvalidValue("format", document["format"], " or ".join((FORMAT, *OLDER)))
     check_known(document, (*REQUIRED, *OPTIONAL))
+    return _read_form(document)
+
+
+def read_channels(document: Mapping[str, Any]) -> dict[str, Family]:
+    """The families of a document's channels; raises `InvalidValue` naming what is wrong."""
+    channels = _mapping(document, "channels")
+    check_known(channels, CHANNELS, "channels")
+    families = {}
+    for name in channels:
+        channel = _mapping(channels, name, "channels")
+        for needed in NEEDED:
+            if needed not in channel:
+                raise InvalidValue(f"channels.{name}.{needed}", None, "a field of every channel")
+        check_known(channel, (*NEEDED, *FORM), f"channels.{name}")
+        try:
+            families[name] = _read_form(channel)
+        except InvalidValue as error:
+            raise error.under(f"channels.{name}") from error
+    return families
+
+
+def _read_form(document: Mapping[str, Any]) -> Family:
+    """The family of a document or of a channel."""
     family = find(document["family"])
     params = _mapping(document, "params")
     check_known(params, family.own_fields(), "params")
@@ -117,10 +171,10 @@ def read_family(document: Mapping[str, Any]) -> Family:
         raise error.under("params") if error.field in params else error from error
 
 
-def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(document: Mapping[str, Any], name: str, field: str = "") -> Mapping[str, Any]:
     value = document.get(name, {})
     if not isinstance(value, Mapping):
-        raise InvalidValue(name, value, "an object")
+        raise InvalidValue(f"{field}.{name}" if field else name, value, "an object")
     return value
 
 
@@ -134,8 +188,17 @@ def _read_warmup(document: Mapping[str, Any]) -> Warmup:
 def check_figures(schedule: Written, document: Mapping[str, Any]) -> None:
     """Refuse a document whose resolved figures are not those of the schedule it describes."""
     document = up_to_date(document)
-    steps = schedule.family.warmup.updates(schedule.horizon)
     _check_same("identity", document, schedule.identity)
+    _check_form(schedule, document)
+    for name in schedule.channels:
+        try:
+            _check_form(schedule.channel(name), document["channels"][name])
+        except InvalidValue as error:
+            raise error.under(f"channels.{name}") from error
+
+
+def _check_form(schedule: Written, document: Mapping[str, Any]) -> None:
+    steps = schedule.family.warmup.updates(schedule.horizon)
     _check_same("warmup.steps", _mapping(document, "warmup"), steps)
     table = _mapping(document, "table")
     check_known(table, ("sha256", "values"), "table")
@@ -150,7 +213,7 @@ def _check_same(field: str, document: Mapping[str, Any], expected: object) -> No
 
 
 def _check_values(expected: Floats, values: object, sha256: object) -> None:
-    allowed = f"the {expected.size:,} learning rates of the family"
+    allowed = f"the {expected.size:,} values of the family"
     if not isinstance(values, list | tuple) or any(plain(one) is None for one in values):
         raise InvalidValue("table.values", type(values).__name__, allowed)
     found = np.array(values, dtype=np.float64)

@@ -10,7 +10,8 @@ import math
 from dataclasses import Field, fields
 from typing import Any, Literal, get_args, get_origin
 
-from tuning.schedules.documents import FORMAT, OPTIONAL, REQUIRED
+from tuning.schedules.channels import CHANNELS, LONGEST_NAME, MOST_GROUPS
+from tuning.schedules.documents import FORM, FORMAT, NEEDED, OPTIONAL, REQUIRED
 from tuning.schedules.expressions import KINDS, Grown
 from tuning.schedules.families import FAMILIES, Family, Warmup
 from tuning.schedules.families.warmup import PHASES, OffsetLimit
@@ -36,7 +37,14 @@ def schedule_schema() -> dict[str, Any]:
             "family, peak, warmup and params say the same as a formula."
         ),
         **_object({name: PROPERTIES[name] for name in (*REQUIRED, *OPTIONAL)}, REQUIRED),
-        "allOf": [_when(kind, family) for kind, family in FAMILIES.items()],
+        "allOf": [PARAMS],
+        "$defs": {
+            "params": {"allOf": [_when(kind, family) for kind, family in FAMILIES.items()]},
+            "channel": {
+                **_object({name: PROPERTIES[name] for name in (*NEEDED, *FORM)}, NEEDED),
+                "allOf": [PARAMS],
+            },
+        },
     }
 
 
@@ -98,6 +106,7 @@ def _common(name: str) -> dict[str, Any]:
     return next(_field(entry) for entry in fields(Family) if entry.name == name)
 
 
+PARAMS: dict[str, Any] = {"$ref": "#/$defs/params"}
 UPDATES = Integer(0, MAX_HORIZON)
 NODE: dict[str, Any] = {
     "description": "A node of the algebra: an object with one key, its kind.",
@@ -129,4 +138,17 @@ PROPERTIES: dict[str, Any] = {
             },
         }
     ),
+    "channels": _object(
+        {
+            name: {"description": f"{channel.help}, {channel.holds}.", "$ref": "#/$defs/channel"}
+            for name, channel in CHANNELS.items()
+        }
+    ),
+    "groups": {
+        "description": "Factors of the learning rate, by the names of parameter groups.",
+        "type": "object",
+        "propertyNames": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
+        "additionalProperties": _limit(Number(above=True)),
+        "maxProperties": MOST_GROUPS,
+    },
 }

@@ -2,14 +2,16 @@
 
 The one idea: a schedule is data. It compiles to a table of float64 learning rates, has a hash of
 that table and an identity of its mathematics, and travels as JSON; a_t, t = 0..T-1, multiplies the
-(t+1)-th update, and resuming needs nothing but t.
-Not here: the JSON form (`tuning.schedules.documents`), the families (`tuning.schedules.families`).
+(t+1)-th update, and resuming needs nothing but t. Channels (momentum, weight decay) are laid out
+beside the learning rate in the same way, and groups are factors of it.
+Not here: the JSON form (`tuning.schedules.documents`), the families (`tuning.schedules.families`),
+which channels there are (`tuning.schedules.channels`).
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, final
@@ -19,11 +21,12 @@ from numpy.typing import ArrayLike
 
 from tuning.errors import InvalidValue
 from tuning.schedules import documents
+from tuning.schedules.channels import Curves, Multipliers, Named
 from tuning.schedules.combine import Part
 from tuning.schedules.compose import Node, Steps
 from tuning.schedules.curves import Floats
 from tuning.schedules.families import Expression, Family
-from tuning.schedules.limits import Integer, settle
+from tuning.schedules.limits import Among, Integer, settle
 
 MAX_HORIZON = 10_000_000
 FEWEST_POINTS = 4
@@ -38,6 +41,10 @@ class Schedule:
     Args:
         family: peak, shape and conventions.
         horizon: number of updates T, from 1 to 10,000,000.
+        channels: families of what else moves, by the names in `CHANNELS`; the largest value of a
+            channel is its family's peak.
+        groups: factors > 0 of the learning rate, by the names of parameter groups; all others
+            learn at the rate itself.
 
     Raises `InvalidValue` naming a length in updates that does not fit into the horizon.
 
@@ -49,6 +56,8 @@ class Schedule:
 
     family: Family
     horizon: Annotated[int, Integer(1, MAX_HORIZON)]
+    channels: Annotated[Mapping[str, Family], Curves()] = Named()
+    groups: Annotated[Mapping[str, float], Multipliers()] = Named()
 
     def __post_init__(self) -> None:
         """Refuse a horizon outside its range, or one too short for the family's lengths."""
@@ -56,6 +65,11 @@ class Schedule:
         if not isinstance(self.family, Family):
             raise InvalidValue("family", self.family, "a Family")
         _ = self.shape
+        for name in self.channels:
+            try:
+                _ = self.channel(name).shape
+            except InvalidValue as error:
+                raise error.under(f"channels.{name}") from error
 
     @cached_property
     def shape(self) -> Node:
@@ -112,6 +126,41 @@ class Schedule:
             return steps
         return begin + span - np.abs((steps - begin) % (2 * span) - span)
 
+    @property
+    def rate_alone(self) -> "Schedule":
+        """The learning rate without channels and groups."""
+        if not self.channels and not self.groups:
+            return self
+        return Schedule(self.family, self.horizon)
+
+    def channel(self, name: str) -> "Schedule":
+        """What a channel does over the horizon: a schedule of its own, whose values are its.
+
+        Raises `UnknownName` naming `channel` if the schedule has no such channel.
+
+        >>> from tuning.schedules import Constant, Linear, Warmup
+        >>> decay = Constant(0.1, warmup=Warmup(2, start=0.5))
+        >>> Schedule(Linear(1.0), 4, channels={"weight_decay": decay}).channel("weight_decay")(1)
+        array(0.075)
+        """
+        return Schedule(self.channels[Among(self.channels)("channel", name)], self.horizon)
+
+    def rates(self, group: str, steps: ArrayLike) -> Floats:
+        """The learning rates of a group: its factor times those of the schedule.
+
+        Args:
+            group: a name in `groups`.
+            steps: as for the schedule itself.
+
+        Raises `UnknownName` naming `group` if the schedule has no such group.
+
+        >>> from tuning.schedules import Linear
+        >>> Schedule(Linear(1.0), 4, groups={"body": 0.1}).rates("body", [0, 2])
+        array([0.1 , 0.05])
+        """
+        factor = self.groups[Among(self.groups)("group", group)]
+        return factor * self(steps)
+
     def table(self) -> Floats:
         """The learning rates of all updates, float64[T], read-only."""
         values = self(np.arange(self.horizon))
@@ -127,21 +176,23 @@ class Schedule:
     def identity(self) -> str:
         """SHA-256, in hexadecimal, of the mathematics: peak, resolved expression, after the end.
 
-        Schedules with one identity have the same values bit for bit, whatever their families; it
-        does not depend on the machine, as rounding of transcendental functions might.
+        Channels and groups are part of it, if there are any. Schedules with one identity have the
+        same values bit for bit, whatever their families; it does not depend on the machine, as
+        rounding of transcendental functions might.
         """
-        after: dict[str, Any] = {"after_end": self.family.after_end}
-        if self.family.after_end == "rebound":
-            after["end"] = self.family.end
-            after["warmup"] = self.family.warmup.updates(self.horizon)
-        content = {"peak": self.peak, "shape": self.shape.document(), **after}
+        content = _mathematics(self)
+        if self.channels:
+            channels = {name: self.channel(name) for name in self.channels}
+            content["channels"] = {name: _mathematics(one) for name, one in channels.items()}
+        if self.groups:
+            content["groups"] = dict(self.groups)
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def at(self, horizon: int) -> "Schedule":
         """The same shape over another horizon.
 
-        Lengths in updates scale along unless pinned; the way back is exact.
+        Lengths in updates scale along unless pinned, those of channels too; the way back is exact.
 
         >>> from tuning.schedules import Cosine, Warmup
         >>> Schedule(Cosine(1.0, warmup=Warmup(20)), 100).at(50)([10])
@@ -149,13 +200,16 @@ class Schedule:
         """
         if horizon == self.horizon:
             return self
-        return Schedule(self.family.stretched(self.horizon), horizon)
+        stretched = {name: family.stretched(self.horizon) for name, family in self.channels.items()}
+        family = self.family.stretched(self.horizon)
+        return replace(self, family=family, horizon=horizon, channels=Named(stretched))
 
     def resumed(self, step: int) -> "Schedule":
         """What is left from an update on: its update t is update `step` + t of this schedule.
 
-        The values are the same to the last bit. What follows the last update is the same too, save
-        that a schedule that rebounds refuses steps beyond its end, as its turns are not its own.
+        The values are the same to the last bit, those of channels and groups too. What follows the
+        last update is the same, save that what rebounds refuses steps beyond its end, as its turns
+        are not its own.
 
         Args:
             step: the first update that is left, from 0 to T - 1.
@@ -168,7 +222,12 @@ class Schedule:
         after_end = "error" if self.family.after_end == "rebound" else self.family.after_end
         left = self.horizon - first
         node = Part(self.shape, first, left).simplified()
-        return Schedule(Expression(self.peak, node=node, after_end=after_end), left)
+        return Schedule(
+            Expression(self.peak, node=node, after_end=after_end),
+            left,
+            channels={name: self.channel(name).resumed(first).family for name in self.channels},
+            groups=self.groups,
+        )
 
     def preview(self, points: int = 500) -> tuple[Steps, Floats]:
         """Steps and learning rates for a picture: at most `points`, no extreme lost.
@@ -210,9 +269,24 @@ class Schedule:
         Raises `InvalidValue` naming a field that is missing, unknown or outside its range, or an
         identity or table that is not the one of the schedule described.
         """
-        schedule = cls(documents.read_family(document), document["horizon"])
+        schedule = cls(
+            documents.read_family(document),
+            document["horizon"],
+            channels=documents.read_channels(document),
+            groups=document.get("groups", {}),
+        )
         documents.check_figures(schedule, document)
         return schedule
+
+
+def _mathematics(schedule: Schedule) -> dict[str, Any]:
+    """What says everything about the values, as JSON."""
+    family = schedule.family
+    after: dict[str, Any] = {"after_end": family.after_end}
+    if family.after_end == "rebound":
+        after["end"] = family.end
+        after["warmup"] = family.warmup.updates(schedule.horizon)
+    return {"peak": schedule.peak, "shape": schedule.shape.document(), **after}
 
 
 def _check_steps(steps: ArrayLike) -> Steps:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tuning.errors import InvalidValue
-from tuning.schedules import FAMILIES, Schedule, Warmup
+from tuning.schedules import FAMILIES, Constant, OneCycle, Schedule, Warmup
 from tuning.schedules.json_schema import schedule_schema
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
@@ -26,8 +26,10 @@ def misfits(value: Any, schema: dict[str, Any]) -> Iterator[str]:  # noqa: ANN40
     """Why a value does not fit; the keywords our schema uses, typed out from the standard."""
     for keyword, wanted in schema.items():
         match keyword, value:
-            case "$schema" | "$id" | "title" | "description" | "then", _:
+            case "$schema" | "$id" | "$defs" | "title" | "description" | "then", _:
                 pass
+            case "$ref", _:
+                yield from misfits(value, schedule_schema()["$defs"][wanted.rpartition("/")[2]])
             case "const", _:
                 yield from () if value == wanted else (f"not {wanted}",)
             case "enum", _:
@@ -42,9 +44,9 @@ def misfits(value: Any, schema: dict[str, Any]) -> Iterator[str]:  # noqa: ANN40
                 yield from () if value <= wanted else (f"{value} > {wanted}",)
             case "pattern", str():
                 yield from () if re.search(wanted, value) else (f"{value} is no {wanted}",)
-            case "minItems", list():
+            case ("minLength", str()) | ("minItems", list()) | ("minProperties", dict()):
                 yield from () if len(value) >= wanted else ("too few",)
-            case "maxItems", list():
+            case ("maxLength", str()) | ("maxItems", list()) | ("maxProperties", dict()):
                 yield from () if len(value) <= wanted else ("too many",)
             case "items", list():
                 yield from (why for one in value for why in misfits(one, wanted))
@@ -54,13 +56,11 @@ def misfits(value: Any, schema: dict[str, Any]) -> Iterator[str]:  # noqa: ANN40
                 for name in wanted.keys() & value.keys():
                     yield from misfits(value[name], wanted[name])
             case "additionalProperties", dict():
-                yield from (f"extra {name}" for name in value.keys() - schema["properties"].keys())
+                extra = value.keys() - schema.get("properties", {}).keys()
+                for name in extra:
+                    yield from misfits(value[name], wanted) if wanted else (f"extra {name}",)
             case "propertyNames", dict():
                 yield from (why for name in value for why in misfits(name, wanted))
-            case "minProperties", dict():
-                yield from () if len(value) >= wanted else ("too few",)
-            case "maxProperties", dict():
-                yield from () if len(value) <= wanted else ("too many",)
             case "anyOf", _:
                 yield from () if any(fits(value, one) for one in wanted) else ("no alternative",)
             case "allOf", _:
@@ -92,7 +92,10 @@ def fits(value: object, schema: dict[str, Any]) -> bool:
 
 def written(kind: str, horizon: int = 40) -> Any:  # noqa: ANN401 # JSON
     """A document as it travels."""
-    schedule = Schedule(FAMILIES[kind](0.1, warmup=Warmup(4, start=0.1)), horizon)
+    warmup = Warmup(4, start=0.1)
+    family = FAMILIES[kind](0.1, warmup=warmup)
+    channels = {"momentum": OneCycle(0.95), "weight_decay": Constant(0.1, warmup=warmup)}
+    schedule = Schedule(family, horizon, channels=channels, groups={"head": 2.0})
     return json.loads(json.dumps(schedule.document(table=True)))
 
 
@@ -134,6 +137,19 @@ def test_what_is_written_fits(kind: str) -> None:
         ("plateau", ("params", "best_in_cooldown"), "yes"),
         ("expression", ("params", "node"), {"ramps": {}}),
         ("expression", ("params", "node"), {}),
+        ("wsd", ("channels",), []),
+        ("wsd", ("channels", "beta2"), {"family": "constant", "peak": 0.9}),
+        ("wsd", ("channels", "momentum"), 0.9),
+        ("wsd", ("channels", "momentum"), {"family": "constant"}),
+        ("wsd", ("channels", "momentum", "peak"), -1.0),
+        ("wsd", ("channels", "momentum", "horizon"), 40),
+        ("wsd", ("channels", "weight_decay", "params"), {"floor": 0.1}),
+        ("wsd", ("channels", "weight_decay", "warmup", "steps"), -1),
+        ("wsd", ("groups",), [2.0]),
+        ("wsd", ("groups", "head"), 0.0),
+        ("wsd", ("groups", "head"), "2"),
+        ("wsd", ("groups", ""), 1.0),
+        ("wsd", ("groups", "x" * 129), 1.0),
     ],
 )
 def test_schema_and_reader_refuse_the_same(kind: str, path: tuple[str, ...], value: object) -> None:
