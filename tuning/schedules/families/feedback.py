@@ -37,10 +37,12 @@ def level() -> Tree:
     return Tree(hold(1).document())
 
 
-def is_better(metric: float, best: float, threshold: float, tolerance: str, mode: str) -> bool:
+def is_better(
+    metric: float, best: float, threshold: float, tolerance: str, mode: str, margin: float = 0.0
+) -> bool:
     """Whether a metric is better than the best by more than a threshold, as the libraries do it."""
-    step = threshold if mode == "max" else -threshold
-    bar = best * (1.0 + step) if tolerance == "rel" else best + step
+    step, apart = (threshold, margin) if mode == "max" else (-threshold, -margin)
+    bar = (best * (1.0 + step) if tolerance == "rel" else best + step) + apart
     return metric > bar if mode == "max" else metric < bar
 
 
@@ -77,12 +79,18 @@ def replay(rule: Rule[S], metrics: Iterable[float]) -> Floats:
 
 
 class PlateauState(NamedTuple):
-    """Where a plateau rule stands: gain, best metric, bad ones in a row, cooldown left."""
+    """Where a plateau rule stands: gain, best metric, bad ones in a row, cooldown and wait left.
+
+    `mean` is that of the `heard` metrics that do not make a whole accumulation yet.
+    """
 
     gain: float
     best: float
     bad: int = 0
     cooling: int = 0
+    waiting: int = 0
+    heard: int = 0
+    mean: float = 0.0
 
 
 @final
@@ -93,13 +101,16 @@ class Plateau(Family):
     The gain starts at 1 and is multiplied by `factor`, not below `min_gain`, when `patience` bad
     metrics in a row have been reached (`count_rule` "ge") or passed ("gt"); a metric is bad unless
     it is better than the best by more than `threshold`, relative to the best or absolute
-    (`tolerance`). After a cut, `cooldown` metrics are not counted. Five fields tell the libraries
-    apart: PyTorch is gt, rel, a best that moves during cooldown (`best_in_cooldown`) and a last
-    metric of the cooldown that does not count (`last_cooldown_counts`); Keras is ge, abs and that
-    metric counts; Optax is ge; Paddle is gt, and its best rests during cooldown.
+    (`tolerance`), and `margin`, which is absolute. After a cut, `cooldown` metrics are not counted.
+    Five fields tell the libraries apart: PyTorch is gt, rel, a best that moves during cooldown
+    (`best_in_cooldown`) and a last metric of the cooldown that does not count
+    (`last_cooldown_counts`); Keras is ge, abs and that metric counts; Optax is ge; Paddle is gt,
+    and its best rests during cooldown.
 
     Args:
         node: the base schedule, as in `expression`.
+        wait: metrics that are passed over before the first that counts, as those of timm's warmup.
+        accumulation: so many metrics in a row count as one, their mean, as in Optax.
         smallest_change: cuts that change the gain by no more are left out, as PyTorch's eps.
         mode: whether the metric should fall ("min") or rise ("max").
 
@@ -117,7 +128,10 @@ class Plateau(Family):
     patience: Wait = 10
     threshold: Annotated[float, Number()] = 1e-4
     tolerance: Tolerance = "rel"
+    margin: Annotated[float, Number()] = 0.0
     count_rule: Literal["gt", "ge"] = "gt"
+    wait: Wait = 0
+    accumulation: Annotated[int, Integer(1, LONGEST_WAIT)] = 1
     cooldown: Wait = 0
     best_in_cooldown: Yes = True
     last_cooldown_counts: Yes = False
@@ -133,13 +147,23 @@ class Plateau(Family):
 
     def opening(self) -> PlateauState:
         """The state before any metric."""
-        return PlateauState(1.0, worst(self.mode))
+        return PlateauState(1.0, worst(self.mode), waiting=self.wait)
 
     def moved(self, state: PlateauState, metric: float) -> PlateauState:
         """The state after a metric; one that is no number is bad."""
+        if state.waiting:
+            return state._replace(waiting=state.waiting - 1)
+        heard = state.heard + 1
+        mean = (state.heard * state.mean + metric) / heard  # as Optax adds them up
+        if heard < self.accumulation:
+            return state._replace(heard=heard, mean=mean)
+        return self._judged(state, mean)
+
+    def _judged(self, state: PlateauState, metric: float) -> PlateauState:
         cooling = max(0, state.cooling - 1)
         resting = state.cooling > 0 and not (self.last_cooldown_counts and cooling == 0)
-        improved = is_better(metric, state.best, self.threshold, self.tolerance, self.mode)
+        flags = (self.threshold, self.tolerance, self.mode, self.margin)
+        improved = is_better(metric, state.best, *flags)
         moves_best = improved and (self.best_in_cooldown or not resting)
         best = metric if moves_best else state.best
         bad = 0 if resting or improved else state.bad + 1
