@@ -26,6 +26,7 @@ from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
 from service.ui.report import render_report
+from tuning.objectives import load
 from tuning.records import History, StudySpec
 from tuning.search.policy import Generation, GiveUp
 
@@ -74,6 +75,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         on_progress=on_progress,
         is_ready=lambda: planning.is_well and sweeping.is_well,
         work_bell=bell,
+        objectives=load(settings.modules),
         render_report=render_report,
         versions=versions(),
     )
@@ -105,7 +107,7 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
         with store.read() as session:
             return generations.frontiers(session)
 
-    def load(place: Frontier) -> tuple[StudySpec, History]:
+    def recall(place: Frontier) -> tuple[StudySpec, History]:
         with store.read() as session:
             study = stored_studies.get(session, place.project, place.study)
             return study.spec, history.load(session, place.project, place.study)
@@ -133,7 +135,7 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
     def give_up(place: Frontier, reason: str) -> None:
         commit(place, GiveUp(reason))
 
-    return Ledger(places, load, commit, give_up)
+    return Ledger(places, recall, commit, give_up)
 
 
 def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> None:

@@ -5,10 +5,13 @@ arguments and never reads the environment. Not here: settings of a study (`tunin
 """
 
 import os
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import DirectoryPath, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tuning.objectives import Folders
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -24,6 +27,14 @@ class Settings(BaseSettings):
     )
     data_folder: DirectoryPath | None = Field(
         default=None, description="folder that data files named in a study's config may lie in"
+    )
+    cache_folder: Path = Field(
+        default=Path("var/cache"),
+        description="folder for what is dear to make: data, pretrained weights, compiled programs",
+    )
+    objectives: str = Field(
+        default="",
+        description="importable modules with tables of further objectives, separated by commas",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address `serve` listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="port `serve` listens on")
@@ -58,6 +69,16 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(
         default="warning", description="what is logged: debug, info, warning or error"
     )
+
+    @property
+    def folders(self) -> Folders:
+        """Where objectives may read and keep files."""
+        return Folders(self.data_folder, self.cache_folder)
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules of `objectives`."""
+        return tuple(name.strip() for name in self.objectives.split(",") if name.strip())
 
     @model_validator(mode="after")
     def _check_pace(self) -> Self:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tuning.records import (
     Budget,
+    Cause,
     Direction,
     History,
     Metric,
@@ -99,6 +100,9 @@ def write_result(result: Result) -> Document:
             for split, values in result.blocks.items()
         },
         "reason": result.reason,
+        "cause": None if result.cause is None else result.cause.value,
+        "step": result.step,
+        "lr": result.lr,
     }
 
 
@@ -115,6 +119,10 @@ def read_result(document: Mapping[str, Any]) -> Result:
             for split, values in document["blocks"].items()
         },
         reason=document["reason"],
+        # Results stored by versions before these fields have none of them.
+        cause=None if document.get("cause") is None else Cause(document["cause"]),
+        step=document.get("step"),
+        lr=document.get("lr"),
     )
 
 

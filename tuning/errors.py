@@ -5,6 +5,7 @@
     │   └── UnknownName                a name that is in no table: lists the known ones
     ├── IllegalMove                    a state may not follow another
     ├── DataError                      a data file is missing, malformed or too short
+    ├── NotEnoughMemory                not even one lane fits into what is free
     └── TrainingCrashed                a training process died or raised
 
 Diverged, failed or pruned runs are results, not errors: see `tuning.records.RunState`.
@@ -62,8 +63,21 @@ class DataError(TuningError):
     """A data file is missing, malformed or too short."""
 
 
+class NotEnoughMemory(TuningError):
+    """Not even one lane fits into what is free."""
+
+    def __init__(self, needed: int, free: int) -> None:
+        """Tell what a lane needs and what is free, in bytes."""
+        super().__init__(f"a lane needs {needed / 2**20:,.0f} MiB, {free / 2**20:,.0f} are free")
+
+
 class TrainingCrashed(TuningError):
     """A training process died or raised."""
+
+    def __init__(self, message: str, cause: str = "raised") -> None:
+        """Say what happened, and its cause as a value of `tuning.records.Cause`."""
+        self.cause = cause
+        super().__init__(message)
 
 
 def show(value: object) -> str:

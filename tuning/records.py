@@ -288,18 +288,41 @@ class Measurement:
     values: Mapping[str, float]
 
 
+class Cause(StrEnum):
+    """Why a run diverged or failed, for programs; its `reason` is for people."""
+
+    NON_FINITE = "non_finite"
+    BLEW_UP = "blew_up"
+    RAISED = "raised"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    EXITED = "exited"
+    KILLED = "killed"
+    LOST_WORKER = "lost_worker"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a run ended.
 
-    `metrics` maps a split to its final metrics, `blocks` a split to the losses per block (fold,
-    day, snapshot) of the compared metric. `reason` says why a run failed or where it diverged.
+    Args:
+        state: the end, which is final.
+        metrics: per split its final metrics.
+        blocks: per split the losses per block (fold, day, snapshot) of the compared metric.
+        reason: in words, why it failed or where it diverged.
+        cause: the same as a code; None for a completed run.
+        step: updates made when divergence was noticed.
+        lr: learning rate of the last of them.
     """
 
     state: RunState
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     blocks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     reason: str = ""
+    cause: Cause | None = None
+    step: int | None = None
+    lr: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a result that is not an end."""

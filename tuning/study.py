@@ -7,13 +7,12 @@ Not here: durable storage, leases and processes across machines (`service`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tuning.errors import InvalidValue, UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
 from tuning.execution import Block, Ended, Executor, Lane, Measured
-from tuning.objectives import Objective, configure, find
+from tuning.objectives import NO_FOLDERS, OBJECTIVES, Folders, Objective, configure, find
 from tuning.records import (
     Budget,
     History,
@@ -71,12 +70,13 @@ def specify(
     confirm_seeds: int = 10,
     worthwhile: float = 0.01,
     label: str = "",
-    data_folder: Path | None = None,
+    folders: Folders = NO_FOLDERS,
+    objectives: Mapping[str, Objective] = OBJECTIVES,
 ) -> StudySpec:
     """Complete and check a study: defaults come from the objective, nothing is repaired.
 
     Args:
-        objective: a name in `tuning.objectives.OBJECTIVES`.
+        objective: a name in `objectives`.
         config: the objective's settings; missing ones take its defaults.
         horizon: updates of a full training; the objective's own by default.
         families: what may be proposed; by default `tuning.search.space.DEFAULT_FAMILIES`.
@@ -94,22 +94,25 @@ def specify(
         confirm_seeds: fresh seeds of the confirmation.
         worthwhile: relative difference that counts.
         label: the user's own words.
-        data_folder: where data files of a config may lie.
+        folders: where objectives may read and keep files.
+        objectives: what may be tuned; by default the built-in ones.
 
     Raises InvalidValue or UnknownName naming the field, the value and what is allowed.
     """
-    found = find(objective)
+    found = find(objective, objectives)
     settings = configure(found, config or {})
-    found.check(settings, data_folder)
+    found.check(settings, folders)
     if sampler not in SAMPLERS:
         raise UnknownName("sampler", sampler, SAMPLERS)
     check_families("baselines", tuple(baselines))
     budget = budget or Budget()
-    space = _space(found, families, peak, ranges or {}, fixed or {})
+    space = _space(
+        families, _peak_range(found, peak, found.cap(settings)), ranges or {}, fixed or {}
+    )
     spec = StudySpec(
         objective=objective,
         config=asdict(settings),
-        horizon=found.default_horizon if horizon is None else horizon,
+        horizon=found.horizon(settings, folders, horizon),
         space=space,
         metric=found.metrics[0],
         sampler=sampler,
@@ -130,17 +133,27 @@ def specify(
     return spec
 
 
+def _peak_range(
+    objective: Objective, asked: tuple[float, float] | None, cap: float
+) -> tuple[float, float]:
+    """The range of the peak: what was asked for, or the objective's own below its hard cap."""
+    if asked is None:
+        low, high = objective.peak
+        return min(low, cap), min(high, cap)
+    if asked[1] > cap:
+        raise InvalidValue("space.peak", asked[1], f"at most the objective's hard cap, {cap:g}")
+    return asked
+
+
 def _space(
-    objective: Objective,
     families: Sequence[str] | None,
-    peak: tuple[float, float] | None,
+    peak: tuple[float, float],
     ranges: Mapping[str, tuple[float, float]],
     fixed: Mapping[str, ParameterValue],
 ) -> Space:
-    low, high = objective.peak if peak is None else peak
     try:
         chosen = DEFAULT_FAMILIES if families is None else tuple(families)
-        return narrow(chosen, (low, high), ranges, fixed)
+        return narrow(chosen, peak, ranges, fixed)
     except InvalidValue as error:
         raise error.under("space") from error
 

@@ -1,35 +1,28 @@
 """Routes of what the service offers: objectives and families, read from the core's tables."""
 
-from functools import cache
-
 from fastapi import APIRouter
 from pydantic import TypeAdapter
 
+from service.api.context import Here
 from service.api.views import family_view, objective_view
 from service.schemas.catalogue import FamilyList, ObjectiveList
-from tuning.objectives import OBJECTIVES
 from tuning.schedules import FAMILIES
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
 @router.get("/objectives")
-async def list_objectives() -> ObjectiveList:
+async def list_objectives(here: Here) -> ObjectiveList:
     """Every registered objective with the JSON Schema of its settings."""
-    return _objectives()
+    return ObjectiveList(
+        items=[
+            objective_view(objective, TypeAdapter(objective.config_type).json_schema())
+            for objective in here.objectives.values()
+        ]
+    )
 
 
 @router.get("/families")
 async def list_families() -> FamilyList:
     """Every family of schedules with its search parameters."""
     return FamilyList(items=[family_view(name) for name in FAMILIES])
-
-
-@cache
-def _objectives() -> ObjectiveList:
-    return ObjectiveList(
-        items=[
-            objective_view(objective, TypeAdapter(objective.config_type).json_schema())
-            for objective in OBJECTIVES.values()
-        ]
-    )

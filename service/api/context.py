@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from service.api.bell import Bell
 from service.settings import Settings
 from service.store.engine import Store
+from tuning.objectives import Objective
 
 DEFAULT_PROJECT = "default"
 
@@ -22,8 +23,8 @@ class Context:
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `is_ready` tells whether planner and sweeper do their work; `work_bell` rings when there may be
-    runs to claim. `render_report` makes the HTML of a study, and `versions` are those of the
-    libraries its figures depend on.
+    runs to claim. `objectives` are those that can be tuned. `render_report` makes the HTML of a
+    study, and `versions` are those of the libraries its figures depend on.
     """
 
     store: Store
@@ -31,6 +32,7 @@ class Context:
     on_progress: Callable[[], None]
     is_ready: Callable[[], bool]
     work_bell: Bell
+    objectives: Mapping[str, Objective]
     render_report: Callable[..., str]
     versions: Mapping[str, str]
 

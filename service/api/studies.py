@@ -105,7 +105,8 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         confirm_seeds=body.confirm_seeds,
         worthwhile=body.worthwhile,
         label=body.label,
-        data_folder=here.settings.data_folder,
+        folders=here.settings.folders,
+        objectives=here.objectives,
     )
 
 
@@ -189,7 +190,7 @@ def read_best(
         raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
     if framework != "json":
         return code_response(best.schedule, framework)
-    return best_view(found, best, here.versions, table=table)
+    return best_view(found, best, here, table=table)
 
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))

@@ -10,6 +10,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any, Literal
 
+from service.api.context import Context
 from service.schemas.catalogue import FamilyView, MetricView, ObjectiveView, ParameterView
 from service.schemas.studies import (
     BestMetric,
@@ -22,7 +23,7 @@ from service.schemas.studies import (
 from service.store.history import TrialRow
 from service.store.studies import Study
 from tuning.documents import write_spec
-from tuning.objectives import Objective, find
+from tuning.objectives import Objective
 from tuning.records import StudyState, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
 
@@ -80,17 +81,18 @@ def winning_arm(study: Study) -> Mapping[str, Any] | None:
     return arm if arm["validation"] is not None else None
 
 
-def best_view(study: Study, best: Trial, versions: Mapping[str, str], *, table: bool) -> BestView:
-    """The best schedule of a study that has one; `versions` are of what searches it now."""
+def best_view(study: Study, best: Trial, here: Context, *, table: bool) -> BestView:
+    """The best schedule of a study that has one."""
     confirmed = winning_arm(study)
-    objective = find(study.spec.objective)
+    objective = here.objectives.get(study.spec.objective)
+    optimizer = {} if objective is None else dict(objective.optimizer)
     return BestView(
         study=study.id,
         state=study.state.value,
         schedule=best.schedule.document(table=table),
         metric=_best_metric(study, confirmed),
         verdict=None if study.verdict is None else dict(study.verdict),
-        applies_to={**objective.optimizer, "config": dict(study.spec.config)},
+        applies_to={**optimizer, "config": dict(study.spec.config)},
         provenance={
             "objective": study.spec.objective,
             "config_hash": sha256(
@@ -98,7 +100,7 @@ def best_view(study: Study, best: Trial, versions: Mapping[str, str], *, table: 
             ).hexdigest(),
             "trial": best.number,
             "seed": study.spec.seed,
-            "versions": dict(versions if study.verdict is None else study.verdict["versions"]),
+            "versions": dict(here.versions if study.verdict is None else study.verdict["versions"]),
         },
     )
 

@@ -86,7 +86,8 @@ def worker(
             processes=processes or settings.processes,
             lanes=settings.lanes,
             drain_seconds=settings.drain_seconds,
-            data_folder=settings.data_folder,
+            folders=settings.folders,
+            modules=settings.modules,
         )
     raise typer.Exit(code)
 

@@ -30,7 +30,15 @@ LOCAL_WORKER = "local"
 SHUTDOWN_SECONDS = 5
 SIGNAL_SECONDS = 0.2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-WORKER_SETTINGS = {"data_folder", "processes", "lanes", "drain_seconds", "log_level"}
+WORKER_SETTINGS = {
+    "cache_folder",
+    "data_folder",
+    "drain_seconds",
+    "lanes",
+    "log_level",
+    "objectives",
+    "processes",
+}
 
 
 def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int | None) -> None:

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import FrameType
 
 from service.client import Client, ClientError, Patience
@@ -28,7 +27,8 @@ from service.worker.heartbeat import beat
 from service.worker.leases import Leases
 from service.worker.slot import Ask, Slot, Stoppable
 from tuning.execution import Process
-from tuning.objectives import load
+from tuning.execution.pinning import cores
+from tuning.objectives import NO_FOLDERS, Folders, load
 
 logger = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ def run(
     processes: int = 1,
     lanes: int = 4,
     drain_seconds: float = 5.0,
-    data_folder: Path | None = None,
+    folders: Folders = NO_FOLDERS,
     modules: Sequence[str] = (),
 ) -> int:
     """Work in the main thread until SIGTERM or SIGINT; returns the exit code.
@@ -216,7 +216,7 @@ def run(
         processes: training processes.
         lanes: runs that a process trains side by side.
         drain_seconds: how long running blocks may go on after the signal.
-        data_folder: where data files of a config may lie; None allows none.
+        folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
 
     Returns:
@@ -229,7 +229,8 @@ def run(
         drain_seconds=drain_seconds,
         objectives=tuple(sorted(load(modules))),
     )
-    working = Worker(client, options, lambda: Process(data_folder, modules))
+    free = iter(cores(processes))
+    working = Worker(client, options, lambda: Process(folders, modules, next(free)))
     with _signals(working.stop):
         working.start()
         return working.wait()

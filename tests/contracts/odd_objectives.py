@@ -10,12 +10,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from tuning.objectives import Trainer
+from tuning.objectives import Objective, Trainer
 from tuning.objectives.base import Floats
 from tuning.objectives.lanes import OneByOne
 from tuning.records import Direction, Metric
@@ -127,50 +126,29 @@ class NosyProblem:
         return OneByOne([NosyModel(seed, self.reads) for seed in seeds])
 
 
-@dataclass(frozen=True)
-class Odd:
-    """A minimised metric and bad manners."""
+ODD = Objective(
+    name="odd",
+    title="Odd",
+    help="Misbehaves.",
+    metrics=(Metric("loss"), Metric("process")),
+    default_horizon=10,
+    peak=(1e-3, 1.0),
+    measurements=5,
+    optimizer={"optimizer": "sgd"},
+    config_type=Config,
+    open=lambda config, _: OddProblem(config),
+)
 
-    name: str = "odd"
-    title: str = "Odd"
-    help: str = "Misbehaves."
-    metrics: tuple[Metric, ...] = (Metric("loss"), Metric("process"))
-    default_horizon: int = 10
-    peak: tuple[float, float] = (1e-3, 1.0)
-    measurements: int = 5
-    optimizer: Mapping[str, str] = field(default_factory=lambda: {"optimizer": "sgd"})
-    config_type: type = Config
+NOSY = Objective(
+    name="nosy",
+    title="Nosy",
+    help="Takes notes.",
+    metrics=(Metric("accuracy", Direction.MAXIMIZE),),
+    default_horizon=10,
+    peak=(1e-3, 1.0),
+    measurements=5,
+    optimizer={"optimizer": "sgd"},
+    open=lambda *_: NosyProblem([]),
+)
 
-    def check(self, config: Config, data_folder: Path | None) -> None:
-        """All is well."""
-
-    def open(self, config: Config, data_folder: Path | None) -> OddProblem:
-        """All is well."""
-        del data_folder
-        return OddProblem(config)
-
-
-@dataclass(frozen=True)
-class Nosy:
-    """A maximised metric and a good memory."""
-
-    name: str = "nosy"
-    title: str = "Nosy"
-    help: str = "Takes notes."
-    metrics: tuple[Metric, ...] = (Metric("accuracy", Direction.MAXIMIZE),)
-    default_horizon: int = 10
-    peak: tuple[float, float] = (1e-3, 1.0)
-    measurements: int = 5
-    optimizer: Mapping[str, str] = field(default_factory=lambda: {"optimizer": "sgd"})
-    config_type: type = Config
-
-    def check(self, config: Config, data_folder: Path | None) -> None:
-        """All is well."""
-
-    def open(self, config: Config, data_folder: Path | None) -> NosyProblem:
-        """With an empty notebook."""
-        del config, data_folder
-        return NosyProblem([])
-
-
-OBJECTIVES = {"odd": Odd(), "nosy": Nosy()}
+OBJECTIVES = {"odd": ODD, "nosy": NOSY}

@@ -16,7 +16,7 @@ from tuning.execution import (
     Lane,
     Measured,
 )
-from tuning.objectives import OBJECTIVES
+from tuning.objectives import NO_FOLDERS, OBJECTIVES
 from tuning.records import RunState
 from tuning.schedules import Schedule, build
 
@@ -31,7 +31,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
         here = str(Path(__file__).parent)
         patch.syspath_prepend(here)
         patch.setenv("PYTHONPATH", here)
-        executor = EXECUTORS[request.param](None, MODULES)
+        executor = EXECUTORS[request.param](NO_FOLDERS, MODULES)
         yield executor
         executor.close()
 

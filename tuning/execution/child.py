@@ -11,6 +11,8 @@ from tuning.errors import TrainingCrashed
 from tuning.execution.block import Block, write_event
 from tuning.execution.inline import Inline
 from tuning.execution.link import Channel, Message, attach
+from tuning.execution.pinning import pin
+from tuning.objectives import Folders
 
 NICE = 10  # the server and the worker's heartbeat go first
 
@@ -18,8 +20,9 @@ NICE = 10  # the server and the worker's heartbeat go first
 def serve(channel: Channel) -> None:
     """Train what comes over `channel`, until the parent ends this process."""
     greeting = channel.receive()
-    folder = greeting["data_folder"]
-    executor = Inline(None if folder is None else Path(folder), greeting["modules"])
+    pin(greeting["core"])
+    folders = Folders(_folder(greeting["data_folder"]), _folder(greeting["cache_folder"]))
+    executor = Inline(folders, greeting["modules"])
     while True:
         channel.send(_train(executor, channel, channel.receive()))
 
@@ -29,8 +32,12 @@ def _train(executor: Inline, channel: Channel, block: Message) -> Message:
         for event in executor.run(Block.from_document(block)):
             channel.send(write_event(event))
     except TrainingCrashed as error:
-        return {"event": "crashed", "message": str(error)}
+        return {"event": "crashed", "message": str(error), "cause": error.cause}
     return {"event": "done"}
+
+
+def _folder(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 if __name__ == "__main__":

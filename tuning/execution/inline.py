@@ -7,12 +7,13 @@ once.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from tuning.errors import TrainingCrashed
-from tuning.execution.block import Block, Event, train
+from tuning.errors import InvalidValue, NotEnoughMemory, TrainingCrashed
+from tuning.execution.block import Block, Event
 from tuning.execution.executor import report
-from tuning.objectives import Objective, Problem, configure, find, load
+from tuning.execution.training import train
+from tuning.objectives import NO_FOLDERS, Folders, Objective, Problem, configure, find, load
+from tuning.records import Cause
 
 KEPT_PROBLEMS = 4
 
@@ -21,12 +22,12 @@ class Inline:
     """An `Executor` in this very thread.
 
     Args:
-        data_folder: where data files of a config may lie; None allows none.
+        folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
     """
 
-    def __init__(self, data_folder: Path | None = None, modules: Sequence[str] = ()) -> None:
-        self._data_folder = data_folder
+    def __init__(self, folders: Folders = NO_FOLDERS, modules: Sequence[str] = ()) -> None:
+        self._folders = folders
         self._objectives = load(modules)
         self._problems: dict[str, Problem] = {}  # oldest use first
 
@@ -37,7 +38,7 @@ class Inline:
             yield from train(block, objective, self._open(objective, block.config))
         except Exception as error:
             self._problems.clear()  # a crash may have left anything behind
-            raise TrainingCrashed(report(error)) from error
+            raise TrainingCrashed(report(error), _cause(error)) from error
 
     def close(self) -> None:
         """Forget the opened problems."""
@@ -47,8 +48,14 @@ class Inline:
         key = json.dumps([objective.name, dict(config)], sort_keys=True)
         problem = self._problems.pop(key, None)
         if problem is None:
-            problem = objective.open(configure(objective, config), self._data_folder)
+            problem = objective.open(configure(objective, config), self._folders)
         self._problems[key] = problem
         while len(self._problems) > KEPT_PROBLEMS:
             del self._problems[next(iter(self._problems))]
         return problem
+
+
+def _cause(error: Exception) -> Cause:
+    if isinstance(error, MemoryError | NotEnoughMemory):
+        return Cause.MEMORY
+    return Cause.REFUSED if isinstance(error, InvalidValue) else Cause.RAISED

@@ -160,6 +160,11 @@ class Link:
         with suppress(BrokenPipeError):  # unsent bytes for a dead child
             self._outward.close()
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended the child; False while it runs."""
+        return (self._process.returncode or 0) < 0
+
     def ending(self) -> str:
         """How the child ended, in words; a child that does not end by itself is killed."""
         self._reaper.join(EXIT_SECONDS)

@@ -14,6 +14,8 @@ from pathlib import Path
 from tuning.errors import TrainingCrashed
 from tuning.execution.block import Block, Event, read_event
 from tuning.execution.link import Link
+from tuning.objectives import NO_FOLDERS, Folders
+from tuning.records import Cause
 
 STOPPED = "stopped"
 
@@ -22,14 +24,22 @@ class Process:
     """An `Executor` in one child process.
 
     Args:
-        data_folder: where data files of a config may lie; None allows none.
+        folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
+        core: the processor the child is pinned to; None leaves it free.
     """
 
-    def __init__(self, data_folder: Path | None = None, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folders: Folders = NO_FOLDERS,
+        modules: Sequence[str] = (),
+        core: int | None = None,
+    ) -> None:
         self._greeting = {
-            "data_folder": None if data_folder is None else str(data_folder.resolve()),
+            "data_folder": _resolved(folders.data),
+            "cache_folder": _resolved(folders.cache),
             "modules": list(modules),
+            "core": core,
         }
         self._lock = threading.Lock()  # held while the child is started, stopped or given up
         self._link: Link | None = None
@@ -85,6 +95,13 @@ class Process:
             if message["event"] == "done":
                 return
             if message["event"] == "crashed":
-                raise TrainingCrashed(message["message"])
+                raise TrainingCrashed(message["message"], message["cause"])
             yield read_event(message)
-        raise TrainingCrashed(STOPPED if self._stopped else link.ending())
+        if self._stopped:
+            raise TrainingCrashed(STOPPED, Cause.KILLED)
+        ending = link.ending()
+        raise TrainingCrashed(ending, Cause.KILLED if link.was_killed else Cause.EXITED)
+
+
+def _resolved(folder: Path | None) -> str | None:
+    return None if folder is None else str(folder.resolve())

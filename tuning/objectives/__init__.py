@@ -1,34 +1,60 @@
 """Objectives: what may be trained, one file each and one line in the table.
 
-The one idea: a name from a request is looked up in `OBJECTIVES` and nowhere else; only an
-administrator adds modules to it, by `load`. Importing this package stays light (no pandas, no
-scikit-learn): a server lists objectives without being able to train them.
+The one idea: a name from a request is looked up in a table and nowhere else; only an administrator
+adds to the built-in `OBJECTIVES`, by installing a package or naming modules (`load`). Importing
+this package stays light (no pandas, no scikit-learn, no JAX): a server lists objectives without
+being able to train them.
 """
 
 import importlib
 from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from tuning.errors import InvalidValue, UnknownName
-from tuning.objectives.base import TEST, VALIDATION, Objective, Problem, Trainer, configure
-from tuning.objectives.realized_volatility import RealizedVolatility
+from tuning.objectives.base import (
+    LAST,
+    NO_FOLDERS,
+    TEST,
+    VALIDATION,
+    Folders,
+    Objective,
+    Paced,
+    Problem,
+    Resumable,
+    Score,
+    Segmented,
+    Solved,
+    Trainer,
+    configure,
+)
+from tuning.objectives.realized_volatility import REALIZED_VOLATILITY
 
 __all__ = [
+    "ENTRY_POINTS",
+    "LAST",
+    "NO_FOLDERS",
     "OBJECTIVES",
     "TEST",
     "VALIDATION",
+    "Folders",
     "Objective",
+    "Paced",
     "Problem",
+    "Resumable",
+    "Score",
+    "Segmented",
+    "Solved",
     "Trainer",
     "configure",
     "find",
     "load",
 ]
 
+ENTRY_POINTS = "glideslope.objectives"
+
 OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
-    {
-        "realized_volatility": RealizedVolatility(),
-    }
+    {objective.name: objective for objective in (REALIZED_VOLATILITY,)}
 )
 
 
@@ -45,18 +71,29 @@ realized_volatility
     return objectives[name]
 
 
-def load(modules: Iterable[str]) -> Mapping[str, Objective]:
-    """The built-in objectives and those in the tables called `OBJECTIVES` of `modules`.
+def load(modules: Iterable[str] = ()) -> Mapping[str, Objective]:
+    """The built-in objectives, those of installed packages, and those of `modules`.
+
+    A package registers an `Objective` under its name in the entry-point group
+    `glideslope.objectives`; a module has a table called `OBJECTIVES`.
 
     Args:
         modules: importable names, chosen by an administrator and never taken from a request.
 
-    Raises `InvalidValue` if two tables hold the same name.
+    Raises `InvalidValue` if two tables hold the same name, or hold something else.
     """
     known = dict(OBJECTIVES)
+    for entry in entry_points(group=ENTRY_POINTS):
+        _add(known, entry.value, {entry.name: entry.load()})
     for module in modules:
-        for name, objective in importlib.import_module(module).OBJECTIVES.items():
-            if name in known:
-                raise InvalidValue("objectives", name, f"a name not taken before ({module})")
-            known[name] = objective
+        _add(known, module, importlib.import_module(module).OBJECTIVES)
     return MappingProxyType(known)
+
+
+def _add(known: dict[str, Objective], source: str, table: Mapping[str, object]) -> None:
+    for name, objective in table.items():
+        if not isinstance(objective, Objective) or objective.name != name:
+            raise InvalidValue("objectives", name, f"an Objective of that name ({source})")
+        if name in known:
+            raise InvalidValue("objectives", name, f"a name not taken before ({source})")
+        known[name] = objective

@@ -5,24 +5,28 @@ and check a config against without training anything; it opens a `Problem`, the 
 problem makes a `Trainer`, which trains several models side by side, one per lane, under learning
 rates given from outside. Whoever trains decides nothing about schedules, splits or stopping.
 Not here: which objectives exist (`tuning.objectives.OBJECTIVES`), nor how a block of lanes is
-driven and measured (`tuning.execution`).
+driven, measured and scored (`tuning.execution`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, TypeAlias, final, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuning.errors import UnknownName
-from tuning.records import Metric
+from tuning.errors import InvalidValue, UnknownName
+from tuning.records import MAX_HORIZON, Metric, check_integer, check_number
 
 Floats: TypeAlias = NDArray[np.float64]
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]  # Any: states hold arrays of any dtype
 
 VALIDATION = "validation"
 TEST = "test"
+
+MAX_MEASUREMENTS = 10_000
 
 
 class Trainer(Protocol):
@@ -36,7 +40,11 @@ class Trainer(Protocol):
         ...
 
     def evaluate(self, split: str) -> Mapping[str, Floats]:
-        """Metrics of the last iterate on `split`, each of shape (lanes,); changes nothing."""
+        """Metrics on `split`, each of shape (lanes,); changes nothing.
+
+        They are those of the last iterate or, if the objective is scored by a mean and the losses
+        arise in passing, of the updates of the last `train`.
+        """
         ...
 
     def block_losses(self, split: str) -> Floats:
@@ -45,6 +53,19 @@ class Trainer(Protocol):
 
     def keep(self, lanes: Sequence[int]) -> None:
         """Drop every lane but these positions, given in rising order."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A trainer that can be put down and taken up again, to the last bit."""
+
+    def state(self) -> Arrays:
+        """Everything that later updates depend on, as arrays."""
+        ...
+
+    def restore(self, state: Arrays) -> None:
+        """Go on from what `state` returned, in a trainer made with the same arguments."""
         ...
 
 
@@ -70,68 +91,172 @@ class Problem(Protocol):
         ...
 
 
-class Objective(Protocol):
-    """A registered model-training problem, described."""
+@runtime_checkable
+class Paced(Protocol):
+    """A problem in which several updates belong together, such as all those on one snapshot."""
 
     @property
-    def name(self) -> str:
-        """Its name in tables, JSON and the UI."""
+    def unit(self) -> int:
+        """Updates that belong together: measurements fall on multiples of it."""
         ...
 
-    @property
-    def title(self) -> str:
-        """A few words for a list."""
+
+@runtime_checkable
+class Segmented(Protocol):
+    """A problem whose splits are trained on one by one, each for as long as it lasts."""
+
+    def horizon(self, split: str, horizon: int) -> int:
+        """Updates of the training that is scored on `split`, if `horizon` is the study's."""
         ...
 
-    @property
-    def help(self) -> str:
-        """What is trained on what, in a paragraph."""
+
+@runtime_checkable
+class Solved(Protocol):
+    """A problem whose answer is known; no search may look."""
+
+    def optimum(self, horizon: int, split: str) -> float:
+        """The smallest value of the compared metric that any schedule reaches."""
         ...
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """What `Trainer.evaluate` returns; the first one is compared."""
-        ...
 
-    @property
-    def default_horizon(self) -> int:
-        """Updates of a full training, if the user names none."""
-        ...
+@final
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What counts of a run: its last iterate, or the mean over a segment of its updates.
 
-    @property
-    def peak(self) -> tuple[float, float]:
-        """Smallest and largest peak that is looked at, if the user names no range."""
-        ...
+    Args:
+        kind: `last`, or `mean` of the measurements beyond `begin`, weighted by the updates that
+            each stands for.
+        begin: where the segment begins, as a fraction of the horizon, from 0 to below 1.
+    """
 
-    @property
-    def measurements(self) -> int:
-        """Measurements per run, whatever its horizon."""
-        ...
+    kind: Literal["last", "mean"] = "last"
+    begin: float = 0.0
 
-    @property
-    def optimizer(self) -> Mapping[str, Any]:
-        """The optimiser a schedule found here applies to."""
-        ...
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind, and a segment without updates."""
+        if self.kind not in {"last", "mean"}:
+            raise UnknownName("score.kind", self.kind, ("last", "mean"))
+        if check_number("score.begin", self.begin, 0.0, 1.0) == 1.0:
+            raise InvalidValue("score.begin", self.begin, "a number from 0 to below 1")
 
-    @property
-    def config_type(self) -> type:
-        """Frozen dataclass of the objective's settings: complete defaults, JSON values only."""
-        ...
 
-    # Any: a config is of the objective's own config_type, which a table of objectives cannot name.
-    def check(self, config: Any, data_folder: Path | None) -> None:  # noqa: ANN401
-        """Raise `InvalidValue` (field `config.…`) or `DataError` unless `config` can be opened.
+LAST = Score()
 
-        Reads no more than the data file and trains nothing, so a server may call it in a request.
+
+@final
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where an objective may read and keep files.
+
+    Args:
+        data: where data files named in a config may lie; None allows none.
+        cache: where what is dear to make is kept for the next time; None keeps nothing.
+    """
+
+    data: Path | None = None
+    cache: Path | None = None
+
+
+NO_FOLDERS = Folders()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NoConfig:
+    """The settings of an objective that has none."""
+
+
+# A config is of the objective's own config_type, which a table of objectives cannot name.
+Config: TypeAlias = Any
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A registered model-training problem, described.
+
+    Args:
+        name: its name in tables, JSON and the UI.
+        title: a few words for a list.
+        help: what is trained on what, in a paragraph.
+        metrics: what `Trainer.evaluate` returns; the first one is compared.
+        default_horizon: updates of a full training, if the user names none.
+        peak: smallest and largest peak that is looked at, if the user names no range.
+        optimizer: the optimiser a schedule found here applies to, with its settings.
+        open: loads the data and lays out the splits; files lie in the folders only.
+        config_type: frozen dataclass of the settings: complete defaults, JSON values only.
+        inspect: checks what `open` would, training nothing and making nothing dear, so that a
+            server may call it in a request; None if the config's own checks are enough.
+        measurements: measurements per run, whatever its horizon.
+        score: what counts of a run.
+        rungs: shorter horizons, as rising fractions of the full one, over which the problem is
+            the same in small; none if a shorter training is another problem.
+        hard_cap: the largest learning rate that makes sense under a config; None if none is known.
+        fixed_horizon: the one horizon that the data allow; None if any is possible.
+        trains_per_split: whether each split has a training of its own, as in walk-forward.
+        lane_bytes: memory that one lane needs at most, from a config and a horizon; None if
+            nobody knows.
+    """
+
+    name: str
+    title: str
+    help: str
+    metrics: tuple[Metric, ...]
+    default_horizon: int
+    peak: tuple[float, float]
+    optimizer: Mapping[str, Any]  # Any: JSON values
+    open: Callable[[Config, Folders], Problem]
+    config_type: type = NoConfig
+    inspect: Callable[[Config, Folders], object] | None = None
+    measurements: int = 20
+    score: Score = LAST
+    rungs: tuple[float, ...] = ()
+    hard_cap: Callable[[Config], float] | None = None
+    fixed_horizon: Callable[[Config, Folders], int] | None = None
+    trains_per_split: bool = False
+    lane_bytes: Callable[[Config, int], int] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a description that does not hold together, naming the field."""
+        names = [metric.name for metric in self.metrics]
+        if not names or len(set(names)) < len(names) or "lr" in names:
+            raise InvalidValue("metrics", names, "distinct names but `lr`, at least one")
+        check_integer("default_horizon", self.default_horizon, 1, MAX_HORIZON)
+        check_integer("measurements", self.measurements, 1, MAX_MEASUREMENTS)
+        low, high = self.peak
+        if not 0.0 < low <= high < np.inf:
+            raise InvalidValue("peak", self.peak, "two positive numbers, low <= high")
+        rising = all(one < other for one, other in zip(self.rungs, self.rungs[1:], strict=False))
+        if not rising or not all(0.0 < rung < 1.0 for rung in self.rungs):
+            raise InvalidValue("rungs", self.rungs, "rising fractions between 0 and 1")
+        if not is_dataclass(self.config_type):
+            raise InvalidValue("config_type", self.config_type, "a frozen dataclass")
+        object.__setattr__(self, "optimizer", MappingProxyType(dict(self.optimizer)))
+
+    def check(self, config: Config, folders: Folders) -> None:
+        """Raise `InvalidValue` (field `config.…`) or `DataError` if `config` cannot be opened."""
+        if self.inspect is not None:
+            self.inspect(config, folders)
+
+    def horizon(self, config: Config, folders: Folders, asked: int | None = None) -> int:
+        """Updates of a full training: those asked for, or the objective's own.
+
+        Raises `InvalidValue` naming `horizon` if the data allow no other than their own.
         """
-        ...
+        if self.fixed_horizon is None:
+            return self.default_horizon if asked is None else asked
+        only = self.fixed_horizon(config, folders)
+        if asked not in {None, only}:
+            raise InvalidValue("horizon", asked, f"{only:,}, which these data last, or none")
+        return only
 
-    def open(self, config: Any, data_folder: Path | None) -> Problem:  # noqa: ANN401
-        """Load the data and lay out the splits; files are sought under `data_folder` only."""
-        ...
+    def cap(self, config: Config) -> float:
+        """The largest learning rate allowed under `config`; infinite if there is no such limit."""
+        return np.inf if self.hard_cap is None else self.hard_cap(config)
 
 
-def configure(objective: Objective, document: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def configure(objective: Objective, document: Mapping[str, Any]) -> Config:
     """Make `objective`'s config from JSON, filling in defaults.
 
     Raises `UnknownName` or `InvalidValue` naming `config.<field>` if the field is unknown or its

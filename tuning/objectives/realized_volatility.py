@@ -7,11 +7,8 @@ is trained (`tuning.objectives.sgd`, imported when a problem is opened).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +16,7 @@ from tuning.errors import DataError, InvalidValue
 from tuning.objectives import bars as sources
 from tuning.objectives import volatility
 from tuning.objectives.bars import Bars
-from tuning.objectives.base import TEST, VALIDATION, Trainer
+from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
 from tuning.objectives.lanes import OneByOne
 from tuning.objectives.volatility import Fold
 from tuning.records import Direction, Metric, check_integer, check_number
@@ -98,19 +95,38 @@ class RealizedVolatilityProblem:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RealizedVolatility:
-    """Mean log realised variance of the next bars, by SGD on features of the past."""
+def _open(config: Config, folders: Folders) -> RealizedVolatilityProblem:
+    """Read the data and lay out the folds.
 
-    name: str = "realized_volatility"
-    title: str = "Realised volatility (linear regression, walk-forward)"
-    help: str = (
+    Raises `InvalidValue` naming `config.file` if it may not be read, or `config.embargo_bars`
+    if it is shorter than the target; `DataError` if the data are malformed or too short.
+    """
+    if config.file is None:
+        bars = sources.sp500()
+        edges = {split: _years(bars, years) for split, years in SP500_YEARS.items()}
+    else:
+        bars = sources.read(sources.locate(config.file, folders.data))
+        edges = {split: _spans(bars, *span) for split, span in FILE_SPANS.items()}
+    target = config.target_bars or (DAILY_TARGET if bars.per_day == 1 else bars.per_day)
+    embargo = target if config.embargo_bars is None else config.embargo_bars
+    check_integer("config.embargo_bars", embargo, target, 2 * MAX_TARGET_BARS)
+    if len(bars) <= target:
+        raise DataError(f"too short: {len(bars)} bars, the target alone spans {target}")
+    data = volatility.rows(bars, target)
+    folds = {split: volatility.walk_forward(bars, data, edges[split], embargo) for split in edges}
+    return RealizedVolatilityProblem(bars.sha256, folds, config)
+
+
+REALIZED_VOLATILITY = Objective(
+    name="realized_volatility",
+    title="Realised volatility (linear regression, walk-forward)",
+    help=(
         "scikit-learn's SGDRegressor forecasts the mean log range-based variance of the next days "
         "from its averages over a day, a week, a month and a quarter and from recent returns. "
         "Real S&P 500 prices 1999-2018, or a file of your own. Expanding folds: three for the "
         "search, three later ones read once. Schedules differ by about 1 % here: expect a tie."
-    )
-    metrics: tuple[Metric, ...] = (
+    ),
+    metrics=(
         Metric(
             "mse",
             Direction.MINIMIZE,
@@ -122,48 +138,19 @@ class RealizedVolatility:
             Direction.MAXIMIZE,
             help="1 - mse / mse of forecasting that the past goes on; above 0 is better than that",
         ),
-    )
-    default_horizon: int = 300
-    peak: tuple[float, float] = PEAK
-    measurements: int = 20
-    optimizer: Mapping[str, Any] = field(
-        default_factory=lambda: MappingProxyType(
-            {
-                "optimizer": "sgd",
-                "momentum": 0.0,
-                "loss": "squared_error",
-                "note": "one update is a pass over a batch, row by row (SGDRegressor.partial_fit)",
-            }
-        )
-    )
-    config_type: type[Config] = Config
-
-    def check(self, config: Config, data_folder: Path | None) -> None:
-        """Read the data and lay out the folds, training nothing."""
-        self.open(config, data_folder)
-
-    def open(self, config: Config, data_folder: Path | None) -> RealizedVolatilityProblem:
-        """Read the data and lay out the folds.
-
-        Raises `InvalidValue` naming `config.file` if it may not be read, or `config.embargo_bars`
-        if it is shorter than the target; `DataError` if the data are malformed or too short.
-        """
-        if config.file is None:
-            bars = sources.sp500()
-            edges = {split: _years(bars, years) for split, years in SP500_YEARS.items()}
-        else:
-            bars = sources.read(sources.locate(config.file, data_folder))
-            edges = {split: _spans(bars, *span) for split, span in FILE_SPANS.items()}
-        target = config.target_bars or (DAILY_TARGET if bars.per_day == 1 else bars.per_day)
-        embargo = target if config.embargo_bars is None else config.embargo_bars
-        check_integer("config.embargo_bars", embargo, target, 2 * MAX_TARGET_BARS)
-        if len(bars) <= target:
-            raise DataError(f"too short: {len(bars)} bars, the target alone spans {target}")
-        data = volatility.rows(bars, target)
-        folds = {
-            split: volatility.walk_forward(bars, data, edges[split], embargo) for split in edges
-        }
-        return RealizedVolatilityProblem(bars.sha256, folds, config)
+    ),
+    default_horizon=300,
+    peak=PEAK,
+    optimizer={
+        "optimizer": "sgd",
+        "momentum": 0.0,
+        "loss": "squared_error",
+        "note": "one update is a pass over a batch, row by row (SGDRegressor.partial_fit)",
+    },
+    config_type=Config,
+    open=_open,
+    inspect=_open,
+)
 
 
 def _years(bars: Bars, years: Sequence[int]) -> list[int]:

@@ -24,6 +24,7 @@ from tuning.schedules.families.annealing import (
     Sigmoid,
 )
 from tuning.schedules.families.base import AfterEnd, End, Family
+from tuning.schedules.families.choice import ChangeOnPlateau
 from tuning.schedules.families.compounds import (
     CosineConstant,
     MinicpmExp,
@@ -54,7 +55,6 @@ from tuning.schedules.families.explicit import (
 )
 from tuning.schedules.families.feedback import (
     Adaptive,
-    ChangeOnPlateau,
     Greedy,
     Plateau,
 )

@@ -4,23 +4,33 @@ The one idea: what is laid out over the horizon is a base schedule; each metric 
 small state, a pure function of the state before and the metric, and the state says which gain
 multiplies the base, or which base holds, until the next. So a warmup and a cosine combine with a
 plateau rule, and a log of metrics replays to the same learning rates.
-Not here: when metrics arrive and who applies the gains (`tuning.execution`).
+Not here: a rule that chooses among several bases (`families.choice`), nor when metrics arrive and
+who applies the gains (`tuning.execution`).
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, final
+from itertools import accumulate
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    final,
+    runtime_checkable,
+)
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuning.schedules.compose import Node, hold
 from tuning.schedules.curves import Floats
 from tuning.schedules.expressions import Grown, Tree
 from tuning.schedules.families.base import Family
-from tuning.schedules.limits import Each, Flag, Fraction, Integer, Number, PositiveFraction
+from tuning.schedules.limits import Flag, Fraction, Integer, Number, PositiveFraction
 
 LONGEST_WAIT = 1_000_000
 
@@ -60,6 +70,14 @@ class State(Protocol):
 
 
 S = TypeVar("S", bound=State)
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A family that listens while it is trained with."""
+
+    def after(self, metrics: Sequence[float], total: int) -> tuple[Family, float]:
+        """What is in force after some of `total` metrics: a family and the gain on it."""
 
 
 class Rule(Protocol[S]):
@@ -177,6 +195,11 @@ class Plateau(Family):
         """The gain in force after each metric, float64, as many as metrics."""
         return replay(self, metrics)
 
+    def after(self, metrics: Sequence[float], total: int) -> tuple[Family, float]:
+        """What is in force after some of `total` metrics: a family and the gain on it."""
+        del total
+        return self, float(self.gains(metrics)[-1]) if metrics else 1.0
+
 
 class GreedyState(NamedTuple):
     """Where the greedy rule stands: as a plateau's, good metrics, and cuts left at the floor.
@@ -269,6 +292,11 @@ class Greedy(Family):
         """The gain in force after each metric, float64, as many as metrics."""
         return replay(self, metrics)
 
+    def after(self, metrics: Sequence[float], total: int) -> tuple[Family, float]:
+        """What is in force after some of `total` metrics: a family and the gain on it."""
+        del total
+        return self, float(self.gains(metrics)[-1]) if metrics else 1.0
+
 
 class AdaptiveState(NamedTuple):
     """Where the adaptive rule stands; a gain of zero is the end of training."""
@@ -328,60 +356,7 @@ class Adaptive(Family):
         """The gain in force after each metric, float64, as many as metrics."""
         return replay(self, metrics)
 
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class ChangeOnPlateau(Family):
-    """Move up and down a list of schedules when a metric stays.
-
-    Of the `nodes`, each a base as in `expression`, one is in force. If no two neighbours of the
-    last `window` metrics, one more being there, differ by `threshold` for the better, the metric
-    stays: the node before holds, or, once `turn` of all metrics are through, the one after; then
-    `cooldown` metrics are not counted. LRBench's ChangeLROnPlateau (Wu et al., 2019,
-    arXiv:1908.06477). Laid out is the node it starts with, `first`.
-
-    >>> family = ChangeOnPlateau(0.1, window=2, cooldown=1, first=1)
-    >>> family.choices([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
-    array([1, 1, 0, 0, 0, 0, 1])
-    """
-
-    is_feedback: ClassVar[bool] = True
-    is_bounded: ClassVar[bool] = False
-    reaches_peak: ClassVar[bool] = False
-
-    nodes: Annotated[tuple[Any, ...], Each(Grown())] = field(
-        default_factory=lambda: tuple(Tree(hold(1, gain).document()) for gain in (1.0, 0.1))
-    )
-    first: Wait = 0
-    window: Annotated[int, Integer(2, LONGEST_WAIT)] = 5
-    threshold: Annotated[float, Number()] = 0.05
-    cooldown: Wait = 5
-    turn: Fraction = 0.8
-    mode: Mode = "min"
-    kind: Literal["change_on_plateau"] = "change_on_plateau"
-
-    def body(self, length: int) -> Node:
-        """The node it starts with, the last if there are fewer."""
-        node: Node = self.nodes[min(self.first, len(self.nodes) - 1)].node
-        return node.fitted(length)
-
-    def choices(self, metrics: Iterable[float]) -> NDArray[np.int64]:
-        """The index of the node in force after each metric, int64, as many as metrics."""
-        known = list(metrics)
-        chosen, cooling, last = min(self.first, len(self.nodes) - 1), 0, len(self.nodes) - 1
-        choices = []
-        for count in range(1, len(known) + 1):
-            if cooling:
-                cooling -= 1
-            elif self._stays(known[:count]):
-                step = -1 if count / len(known) < self.turn else 1
-                chosen, cooling = min(max(chosen + step, 0), last), self.cooldown
-            choices.append(chosen)
-        return np.array(choices, dtype=np.int64)
-
-    def _stays(self, metrics: list[float]) -> bool:
-        if len(metrics) <= self.window:
-            return False
-        sign = 1.0 if self.mode == "max" else -1.0
-        gained = (sign * (new - old) for old, new in pairwise(metrics[-self.window :]))
-        return max(gained) < self.threshold
+    def after(self, metrics: Sequence[float], total: int) -> tuple[Family, float]:
+        """What is in force after some of `total` metrics: a family and the gain on it."""
+        del total
+        return self, float(self.gains(metrics)[-1]) if metrics else 1.0
