@@ -1,0 +1,83 @@
+"""Networks: small multi-layer perceptrons as plain values, with a loss.
+
+The one idea: a network is a frozen description; its weights live outside it, in a tuple of
+(weights, bias) pairs. Descriptions that are equal share one compiled program.
+Not here: training (`tuning.objectives.scan`). This leaf imports JAX and is imported only to train.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from tuning.errors import InvalidValue, UnknownName
+
+Weights: TypeAlias = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+
+ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
+    {"elu": jax.nn.elu, "relu": jax.nn.relu, "softplus": jax.nn.softplus, "tanh": jnp.tanh}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mlp:
+    """Affine layers with an activation between them: `x W_1 + b_1`, then `f(.) W_2 + b_2`, ...
+
+    Args:
+        widths: inputs, hidden units of each layer, outputs; at least two, each at least 1.
+        activation: a name in `ACTIVATIONS`.
+
+    >>> network = Mlp((5, 30, 88), "elu")
+    >>> [weights.shape for weights, bias in network.init(7)]
+    [(5, 30), (30, 88)]
+    """
+
+    widths: tuple[int, ...]
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        """Refuse a network without layers or an unknown activation."""
+        if len(self.widths) < 2 or min(self.widths) < 1:
+            raise InvalidValue("widths", self.widths, "two or more integers from 1")
+        if self.activation not in ACTIVATIONS:
+            raise UnknownName("activation", self.activation, ACTIVATIONS)
+
+    def init(self, seed: int) -> Weights:
+        """Weights and biases drawn from U(-1/sqrt(inputs), 1/sqrt(inputs)), float32.
+
+        This is what `torch.nn.Linear` draws from (LeCun et al. 1998, up to a constant).
+        """
+        generator = np.random.default_rng(seed)
+        return tuple(
+            (
+                generator.uniform(-(inputs**-0.5), inputs**-0.5, (inputs, outputs)).astype("f4"),
+                generator.uniform(-(inputs**-0.5), inputs**-0.5, outputs).astype("f4"),
+            )
+            for inputs, outputs in itertools.pairwise(self.widths)
+        )
+
+    def __call__(self, weights: Weights, inputs: jax.Array) -> jax.Array:
+        """Outputs of shape (rows, outputs) for `inputs` of shape (rows, inputs)."""
+        activation = ACTIVATIONS[self.activation]
+        *hidden, (last, offset) = weights
+        for matrix, bias in hidden:
+            inputs = activation(inputs @ matrix + bias)
+        return inputs @ last + offset
+
+
+@dataclass(frozen=True, slots=True)
+class SquaredError:
+    """Mean over rows and outputs of `(network(x) - y)^2`; a batch is the pair (x, y)."""
+
+    network: Mlp
+
+    def __call__(self, weights: Weights, batch: tuple[jax.Array, jax.Array]) -> jax.Array:
+        """The loss of one batch, a scalar."""
+        inputs, targets = batch
+        return jnp.mean((self.network(weights, inputs) - targets) ** 2)
