@@ -95,8 +95,25 @@ def judge(framework: str, case: Answered, tolerance: float) -> Judgement:
         fault = f"{apart.max():.2g} at update {int(apart.argmax())}: {_spell(case)}"
     elif not _goes_on(imported, values, tolerance * scale):
         fault = f"goes on otherwise, without a note: {_spell(case)}"
+    beside = _channels_apart(imported.schedule, case.get("channels", {}))
+    if not fault and not beside <= tolerance:
+        fault = f"{beside:.2g} in a channel: {_spell(case)}"
     family = imported.schedule.family.kind
-    return Judgement(**_head(case), **_figures(apart, fault, family), undecided=len(left_out))
+    figures = _figures(np.maximum(apart, beside), fault, family)
+    return Judgement(**_head(case), **figures, undecided=len(left_out))
+
+
+def _channels_apart(schedule: Schedule, answered: dict[str, list[float]]) -> float:
+    """The largest relative difference in a channel; infinite if there are others."""
+    if schedule.channels.keys() != answered.keys():
+        return np.inf
+    return max((_channel_apart(schedule, *one) for one in answered.items()), default=0.0)
+
+
+def _channel_apart(schedule: Schedule, name: str, answered: list[float]) -> float:
+    values, table = np.array(answered), schedule.channel(name).table()
+    scale = float(np.abs(values).max()) or 1.0
+    return float(np.abs(table - values[: table.size]).max()) / scale
 
 
 def judge_refusal(framework: str, case: Answered) -> Judgement:

@@ -36,7 +36,8 @@ def record(framework: str, draws: int) -> Answer:
         except Exception as error:  # noqa: BLE001 # whatever a library raises is its refusal
             refused.append({**head, "error": f"{type(error).__name__}: {error}"[:200]})
         else:
-            cases.append({**head, **_doubts(runner, case, values), "values": values})
+            found = {**_doubts(runner, case, values), **_channels(runner, case, len(values))}
+            cases.append({**head, **found, "values": values})
     versions = _versions(runner.PACKAGES)
     return {"versions": versions, "cases": cases, "refused": refused, "public": runner.public()}
 
@@ -70,6 +71,11 @@ def _checked(values: list[float], horizon: int) -> list[float]:
 def _doubts(runner: Any, case: Case, values: list[float]) -> Answer:  # noqa: ANN401 # a module
     updates = runner.undecided(case, values) if hasattr(runner, "undecided") else []
     return {"undecided": updates} if updates else {}
+
+
+def _channels(runner: Any, case: Case, updates: int) -> Answer:  # noqa: ANN401 # a module
+    moved = runner.channels(case, updates) if hasattr(runner, "channels") else {}
+    return {"channels": moved} if moved else {}
 
 
 def _head(case: Case) -> Answer:

@@ -1,6 +1,7 @@
 """Calls of torch.optim.lr_scheduler: random arguments, and the cases with known oddities."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from parity.case import Calls, Case, Dice, Draw, Kwargs
 
@@ -77,6 +78,19 @@ def _cyclic(dice: Dice) -> Case:
     }
     kept = dice.thinned(kwargs, "base_lr", "max_lr", "step_size_up", "mode", "cycle_momentum")
     return _case(dice, "CyclicLR", kept, dice.length())
+
+
+def _with_momentum(draw: Draw) -> Draw:
+    """The same draws, with the momentum cycled, too."""
+
+    def drawn(dice: Dice) -> Case:
+        case = draw(dice)
+        kwargs = {**case.kwargs, "cycle_momentum": True}
+        kwargs |= {"base_momentum": dice.rounded(0.0, 0.9), "max_momentum": dice.rounded(0.5, 1.0)}
+        kept = dice.thinned(kwargs, *case.kwargs)
+        return replace(case, kwargs=kept)
+
+    return drawn
 
 
 def _warm_restarts(dice: Dice) -> Case:
@@ -277,6 +291,8 @@ CALLS = Calls(
         "MultiStepLR": _multi_step,
         "OneCycleLR": _one_cycle,
         "CyclicLR": _cyclic,
+        "OneCycleLR(momentum)": _with_momentum(_one_cycle),
+        "CyclicLR(momentum)": _with_momentum(_cyclic),
         "CosineAnnealingWarmRestarts": _warm_restarts,
         "SequentialLR": _sequential,
         "ChainedScheduler": _chained,

@@ -7,6 +7,7 @@ from parity.case import Case, Kwargs
 
 PACKAGES = ("torch",)
 BASES = ("LRScheduler",)
+CYCLING = ("OneCycleLR", "CyclicLR")
 COMPOSITES = ("SequentialLR", "ChainedScheduler")
 
 
@@ -29,16 +30,27 @@ def rates(case: Case, updates: int) -> list[float]:
     return follow(optimizer, scheduler, updates)
 
 
-def follow(optimizer: torch.optim.Optimizer, scheduler: object, updates: int) -> list[float]:
-    """The rates while a scheduler is stepped after the optimiser."""
-    values = [float(optimizer.param_groups[0]["lr"])]
+def channels(case: Case, updates: int) -> dict[str, list[float]]:
+    """What else a scheduler moves when it is alone, at the first updates."""
+    if case.call not in CYCLING or not case.kwargs.get("cycle_momentum", True):
+        return {}
+    optimizer = optimizer_of(case)
+    scheduler = _make(optimizer, case.call, case.kwargs)
+    return {"momentum": follow(optimizer, scheduler, updates, "momentum")}
+
+
+def follow(
+    optimizer: torch.optim.Optimizer, scheduler: object, updates: int, what: str = "lr"
+) -> list[float]:
+    """The rates, or the momenta, while a scheduler is stepped after the optimiser."""
+    values = [float(optimizer.param_groups[0][what])]
     for _ in range(updates - 1):
         optimizer.step()
         try:
             scheduler.step()
         except (ValueError, ZeroDivisionError):  # the library refuses to go on
             break
-        values.append(float(optimizer.param_groups[0]["lr"]))
+        values.append(float(optimizer.param_groups[0][what]))
     return values
 
 

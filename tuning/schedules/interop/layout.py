@@ -68,6 +68,22 @@ def lay_out(
     return _end(Schedule(table, horizon), values, beyond, (*notes, reason))
 
 
+def with_channel(
+    imported: Imported,
+    name: str,
+    values: Floats,
+    proposals: Iterable[Proposal] = (),
+    *,
+    is_over: bool = False,
+) -> Imported:
+    """The same schedule with a channel that has a library's values; what is noted names it."""
+    schedule = imported.schedule
+    found = lay_out(values, schedule.horizon, proposals, is_over=is_over)
+    notes = (Note(note.code, f"{name}: {note.message}") for note in found.notes)
+    channels = {**schedule.channels, name: found.schedule.family}
+    return Imported(replace(schedule, channels=channels), (*imported.notes, *notes))
+
+
 def _schedules(proposals: Iterable[Proposal], horizon: int) -> Iterator[Schedule]:
     for propose in proposals:
         try:

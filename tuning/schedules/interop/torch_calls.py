@@ -28,7 +28,7 @@ from tuning.schedules.interop.base import (
     Several,
     settle,
 )
-from tuning.schedules.interop.layout import Proposal, lay_out, updates_with_tail
+from tuning.schedules.interop.layout import Proposal, lay_out, updates_with_tail, with_channel
 from tuning.schedules.interop.recognise import recognise
 from tuning.schedules.interop.torch_engine import (
     Absolute,
@@ -75,6 +75,14 @@ class Scheduler(ABC):
         """Families that may have these rates and are not seen in the expression."""
         return ()
 
+    def momenta(self, steps: Steps) -> Floats | None:  # noqa: ARG002 # a hook
+        """The momentum it sets beside the rate, if it does."""
+        return None
+
+    def momentum_node(self, horizon: int) -> Node | None:  # noqa: ARG002 # a hook
+        """That momentum as an expression, if there is one."""
+        return None
+
     def notes(self) -> Iterable[Note]:
         """What is worth knowing."""
         return ()
@@ -93,7 +101,13 @@ class Scheduler(ABC):
         values = self.rates(base_lr, np.arange(updates))
         expressed = recognise(self.node(base_lr, horizon), horizon)
         proposals = chain(self.named(base_lr, horizon), expressed)
-        return lay_out(values, horizon, proposals, tuple(self.notes()), is_over=last is not None)
+        is_over = last is not None
+        imported = lay_out(values, horizon, proposals, tuple(self.notes()), is_over=is_over)
+        momenta = self.momenta(np.arange(updates))
+        if momenta is None:
+            return imported
+        moved = recognise(self.momentum_node(horizon), horizon)
+        return with_channel(imported, "momentum", momenta, moved, is_over=is_over)
 
 
 @final

@@ -13,6 +13,8 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, final
 
+import numpy as np
+
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence
 from tuning.schedules.interop.base import Call, Calls, Imported, Nested, Note, Several, settle
@@ -78,7 +80,14 @@ class Composite(ABC):
         values = play(self.join, base_lr, updates)
         is_over = values.size < updates
         proposals = recognise(self.node(base_lr, horizon), horizon)
-        return lay_out(values, horizon, proposals, tuple(self.notes()), is_over=is_over)
+        notes = (*self.notes(), *self._left_out())
+        return lay_out(values, horizon, proposals, notes, is_over=is_over)
+
+    def _left_out(self) -> Iterator[Note]:
+        """What a scheduler does when it is alone and is not followed here."""
+        if any(one.momenta(np.arange(1)) is not None for one in self.parts()):
+            message = "A composite's cycle of the momentum is not imported; cycle_momentum is on."
+            yield Note("ignored", message)
 
 
 @final

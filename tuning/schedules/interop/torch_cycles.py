@@ -41,8 +41,6 @@ Switch = Annotated[bool, Flag()]
 Levels: TypeAlias = tuple[float, float, float]  # start, peak, end
 Phase: TypeAlias = tuple[float, float, float]  # where it ends, and its rates at both ends
 
-MOMENTUM = Note("ignored", "The cycle of the momentum is another channel and is not imported.")
-
 
 @final
 @dataclass(frozen=True)
@@ -102,6 +100,14 @@ class OneCycleLR(Scheduler):
         """The phase the update is in; the last one goes on beyond its end."""
         return self._annealed(self._levels, steps)
 
+    @property
+    def _momenta(self) -> Levels:
+        return self.max_momentum, self.base_momentum, self.max_momentum
+
+    def momenta(self, steps: Steps) -> Floats | None:
+        """The same phases between two momenta, down where the rate goes up."""
+        return self._annealed(self._momenta, steps) if self.cycle_momentum else None
+
     def _annealed(self, levels: Levels, steps: Steps) -> Floats:
         phases = self._phases(levels)
         ends = np.array([end for end, _, _ in phases[:-1]])
@@ -122,12 +128,20 @@ class OneCycleLR(Scheduler):
         rates = lambda steps: self._annealed(optimizer.cycle, steps)  # noqa: E731 # one line
         return Absolute(optimizer, rates, last=self.total, never_negative=False)
 
-    def node(self, base_lr: float, horizon: int) -> Node | None:  # noqa: ARG002 # a hook
-        """A ramp per phase; PyTorch's end between two updates, ours are shifted by as much."""
+    def node(self, base_lr: float, horizon: int) -> Node:  # noqa: ARG002 # a hook
+        """A ramp per phase."""
+        return self._ramps(self._levels)
+
+    def momentum_node(self, horizon: int) -> Node:  # noqa: ARG002 # a hook
+        """A ramp per phase."""
+        return self._ramps(self._momenta)
+
+    def _ramps(self, levels: Levels) -> Node:
+        """PyTorch's phases end between two updates, ours are shifted by as much."""
         curve = CURVES["cosine" if self.anneal_strategy == "cos" else "linear"]
         ramps: list[Node] = []
         first, begin = 0, 0.0
-        for end, low, high in self._phases(self._levels):
+        for end, low, high in self._phases(levels):
             length = max(0, math.floor(end) + 1 - first)
             phase = (first - begin, end - begin - length)
             ramps.append(Ramp(length, low, high, curve, phase=phase))
@@ -160,8 +174,6 @@ class OneCycleLR(Scheduler):
         if self.pct_start * self.total < 1.0:
             message = "The rise ends before update 0, so that the peak is never reached."
             yield Note("library_fault", message)
-        if self.cycle_momentum:
-            yield MOMENTUM
 
 
 @final
@@ -185,6 +197,19 @@ class CyclicLR(Scheduler):
 
     def rates(self, base_lr: float, steps: Steps) -> Floats:  # noqa: ARG002 # it sets its own
         """PyTorch's `get_lr`, rounding included."""
+        height, scale = self._height(steps)
+        return np.asarray(self.base_lr + (self.max_lr - self.base_lr) * height * scale)
+
+    def momenta(self, steps: Steps) -> Floats | None:
+        """The same triangles, down from the largest momentum."""
+        if not self.cycle_momentum:
+            return None
+        height, scale = self._height(steps)
+        span = self.max_momentum - self.base_momentum
+        return np.asarray(self.max_momentum - span * height * scale)
+
+    def _height(self, steps: Steps) -> tuple[Floats, Floats]:
+        """Triangles from 0 to 1, and by how much they are scaled."""
         ratio = self.step_size_up / self._total
         cycle = np.floor(1.0 + steps / self._total)
         x = 1.0 + steps / self._total - cycle
@@ -194,7 +219,7 @@ class CyclicLR(Scheduler):
             "triangular2": 0.5 ** (cycle - 1.0),
             "exp_range": self.gamma ** steps.astype(np.float64),
         }[self.mode]
-        return np.asarray(self.base_lr + (self.max_lr - self.base_lr) * height * scale)
+        return height, scale
 
     def join(self, optimizer: Optimizer) -> Stepper:
         """It overwrites what it finds, except that it begins at the initial rate of all."""
@@ -206,13 +231,21 @@ class CyclicLR(Scheduler):
 
     def node(self, base_lr: float, horizon: int) -> Node:  # noqa: ARG002 # a hook
         """Triangles between two rates."""
+        return Affine(self._wave(horizon), self.base_lr, self.max_lr)
+
+    def momentum_node(self, horizon: int) -> Node:
+        """The same triangles, upside down."""
+        return Affine(self._wave(horizon), self.max_momentum, self.base_momentum)
+
+    def _wave(self, horizon: int) -> Node:
+        """Triangles from 0 to 1, scaled."""
         decay = 0.5 if self.mode == "triangular2" else 1.0
         rise = self.step_size_up / self._total
         wave: Node = Wave(horizon, float(self._total), rise=rise, decay=decay)
         if self.mode == "exp_range" and 0.0 < self.gamma < 1.0:
             fade = Ramp(horizon, 1.0, self.gamma**horizon, order=0.0)
             wave = Combine("product", (wave, fade))
-        return Affine(wave, self.base_lr, self.max_lr)
+        return wave
 
     def named(self, base_lr: float, horizon: int) -> Iterable[Proposal]:  # noqa: ARG002 # a hook
         """Triangles, if the last ends with the horizon."""
@@ -224,11 +257,6 @@ class CyclicLR(Scheduler):
                 rise=self.step_size_up / self._total,
                 floor=self.base_lr / self.max_lr,
             )
-
-    def notes(self) -> Iterable[Note]:
-        """What it leaves aside."""
-        if self.cycle_momentum:
-            yield MOMENTUM
 
 
 @final

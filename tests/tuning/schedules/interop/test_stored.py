@@ -48,6 +48,11 @@ def test_has_the_values_of_the_library(framework: str, case: dict[str, Any]) -> 
     assert decided.max(initial=0.0) <= limit
 
     beyond = np.arange(case["horizon"], values.size)
+    assert found.schedule.channels.keys() == case.get("channels", {}).keys()
+    for name, answered in case.get("channels", {}).items():
+        moved = found.schedule.channel(name).table()
+        assert np.abs(moved - answered[: case["horizon"]]).max() <= 1e-12 * np.abs(answered).max()
+
     ends = found.schedule.family.after_end == "error"
     if not ends and "past_end" not in {note.code for note in found.notes}:
         assert np.abs(found.schedule(beyond) - values[case["horizon"] :]).max(initial=0) <= limit
