@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tuning.execution.link import child_environment
 from tuning.execution.pinning import cores, pin
 
 pytestmark = pytest.mark.skipif(
@@ -38,11 +39,12 @@ def test_a_bound_process_and_the_threads_of_xla_stay_on_their_core() -> None:
         "import jax.numpy as jnp\n"
         "(jnp.ones((600, 600)) @ jnp.ones((600, 600))).block_until_ready()\n"
         "threads = [int(path.name) for path in Path('/proc/self/task').iterdir()]\n"
-        "print(len(threads), {core for thread in threads for core in os.sched_getaffinity(thread)})\n"
+        "bound = {core for thread in threads for core in os.sched_getaffinity(thread)}\n"
+        "print(len(threads), bound)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(core)], check=True, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", program, str(core)]
+    environment = child_environment()
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     threads, bound = done.stdout.split(maxsplit=1)
     assert int(threads) > 1
     assert bound.strip() == f"{{{core}}}"
