@@ -148,6 +148,7 @@ NOSY = Objective(
     peak=(1e-3, 1.0),
     measurements=5,
     optimizer={"optimizer": "sgd"},
+    config_type=Config,
     open=lambda *_: NosyProblem([]),
 )
 

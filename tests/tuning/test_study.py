@@ -7,7 +7,7 @@ import pytest
 
 from tuning.errors import InvalidValue
 from tuning.execution import Inline
-from tuning.objectives import OBJECTIVES
+from tuning.objectives import OBJECTIVES, Folders
 from tuning.records import Budget, Measurement, Phase, Result, Run, RunState
 from tuning.schedules import PARAMETERS
 from tuning.search.policy import trial_limit
@@ -116,7 +116,7 @@ def test_the_smallest_budget_is_the_one_that_is_named() -> None:
 def test_a_file_is_sought_in_the_data_folder(tmp_path: Path) -> None:
     """Checked when the study is specified, not when it first trains."""
     with pytest.raises(InvalidValue, match="a file that exists in the data folder"):
-        specify(NAME, config={"file": "bars.csv"}, data_folder=tmp_path)
+        specify(NAME, config={"file": "bars.csv"}, folders=Folders(data=tmp_path))
 
 
 def small(seed: int = 3) -> Any:  # noqa: ANN401

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tuning.errors import DataError, InvalidValue
-from tuning.objectives import OBJECTIVES, TEST, VALIDATION, configure
+from tuning.objectives import OBJECTIVES, TEST, VALIDATION, Folders, configure
 from tuning.objectives.base import Floats
 from tuning.objectives.realized_volatility import RealizedVolatilityProblem
 from tuning.objectives.volatility import Fold
@@ -17,7 +17,7 @@ REAL_FILE = Path(__file__).parents[4] / "shared/data/btc_usd_hourly_2018_2022.cs
 
 def open_problem(folder: Path | None = None, **config: object) -> RealizedVolatilityProblem:
     """The problem with that config."""
-    return OBJECTIVE.open(configure(OBJECTIVE, config), folder)
+    return OBJECTIVE.open(configure(OBJECTIVE, config), Folders(data=folder))
 
 
 @pytest.fixture
