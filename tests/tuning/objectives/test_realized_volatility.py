@@ -63,7 +63,9 @@ def test_an_embargo_shorter_than_the_target_is_refused() -> None:
 def test_an_embargo_shorter_than_the_data_s_own_target_is_refused(hourly: Path) -> None:
     """The target that follows from the bars counts too: 24 for hourly ones."""
     with pytest.raises(InvalidValue, match=r"config\.embargo_bars: 23 .* from 24"):
-        OBJECTIVE.check(configure(OBJECTIVE, {"file": "hourly.csv", "embargo_bars": 23}), hourly)
+        OBJECTIVE.check(
+            configure(OBJECTIVE, {"file": "hourly.csv", "embargo_bars": 23}), Folders(data=hourly)
+        )
 
 
 def test_the_folds_of_the_packaged_data_are_the_years_promised() -> None:
@@ -115,13 +117,13 @@ def test_a_file_too_short_is_refused(tmp_path: Path) -> None:
     for target in (None, 10):
         config = configure(OBJECTIVE, {"file": "few.csv", "target_bars": target})
         with pytest.raises(DataError, match="too short: 10 bars"):
-            OBJECTIVE.check(config, tmp_path)
+            OBJECTIVE.check(config, Folders(data=tmp_path))
 
 
 def test_a_path_out_of_the_data_folder_is_refused(tmp_path: Path) -> None:
     """The check names the setting."""
     with pytest.raises(InvalidValue) as refusal:
-        OBJECTIVE.check(configure(OBJECTIVE, {"file": "../bars.csv"}), tmp_path)
+        OBJECTIVE.check(configure(OBJECTIVE, {"file": "../bars.csv"}), Folders(data=tmp_path))
     assert refusal.value.field == "config.file"
 
 
