@@ -110,8 +110,14 @@ class Program:
         def update(number: jax.Array, carried: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
             (flat, rule), marks = carried
             marks = self._mark(marks, number, flat, rows, first + number)
-            batch = jax.tree.map(lambda column: column[indices[number]], rows)
-            gradient = jax.grad(lambda flat: self.loss(self.layout.split(flat), batch))(flat)
+            batch = jax.tree.map(
+                # Not checked against the bounds: an order knows how many rows there are.
+                lambda column: column.at[indices[number]].get(mode="promise_in_bounds"),
+                rows,
+            )
+            # With respect to the leaves: one through `split` is a sum of padded vectors, slow.
+            parts = jax.tree.leaves(jax.grad(self.loss)(self.layout.split(flat), batch))
+            gradient = jnp.concatenate([part.ravel() for part in parts])
             direction, rule = self.rule.update(gradient, rule, flat)
             lr = lrs[number]
             # An overflowing direction times a learning rate of 0 must not move anything either.
