@@ -14,7 +14,7 @@ import numpy as np
 
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives import bars as sources
-from tuning.objectives import volatility
+from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
 from tuning.objectives.lanes import OneByOne
@@ -105,7 +105,7 @@ def _open(config: Config, folders: Folders) -> RealizedVolatilityProblem:
         bars = sources.sp500()
         edges = {split: _years(bars, years) for split, years in SP500_YEARS.items()}
     else:
-        bars = sources.read(sources.locate(config.file, folders.data))
+        bars = sources.read(tables.locate(config.file, folders.data))
         edges = {split: _spans(bars, *span) for split, span in FILE_SPANS.items()}
     target = config.target_bars or (DAILY_TARGET if bars.per_day == 1 else bars.per_day)
     embargo = target if config.embargo_bars is None else config.embargo_bars

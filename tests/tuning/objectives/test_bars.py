@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tuning.errors import DataError, InvalidValue
-from tuning.objectives.bars import locate, read, sp500
+from tuning.objectives.bars import read, sp500
+from tuning.objectives.tables import locate
 
 
 def write(folder: Path, *lines: str, name: str = "bars.csv") -> Path:
@@ -80,7 +81,7 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
 
 def test_a_file_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small archive of an enormous text is not unpacked in full."""
-    monkeypatch.setattr("tuning.objectives.bars.MAX_BYTES", 1000)
+    monkeypatch.setattr("tuning.objectives.tables.MAX_BYTES", 1000)
 
     with pytest.raises(DataError, match="longer than 1,000 bytes"):
         read(write(tmp_path, "Date,High,Low,Close" + " " * 1000, name="bars.csv.gz"))
