@@ -107,19 +107,19 @@ def read_rows(path: Path, roles: Roles) -> Iterator[Row]:
         raise DataError(f"{path.name}, line {lines.line_num}: {error}") from error
 
 
-def locate(file: str, data_folder: Path | None) -> Path:
+def locate(file: str, data_folder: Path | None, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     """The path of `file` inside `data_folder`, symlinks resolved.
 
     Raises `InvalidValue` naming `config.file` if there is no data folder, or if the file is not a
-    regular CSV file that lies within it.
+    regular file of these `suffixes` that lies within it.
     """
     if data_folder is None:
         raise InvalidValue("config.file", file, "no file: this installation has no data folder")
     relative = PurePosixPath(file)
     if relative.is_absolute() or ".." in relative.parts or "\0" in file:
         raise InvalidValue("config.file", file, "a path relative to the data folder, without ..")
-    if not file.lower().endswith(SUFFIXES):
-        raise InvalidValue("config.file", file, f"a name ending in {' or '.join(SUFFIXES)}")
+    if not file.lower().endswith(suffixes):
+        raise InvalidValue("config.file", file, f"a name ending in {' or '.join(suffixes)}")
     # One answer for "outside" and "missing": it must not tell what lies outside the folder.
     refusal = InvalidValue("config.file", file, "a file that exists in the data folder")
     try:
