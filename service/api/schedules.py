@@ -20,6 +20,7 @@ from service.schemas.schedules import (
     LintRequest,
     LintView,
     NoteView,
+    PointsView,
     PreviewRequest,
     PreviewView,
 )
@@ -40,11 +41,13 @@ def preview_schedule(body: PreviewRequest) -> PreviewView:
     """A schedule as a picture needs it: few points, no extreme lost."""
     schedule = _laid_out(body.schedule, body.horizon)
     with np.errstate(all="ignore"):  # what overflows is null
-        steps, values = schedule.preview(body.points)
         return PreviewView(
+            **_points(schedule, body.points),
             schedule=schedule.document(),
-            steps=steps.tolist(),
-            values=[value if np.isfinite(value) else None for value in values.tolist()],
+            channels={
+                name: PointsView(**_points(schedule.channel(name), body.points))
+                for name in schedule.channels
+            },
         )
 
 
@@ -73,6 +76,12 @@ def convert_schedule(body: ConvertRequest) -> ConvertView:
 def read_schedule_schema() -> dict[str, Any]:
     """The JSON Schema of a schedule's portable document."""
     return schedule_schema()
+
+
+def _points(schedule: Schedule, most: int) -> dict[str, list[Any]]:
+    steps, values = schedule.preview(most)
+    finite = [value if np.isfinite(value) else None for value in values.tolist()]
+    return {"steps": steps.tolist(), "values": finite}
 
 
 def _code_view(schedule: Schedule, framework: str) -> CodeView:
@@ -118,9 +127,10 @@ def _refuse_long(field: str, updates: object) -> None:
 
 def _refuse_infinite(schedule: Schedule) -> None:
     """Refuse what neither JSON nor code can carry, the value right after the end included."""
-    updates = schedule.horizon + (schedule.family.after_end != "error")
-    with np.errstate(all="ignore"):  # what overflows is told
-        wrong = ~np.isfinite(schedule(np.arange(updates)))
-    if wrong.any():
-        value = f"a learning rate that is not finite at update {int(wrong.argmax()):,}"
-        raise InvalidValue("schedule", value, "finite learning rates")
+    for one in (schedule, *map(schedule.channel, schedule.channels)):
+        updates = one.horizon + (one.family.after_end != "error")
+        with np.errstate(all="ignore"):  # what overflows is told
+            wrong = ~np.isfinite(one(np.arange(updates)))
+        if wrong.any():
+            value = f"a value that is not finite at update {int(wrong.argmax()):,}"
+            raise InvalidValue("schedule", value, "finite learning rates and channels")

@@ -54,12 +54,18 @@ class ConvertRequest(Schema):
     table: bool = True
 
 
-class PreviewView(Schema):
-    """Points of a schedule, no extreme lost; a value that is not finite is null."""
+class PointsView(Schema):
+    """Points of a curve, no extreme lost; a value that is not finite is null."""
 
-    schedule: dict[str, Any]
     steps: list[int]
     values: list[float | None]
+
+
+class PreviewView(PointsView):
+    """Points of a schedule and of its channels, each with steps of its own."""
+
+    schedule: dict[str, Any]
+    channels: dict[str, PointsView] = Field(default_factory=dict)
 
 
 class FindingView(Schema):

@@ -2,18 +2,20 @@
 
 The one idea: a finding is a fact about the learning rates themselves, or about another schedule
 that has the same ones: whoever would rather have a wasted first update, a jump or a parameter
-without effect may keep it, but knows. Every check is a pure function; the table below has them all.
+without effect may keep it, but knows. Of channels, only values that cannot be are told. Every check
+is a pure function; the table below has them all.
 Not here: values that are refused (`limits`), how redundancy is found (`redundancy`), what a library
 does wrong (`interop`), though its notes become findings here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from tuning.schedules.channels import CHANNELS
 from tuning.schedules.compose import Steps
 from tuning.schedules.curves import Floats
 from tuning.schedules.families import (
@@ -103,7 +105,7 @@ def lint(
     with np.errstate(all="ignore"):  # what overflows is a finding
         case = Case(schedule, schedule.table(), updates, factor)
         # Of numbers that are none, nothing else can be said.
-        checks = CHECKS if np.isfinite(case.table).all() else (_refuse_impossible,)
+        checks = CHECKS if np.isfinite(case.table).all() else (_refuse_impossible, _check_channels)
         return sort(finding for check in checks for finding in check(case))
 
 
@@ -124,15 +126,30 @@ def from_notes(notes: Iterable[Note]) -> tuple[Finding, ...]:
 
 def _refuse_impossible(case: Case) -> Iterator[Finding]:
     """Values that no optimiser can use, within the horizon or right after it."""
-    steps, rates = _with_tail(case)
+    yield from _impossible(case, "the learning rate")
+
+
+def _check_channels(case: Case) -> Iterator[Finding]:
+    """The same of channels, each with its own range."""
+    for name in case.schedule.channels:
+        channel = case.schedule.channel(name)
+        own = replace(case, schedule=channel, table=channel.table())
+        for finding in _impossible(own, name, CHANNELS[name].below):
+            yield replace(finding, field=f"channels.{name}")
+
+
+def _impossible(case: Case, what: str, below: float = np.inf) -> Iterator[Finding]:
+    """Values that are none, below 0, or not below a limit."""
+    steps, values = _with_tail(case)
     for code, wrong, words in (
-        ("not_finite", ~np.isfinite(rates), "not a finite number"),
-        ("negative", rates < 0.0, "negative"),
+        ("not_finite", ~np.isfinite(values), "not a finite number"),
+        ("negative", values < 0.0, "negative"),
+        ("too_large", np.isfinite(values) & (values >= below), f"not below {below:g}"),
     ):
         if wrong.any():
             at = int(wrong.argmax())
             where = "" if steps[at] < case.horizon else ", after the end"
-            message = f"At update {steps[at]:,}{where}, the learning rate is {words}: {rates[at]:g}"
+            message = f"At update {steps[at]:,}{where}, {what} is {words}: {values[at]:g}"
             yield Finding(code, "error", message, int(steps[at]))
 
 
@@ -283,6 +300,7 @@ def _find_duplicate(case: Case) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     _refuse_impossible,
+    _check_channels,
     _find_peak,
     _find_zeros,
     _find_jumps,

@@ -52,6 +52,46 @@ def test_a_preview_over_another_horizon_keeps_the_shape(api: TestClient) -> None
     assert seen["values"] == SCHEDULE.at(50).table().tolist()
 
 
+def test_channels_and_groups_pass_through_the_tools(api: TestClient) -> None:
+    """Previewed, converted and written as code; over another horizon, too."""
+    momentum = {"momentum": Cosine(0.9, floor=0.5)}
+    schedule = Schedule(Cosine(0.1), 1000, momentum, {"head": 2.0})
+    body: dict[str, Any] = {"schedule": schedule.document(), "points": 30}
+    seen = api.post(f"{TOOLS}:preview", json=body).json()
+    points = seen["channels"]["momentum"]
+    assert seen["schedule"] == schedule.document()
+    assert points["values"] == schedule.channel("momentum")(points["steps"]).tolist()
+    body = {"schedule": schedule.document(), "horizon": 50, "to": "torch"}
+    made = api.post(f"{TOOLS}:convert", json=body).json()
+    assert made["schedule"] == schedule.at(50).document(table=True)
+    assert "GROUPS = {'head': 2.0}" in made["code"]["code"]
+    found = api.post(f"{TOOLS}:lint", json={"schedule": schedule.document()}).json()
+    assert found == {"findings": []}
+
+
+def test_a_call_brings_its_momentum(api: TestClient) -> None:
+    """As a channel of the document, with its table."""
+    call = {"framework": "torch", "call": "OneCycleLR"}
+    call["kwargs"] = {"max_lr": 0.1, "total_steps": 100}  # type: ignore[assignment] # JSON
+    body = {"from": call, "base_lr": 0.1, "horizon": 100}
+    channel = api.post(f"{TOOLS}:convert", json=body).json()["schedule"]["channels"]["momentum"]
+    assert channel["table"]["values"][0] == pytest.approx(0.95)
+    assert min(channel["table"]["values"]) == pytest.approx(0.85)
+
+
+def test_a_channel_that_is_not_finite_is_not_converted(api: TestClient) -> None:
+    """Its preview has a gap, its lint an error."""
+    body = expression({"product": [HUGE, HUGE]})
+    channel = {"family": "expression", "peak": 1e307, "params": body["schedule"].pop("params")}
+    body["schedule"] |= {"family": "cosine", "horizon": 4, "channels": {"weight_decay": channel}}
+    seen = api.post(f"{TOOLS}:preview", json=body).json()
+    assert seen["channels"]["weight_decay"]["values"] == [None] * 4
+    found = api.post(f"{TOOLS}:lint", json=body).json()["findings"]
+    assert ("not_finite", "channels.weight_decay") in [(one["code"], one["field"]) for one in found]
+    refused = api.post(f"{TOOLS}:convert", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/schedule")
+
+
 def test_a_preview_shows_what_is_not_finite_as_null(api: TestClient) -> None:
     """JSON has no infinity, and a picture a gap."""
     body = expression({"product": [HUGE, HUGE]})

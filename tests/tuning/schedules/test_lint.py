@@ -249,3 +249,41 @@ def test_what_an_import_noted_is_a_finding() -> None:
         Finding("library_fault", "warning", "It skips."),
         Finding("ignored", "info", "momentum"),
     )
+
+
+@pytest.mark.parametrize(
+    ("channel", "values", "code", "step"),
+    [
+        ("momentum", [0.9, 1.0, 0.9], "too_large", 1),
+        ("momentum", [0.9, -0.1, 0.9], "negative", 1),
+        ("weight_decay", [0.0, 2.0, -0.1], "negative", 2),
+        ("momentum", [0.0, 0.5, 0.999], None, None),
+        ("weight_decay", [0.0, 2.0, 9.0], None, None),
+    ],
+)
+def test_channels_stay_within_their_ranges(
+    channel: str, values: list[float], code: str | None, step: int | None
+) -> None:
+    """Momentum in [0, 1), weight decay from 0; the finding names the channel."""
+    schedule = Schedule(Constant(0.1), 3, channels={channel: Table.of(values)})
+    expected = [(code, "error", step, f"channels.{channel}")] if code else []
+    found = lint(schedule)
+    assert [(one.code, one.severity, one.step, one.field) for one in found] == expected
+    assert all(channel in one.message for one in found)
+
+
+def test_a_channel_that_overflows_is_told_as_a_learning_rate_is() -> None:
+    """Whatever the learning rate does."""
+    family = Expression(1e308, node={"ramp": {"length": 2, "start": 1, "end": 9}})
+    schedule = Schedule(family, 2, channels={"weight_decay": family})
+    assert [(one.code, one.field) for one in lint(schedule)] == [
+        ("not_finite", None),
+        ("not_finite", "channels.weight_decay"),
+    ]
+
+
+def test_what_is_told_of_the_rate_does_not_depend_on_channels_and_groups() -> None:
+    """A duplicate is one with a channel, too."""
+    family = Polynomial(0.1, warmup=Warmup(10), power=1.0)
+    more = {"channels": {"momentum": Constant(0.9)}, "groups": {"head": 2.0}}
+    assert lint(Schedule(family, 100, **more)) == lint(Schedule(family, 100))  # type: ignore[arg-type] # by name

@@ -7,6 +7,7 @@ Not here: running the libraries to compare (`make parity`).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -35,16 +36,18 @@ from tuning.schedules.interop.transformers_names import CALLS as TRANSFORMERS_CA
 from tuning.schedules.limits import Among, Integer, Number
 from tuning.schedules.schedule import MAX_HORIZON, Schedule
 
+BESIDE = ("channels", "groups")  # the learning rate
+
 FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
     {
-        "torch": Framework(TORCH_CALLS, write_torch),
+        "torch": Framework(TORCH_CALLS, write_torch, BESIDE),
         "optax": Framework(OPTAX_CALLS, write_optax),
         "keras": Framework(KERAS_CALLS, write_keras),
-        "transformers": Framework(TRANSFORMERS_CALLS, write_transformers),
+        "transformers": Framework(TRANSFORMERS_CALLS, write_transformers, BESIDE),
         "timm": Framework(TIMM_CALLS, write_timm),
         "sklearn": Framework(SKLEARN_CALLS, write_sklearn),
-        "csv": Framework(CSV_CALLS, write_csv),
-        "json": Framework(JSON_CALLS, write_json),
+        "csv": Framework(CSV_CALLS, write_csv, ("channels",)),
+        "json": Framework(JSON_CALLS, write_json, BESIDE),
     }
 )
 
@@ -90,6 +93,8 @@ def read_call(
 def write_code(schedule: Schedule, framework: str) -> Exported:
     """Code of a framework that makes a schedule.
 
+    Where it carries the learning rate only, the reason says which channels and groups are left out.
+
     Raises `UnknownName` naming `format`.
 
     >>> from tuning.schedules import Cosine
@@ -97,7 +102,16 @@ def write_code(schedule: Schedule, framework: str) -> Exported:
     >>> exported.is_native, "CosineAnnealingLR(optimizer, T_max=100" in exported.code
     (True, True)
     """
-    return _find("format", framework).write(schedule)
+    known = _find("format", framework)
+    left_out = [one for one in BESIDE if one not in known.carries and getattr(schedule, one)]
+    if not left_out:
+        return known.write(schedule)
+    nothing: dict[str, Any] = {one: {} for one in left_out}
+    written = known.write(replace(schedule, **nothing))
+    names = [
+        name for one in left_out for name in (schedule.channels if one == "channels" else [one])
+    ]
+    return replace(written, why=f"{written.why} Not carried: {', '.join(names)}.")
 
 
 def _find(field: str, framework: object) -> Framework:

@@ -89,10 +89,12 @@ class Framework:
     Args:
         calls: the calls that can be read, by the framework's own names.
         write: code that makes a schedule.
+        carries: which of its fields `channels` and `groups` the code has, too.
     """
 
     calls: Calls
     write: Callable[[Schedule], Exported]
+    carries: tuple[str, ...] = ()
 
 
 def make_call(calls: Calls, name: object, kwargs: object) -> Call:

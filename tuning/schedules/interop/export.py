@@ -42,15 +42,17 @@ class Spelled:
 
 
 def find_native(calls: Calls, spelled: Iterable[Spelled], schedule: Schedule) -> Spelled | None:
-    """The first call that reads back as the schedule, if there is one."""
-    table = schedule.table()
-    limit = TOLERANCE * schedule.peak
+    """The first call that reads back as the schedule, channels and groups included, if any does."""
+    curves = [(curve, curve.table()) for curve in _curves(schedule)]
     for one in spelled:
         try:
             read = make_call(calls, one.call, one.kwargs).read(one.base_lr, schedule.horizon)
         except InvalidValue:
             continue  # the framework has no such value
-        if np.abs(read.schedule.table() - table).max() <= limit:
+        if _has_same_names(read.schedule, schedule) and all(
+            np.abs(found.table() - table).max() <= TOLERANCE * curve.peak
+            for found, (curve, table) in zip(_curves(read.schedule), curves, strict=True)
+        ):
             return one
     return None
 
@@ -58,13 +60,25 @@ def find_native(calls: Calls, spelled: Iterable[Spelled], schedule: Schedule) ->
 def goes_on_alike(calls: Calls, spelled: Spelled, schedule: Schedule) -> bool:
     """Whether a native call and the schedule have the same values at the updates from T on."""
     longer = schedule.horizon + COMPARED_BEYOND
+    after = np.arange(schedule.horizon, longer)
     try:
         read = make_call(calls, spelled.call, spelled.kwargs).read(spelled.base_lr, longer)
-        after = schedule(np.arange(schedule.horizon, longer))
+        apart = [
+            np.abs(found.table()[schedule.horizon :] - curve(after)).max() / curve.peak
+            for found, curve in zip(_curves(read.schedule), _curves(schedule), strict=True)
+        ]
     except InvalidValue:
         return False
-    found = read.schedule.table()[schedule.horizon :]
-    return bool(np.abs(found - after).max() <= TOLERANCE * schedule.peak)
+    return bool(max(apart) <= TOLERANCE)
+
+
+def _curves(schedule: Schedule) -> list[Schedule]:
+    """The learning rate and the channels, each as a schedule of its own."""
+    return [schedule, *(schedule.channel(name) for name in schedule.channels)]
+
+
+def _has_same_names(one: Schedule, other: Schedule) -> bool:
+    return one.channels.keys() == other.channels.keys() and one.groups == other.groups
 
 
 def describe(schedule: Schedule) -> str:
@@ -79,18 +93,30 @@ def write_table(schedule: Schedule) -> str:
     Up to 2,000 rates are listed; more are packed, as little-endian float64. Either way they are the
     schedule's bits.
     """
-    values = rates_with_end(schedule)
-    if len(values) <= MOST_LISTED:
-        listed = textwrap.fill(", ".join(map(repr, values)), WIDTH, break_long_words=False)
-        return f"LEARNING_RATES = (\n{textwrap.indent(listed, '    ')},\n)"
+    return write_tables({"LEARNING_RATES": schedule})
+
+
+def write_tables(named: Mapping[str, Schedule]) -> str:
+    """The same of several schedules over one horizon, by the names of their constants."""
+    tables = [(name, rates_with_end(schedule)) for name, schedule in named.items()]
+    if all(len(values) <= MOST_LISTED for _, values in tables):
+        return "\n".join(_list(name, values) for name, values in tables)
+    packed = "\n".join(_pack(name, values) for name, values in tables)
+    return f"import base64\nimport struct\nimport zlib\n\n{packed}"
+
+
+def _list(name: str, values: list[float]) -> str:
+    listed = textwrap.fill(", ".join(map(repr, values)), WIDTH, break_long_words=False)
+    return f"{name} = (\n{textwrap.indent(listed, '    ')},\n)"
+
+
+def _pack(name: str, values: list[float]) -> str:
     packed = base64.b64encode(zlib.compress(np.array(values, "<f8").tobytes(), 9)).decode()
     width = WIDTH - 6
     cuts = range(0, len(packed), width)
     lines = "\n".join(f'    "{packed[cut : cut + width]}"' for cut in cuts)
     return (
-        "import base64\nimport struct\nimport zlib\n\n"
-        f'LEARNING_RATES = struct.unpack("<{len(values)}d", zlib.decompress(base64.b64decode(\n'
-        f"{lines}\n)))"
+        f'{name} = struct.unpack("<{len(values)}d", zlib.decompress(base64.b64decode(\n{lines}\n)))'
     )
 
 

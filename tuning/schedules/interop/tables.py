@@ -1,21 +1,22 @@
 """Tables: schedules as plain CSV and JSON.
 
-The one idea: a table needs no library. CSV has a row `step,lr` per update; JSON is the portable
-document, or a list of rates.
+The one idea: a table needs no library. CSV has a row `step,lr` per update, with a further column
+per channel; JSON is the portable document, or a list of rates.
 Not here: the document's fields (`tuning.schedules.documents`).
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, final
 
 import numpy as np
 
 from tuning.errors import InvalidValue
+from tuning.schedules.channels import CHANNELS
 from tuning.schedules.curves import Floats
 from tuning.schedules.families import Table
 from tuning.schedules.interop.base import (
@@ -60,7 +61,7 @@ class Document:
 @final
 @dataclass(frozen=True)
 class CsvTable:
-    """Text with the columns `step` and `lr`; between given steps, straight lines."""
+    """Text with the columns `step`, `lr` and channels; between given steps, straight lines."""
 
     text: Annotated[str, Text()]
 
@@ -70,39 +71,62 @@ class CsvTable:
 
     def read(self, base_lr: float, horizon: int) -> Imported:
         """The table, cut or continued to the horizon."""
-        rows = list(self._rows())
+        channels, rows = self._rows()
         steps = np.array([step for step, _ in rows])
-        values = np.interp(np.arange(steps[-1] + 1), steps, [rate for _, rate in rows])
-        has_gaps = steps.size < values.size
+        columns = np.array([values for _, values in rows]).T
+        updates = np.arange(steps[-1] + 1)
+        lr, *others = (np.interp(updates, steps, column) for column in columns)
         message = "Between the steps in the table the rate moves along straight lines."
-        notes = (Note("interpolated", message),) if has_gaps else ()
-        return _laid_out(values, base_lr, horizon, notes)
+        notes = (Note("interpolated", message),) if steps.size < updates.size else ()
+        imported = _laid_out(lr, base_lr, horizon, notes)
+        moved = {
+            name: Table.of(_held(values, horizon).tolist())
+            for name, values in zip(channels, others, strict=True)
+        }
+        return replace(imported, schedule=replace(imported.schedule, channels=moved))
 
-    def _rows(self) -> Iterator[tuple[int, float]]:
+    def _rows(self) -> tuple[list[str], list[tuple[int, list[float]]]]:
+        """The channels, and the steps with the values of all columns."""
         reader = csv.reader(io.StringIO(self.text))
         header = [name.strip().lower() for name in next(reader, [])]
-        if tuple(header) != COLUMNS:
-            raise InvalidValue("text", ",".join(header), "a first line step,lr")
-        last = -1
-        for number, row in enumerate(reader, start=2):
-            if row:
-                step, rate = _read_row(row, number)
-                if not last < step <= MAX_HORIZON or (last < 0 < step):
-                    allowed = "steps from 0 in increasing order"
-                    raise InvalidValue(f"text line {number}", step, allowed)
-                last = step
-                yield step, rate
-        if last < 0:
+        channels = header[len(COLUMNS) :]
+        is_known = len(set(channels)) == len(channels) and set(channels) <= CHANNELS.keys()
+        if tuple(header[: len(COLUMNS)]) != COLUMNS or not is_known:
+            allowed = f"a first line step,lr, and after these any of {', '.join(CHANNELS)}"
+            raise InvalidValue("text", ",".join(header), allowed)
+        rows = list(_read_rows(reader, len(header)))
+        if not rows:
             raise InvalidValue("text", self.text, "at least one row")
+        return channels, rows
 
 
-def _read_row(row: list[str], number: int) -> tuple[int, float]:
+def _read_rows(reader: Iterable[list[str]], width: int) -> Iterator[tuple[int, list[float]]]:
+    last = -1
+    for number, row in enumerate(reader, start=2):
+        if row:
+            step, values = _read_row(row, number, width)
+            if not last < step <= MAX_HORIZON or (last < 0 < step):
+                allowed = "steps from 0 in increasing order"
+                raise InvalidValue(f"text line {number}", step, allowed)
+            last = step
+            yield step, values
+
+
+def _read_row(row: list[str], number: int, width: int) -> tuple[int, list[float]]:
     try:
-        step, rate = row
-        return int(step), Number(-LARGEST, LARGEST)("lr", float(rate))
+        step, *values = row
+        limit = Number(-LARGEST, LARGEST)
+        read = int(step), [limit("lr", float(value)) for value in values]
     except ValueError as error:  # InvalidValue is one, too
-        allowed = "an integer step and a finite lr"
-        raise InvalidValue(f"text line {number}", ",".join(row), allowed) from error
+        raise _refused_row(row, number) from error
+    if len(row) != width:
+        raise _refused_row(row, number)
+    return read
+
+
+def _refused_row(row: list[str], number: int) -> InvalidValue:
+    allowed = "an integer step and a finite number for each column after it"
+    return InvalidValue(f"text line {number}", ",".join(row), allowed)
 
 
 @final
@@ -147,13 +171,16 @@ class JsonSchedule:
 
 def _laid_out(values: Floats, base_lr: float, horizon: int, notes: tuple[Note, ...]) -> Imported:
     """A table over a horizon: cut, or its last value held."""
-    held = np.concatenate((values, np.full(max(0, horizon - values.size), values[-1])))[:horizon]
-    schedule = Schedule(Table.of(held.tolist()), horizon)
+    schedule = Schedule(Table.of(_held(values, horizon).tolist()), horizon)
     if values.size != horizon:
         what = "cut" if values.size > horizon else "its last value held"
         message = f"The table has {values.size:,} updates; over {horizon:,} it is {what}."
         notes = (*notes, Note("horizon", message))
     return Imported(schedule, (*notes, *_absolute(schedule.peak, base_lr)))
+
+
+def _held(values: Floats, horizon: int) -> Floats:
+    return np.concatenate((values, np.full(max(0, horizon - values.size), values[-1])))[:horizon]
 
 
 def _absolute(peak: float, base_lr: float) -> tuple[Note, ...]:
@@ -165,9 +192,14 @@ def _absolute(peak: float, base_lr: float) -> tuple[Note, ...]:
 
 def write_csv(schedule: Schedule) -> Exported:
     """A row per update, each number with all its digits."""
-    rows = "".join(f"{step},{rate!r}\n" for step, rate in enumerate(schedule.table().tolist()))
+    curves = [schedule, *(schedule.channel(name) for name in schedule.channels)]
+    columns = [map(repr, curve.table().tolist()) for curve in curves]
+    rows = (
+        f"{step},{','.join(values)}\n" for step, values in enumerate(zip(*columns, strict=True))
+    )
     why = "The table itself: every number reads back bit for bit."
-    return Exported(",".join(COLUMNS) + "\n" + rows, is_native=True, why=why)
+    header = ",".join((*COLUMNS, *schedule.channels))
+    return Exported(f"{header}\n{''.join(rows)}", is_native=True, why=why)
 
 
 def write_json(schedule: Schedule) -> Exported:

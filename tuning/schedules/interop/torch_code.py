@@ -2,7 +2,8 @@
 
 The one idea: `make_scheduler(optimizer)`, to be stepped after every update of the optimiser, with
 the native scheduler where it is exact, else with LambdaLR over the learning rates themselves.
-Not here: how a native call is found to be exact (`export`), the calls proposed (`torch_native`).
+Not here: channels and groups (`torch_channels`), how a native call is found to be exact (`export`),
+the calls proposed (`torch_native`).
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from tuning.schedules.interop.export import (
     write_index,
     write_table,
 )
+from tuning.schedules.interop.torch_channels import write_with_channels
 from tuning.schedules.interop.torch_composites import JOINABLE
 from tuning.schedules.interop.torch_native import (
     propose_torch,
@@ -73,9 +75,11 @@ def write_transformers(schedule: Schedule) -> Exported:
 
 def _listening(schedule: Schedule, module: str, proposed: Spelled | None) -> Exported:
     """Code for a family that listens to a metric, if the library has its rule."""
-    if proposed is None or not is_same_rule(proposed, schedule):
+    has_more = bool(schedule.channels or schedule.groups)
+    if proposed is None or has_more or not is_same_rule(proposed, schedule):
+        like = "with channels or groups" if has_more else "like this one"
         why = (
-            "The library has no rule like this one, so LambdaLR looks up the rates before any "
+            f"The library has no rule {like}, so LambdaLR looks up the rates before any "
             "metric; multiply them by the gains of the rule."
         )
         return Exported(_looked_up(schedule), is_native=False, why=why)
@@ -87,6 +91,8 @@ def _listening(schedule: Schedule, module: str, proposed: Spelled | None) -> Exp
 
 
 def _looked_up(schedule: Schedule) -> str:
+    if schedule.channels or schedule.groups:
+        return write_with_channels(schedule)
     return f'''"""Learning rates: {describe(schedule)}."""
 
 from torch.optim.lr_scheduler import LambdaLR

@@ -72,9 +72,9 @@ def _torch_bodies(schedule: Schedule, length: int) -> Iterator[Parts]:
         case Linear() | Cosine() | Polynomial() | Wsd():
             yield _torch_decay(schedule, length, span)
         case OneCycle():
-            yield [(_torch_cycle(family, length), length)]
+            yield [(_torch_cycle(family, length, _momentum(schedule)), length)]
         case Triangular():
-            yield [(_torch_triangles(family, length), length)]
+            yield [(_torch_triangles(family, length, _momentum(schedule)), length)]
         case Sgdr():
             yield [(_torch_restarts(family, length), length)]
         case _:
@@ -97,7 +97,15 @@ def _torch_decay(schedule: Schedule, length: int, span: int) -> Parts:
     return [(_nest("ConstantLR", factor=1.0), held), (down, length - held)]
 
 
-def _torch_cycle(family: OneCycle, length: int) -> Nested:
+def _momentum(schedule: Schedule) -> Nested:
+    """The arguments of a cycle of the momentum."""
+    if "momentum" not in schedule.channels:
+        return {"cycle_momentum": False}
+    table = schedule.channel("momentum").table()
+    return {"base_momentum": float(table.min()), "max_momentum": float(table.max())}
+
+
+def _torch_cycle(family: OneCycle, length: int, momentum: Nested) -> Nested:
     """PyTorch's phases are one update shorter than their share of the total."""
     rise = min(resolve("rise", family.rise, length), max(0, length - 1))
     return _nest(
@@ -108,11 +116,11 @@ def _torch_cycle(family: OneCycle, length: int) -> Nested:
         anneal_strategy={"cosine": "cos"}.get(family.curve, family.curve),
         div_factor=1.0 / family.start if family.start else 0.0,
         final_div_factor=family.start / family.floor if family.floor else 0.0,
-        cycle_momentum=False,
+        **momentum,
     )
 
 
-def _torch_triangles(family: Triangular, length: int) -> Nested:
+def _torch_triangles(family: Triangular, length: int, momentum: Nested) -> Nested:
     period = length // family.cycles
     up = min(resolve("rise", family.rise, period), max(0, period - 1))
     return _nest(
@@ -122,7 +130,7 @@ def _torch_triangles(family: Triangular, length: int) -> Nested:
         step_size_up=up,
         step_size_down=period - up,
         mode="triangular2" if family.cycle_decay == 0.5 else "triangular",
-        cycle_momentum=False,
+        **momentum,
     )
 
 

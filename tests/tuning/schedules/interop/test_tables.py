@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tuning.errors import InvalidValue
-from tuning.schedules import FAMILIES, Cosine, Schedule, Warmup
+from tuning.schedules import FAMILIES, Constant, Cosine, Schedule, Warmup
 from tuning.schedules.interop import Imported, read_call, write_code
 
 FIVE = "step,lr\n0,0.1\n1,0.2\n2,0.4\n3,0.2\n4,0.1\n"
@@ -99,3 +99,54 @@ def test_refuses_what_is_no_document(document: object) -> None:
     """Naming the document, or the field of it."""
     with pytest.raises(InvalidValue, match=r"from\.kwargs\.document"):
         read_call("json", "schedule", {"document": document}, base_lr=0.1, horizon=9)
+
+
+CHANNELLED = Schedule(
+    Cosine(0.1),
+    50,
+    channels={"momentum": Cosine(0.9, floor=0.5), "weight_decay": Constant(0.1)},
+    groups={"head": 2.0},
+)
+
+
+def test_csv_has_a_column_per_channel() -> None:
+    """Which reads back; the reason says that groups have none."""
+    exported = write_code(CHANNELLED, "csv")
+    assert exported.code.splitlines()[0] == "step,lr,momentum,weight_decay"
+    assert exported.why.endswith("Not carried: groups.")
+    found = read_csv(exported.code, 50, 0.1).schedule
+    assert found.table() == pytest.approx(CHANNELLED.table(), rel=1e-15, abs=1e-300)
+    for name in CHANNELLED.channels:
+        expected = CHANNELLED.channel(name).table()
+        assert found.channel(name).table() == pytest.approx(expected, rel=1e-15)
+
+
+def test_channels_of_a_csv_are_interpolated_cut_and_held_with_the_rate() -> None:
+    """By the same steps."""
+    text = "step,lr,weight_decay\n0,0.1,0.0\n2,0.3,0.2\n"
+    decay = read_csv(text, 4).schedule.channel("weight_decay")
+    assert decay.table() == pytest.approx([0.0, 0.1, 0.2, 0.2])
+    assert read_csv(text, 2).schedule.channel("weight_decay").table() == pytest.approx([0.0, 0.1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "step,lr,beta2\n0,0.1,0.9\n",
+        "step,lr,momentum,momentum\n0,0.1,0.9,0.9\n",
+        "step,lr,momentum\n0,0.1\n",
+        "step,lr,momentum\n0,0.1,nan\n",
+        "step,lr\n0,0.1,0.9\n",
+    ],
+)
+def test_a_csv_with_other_columns_is_refused(text: str) -> None:
+    """Naming the text."""
+    with pytest.raises(InvalidValue, match="text"):
+        read_csv(text)
+
+
+def test_json_carries_channels_and_groups() -> None:
+    """As they are."""
+    document = json.loads(write_code(CHANNELLED, "json").code)
+    found = read_call("json", "schedule", {"document": document}, base_lr=0.1, horizon=50)
+    assert found.schedule == CHANNELLED
