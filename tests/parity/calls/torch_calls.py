@@ -157,6 +157,20 @@ def _chained_of_any(dice: Dice) -> Case:
     return _case(dice, "ChainedScheduler", kwargs, dice.length())
 
 
+MOVING = (_with_momentum(_one_cycle), _with_momentum(_cyclic), _linear, _one_cycle, _warm_restarts)
+
+
+def _sequential_of_cycles(dice: Dice) -> Case:
+    children = [_child(dice, MOVING) for _ in range(dice.randint(2, 3))]
+    kwargs = {"schedulers": children, "milestones": dice.increasing(len(children) - 1, 30)}
+    return _case(dice, "SequentialLR", kwargs, dice.length(8))
+
+
+def _chained_of_cycles(dice: Dice) -> Case:
+    kwargs = {"schedulers": [_child(dice, MOVING) for _ in range(dice.randint(2, 3))]}
+    return _case(dice, "ChainedScheduler", kwargs, dice.length())
+
+
 def _child(dice: Dice, among: Sequence[Draw] = CHILDREN) -> Kwargs:
     case = dice.choice(among)(dice)
     return {"call": case.call, "kwargs": case.kwargs}
@@ -301,6 +315,8 @@ CALLS = Calls(
         "SWALR": _swa,
         "SequentialLR(of any)": _sequential_of_any,
         "ChainedScheduler(of any)": _chained_of_any,
+        "SequentialLR(momentum)": _sequential_of_cycles,
+        "ChainedScheduler(momentum)": _chained_of_cycles,
     },
     HAND,
 )

@@ -31,8 +31,8 @@ def rates(case: Case, updates: int) -> list[float]:
 
 
 def channels(case: Case, updates: int) -> dict[str, list[float]]:
-    """What else a scheduler moves when it is alone, at the first updates."""
-    if case.call not in CYCLING or not case.kwargs.get("cycle_momentum", True):
+    """What else a scheduler moves at the first updates."""
+    if not _cycles(case.call, case.kwargs):
         return {}
     optimizer = optimizer_of(case)
     scheduler = _make(optimizer, case.call, case.kwargs)
@@ -69,6 +69,13 @@ def follow_metrics(optimizer: torch.optim.Optimizer, scheduler: object, case: Ca
         optimizer.step()
         scheduler.step(metric)
     return values
+
+
+def _cycles(call: str, kwargs: Kwargs) -> bool:
+    """Whether it moves the momentum, or one of its schedulers does."""
+    children = kwargs.get("schedulers", ())
+    is_cycle = call in CYCLING and kwargs.get("cycle_momentum", True)
+    return is_cycle or any(_cycles(child["call"], child["kwargs"]) for child in children)
 
 
 def _make(optimizer: torch.optim.Optimizer, call: str, kwargs: Kwargs) -> object:

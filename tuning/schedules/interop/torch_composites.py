@@ -13,12 +13,10 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, final
 
-import numpy as np
-
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence
 from tuning.schedules.interop.base import Call, Calls, Imported, Nested, Note, Several, settle
-from tuning.schedules.interop.layout import lay_out, updates_with_tail
+from tuning.schedules.interop.layout import lay_out, updates_with_tail, with_channel
 from tuning.schedules.interop.pieces import spanning
 from tuning.schedules.interop.recognise import recognise
 from tuning.schedules.interop.torch_calls import (
@@ -77,17 +75,13 @@ class Composite(ABC):
     def read(self, base_lr: float, horizon: int) -> Imported:
         """The schedule PyTorch's objects play."""
         updates = updates_with_tail(horizon)
-        values = play(self.join, base_lr, updates)
+        values, momenta = play(self.join, base_lr, updates)
         is_over = values.size < updates
         proposals = recognise(self.node(base_lr, horizon), horizon)
-        notes = (*self.notes(), *self._left_out())
-        return lay_out(values, horizon, proposals, notes, is_over=is_over)
-
-    def _left_out(self) -> Iterator[Note]:
-        """What a scheduler does when it is alone and is not followed here."""
-        if any(one.momenta(np.arange(1)) is not None for one in self.parts()):
-            message = "A composite's cycle of the momentum is not imported; cycle_momentum is on."
-            yield Note("ignored", message)
+        imported = lay_out(values, horizon, proposals, tuple(self.notes()), is_over=is_over)
+        if momenta is None:
+            return imported
+        return with_channel(imported, "momentum", momenta, is_over=is_over)
 
 
 @final

@@ -126,7 +126,11 @@ class OneCycleLR(Scheduler):
         optimizer.cycle = self._levels
         optimizer.initial = optimizer.cycle[0]
         rates = lambda steps: self._annealed(optimizer.cycle, steps)  # noqa: E731 # one line
-        return Absolute(optimizer, rates, last=self.total, never_negative=False)
+        momenta = None
+        if self.cycle_momentum:
+            optimizer.momenta = self._momenta
+            momenta = lambda steps: self._annealed(optimizer.momenta, steps)  # noqa: E731 # one line
+        return Absolute(optimizer, rates, last=self.total, never_negative=False, momenta=momenta)
 
     def node(self, base_lr: float, horizon: int) -> Node:  # noqa: ARG002 # a hook
         """A ramp per phase."""
@@ -202,8 +206,9 @@ class CyclicLR(Scheduler):
 
     def momenta(self, steps: Steps) -> Floats | None:
         """The same triangles, down from the largest momentum."""
-        if not self.cycle_momentum:
-            return None
+        return self._moved(steps) if self.cycle_momentum else None
+
+    def _moved(self, steps: Steps) -> Floats:
         height, scale = self._height(steps)
         span = self.max_momentum - self.base_momentum
         return np.asarray(self.max_momentum - span * height * scale)
@@ -225,7 +230,12 @@ class CyclicLR(Scheduler):
         """It overwrites what it finds, except that it begins at the initial rate of all."""
         optimizer.lr = self.base_lr
         begun = optimizer.settle_initial()
-        stepper = Absolute(optimizer, partial(self.rates, 0.0), last=None, never_negative=False)
+        momenta = None
+        if self.cycle_momentum:
+            optimizer.momenta = self.max_momentum, self.base_momentum, self.max_momentum
+            momenta = self._moved
+        rates = partial(self.rates, 0.0)
+        stepper = Absolute(optimizer, rates, last=None, never_negative=False, momenta=momenta)
         optimizer.lr = begun
         return stepper
 

@@ -37,6 +37,8 @@ class Optimizer:
         initial: PyTorch's `initial_lr`, set by the first scheduler made; OneCycleLR rewrites it.
         cycle: start, peak and end of the last OneCycleLR made, which all of them use.
         average: the rate of the last SWALR made, likewise.
+        momenta: start, middle and end of the momentum of the last cycle made that moves it.
+        momentum: the momentum now, once a scheduler moves it.
     """
 
     lr: float
@@ -44,6 +46,8 @@ class Optimizer:
     initial: float | None = None
     cycle: tuple[float, float, float] = (0.0, 0.0, 0.0)
     average: float = 0.0
+    momenta: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    momentum: float | None = None
 
     def settle_initial(self) -> float:
         """What a new scheduler takes as its base."""
@@ -172,17 +176,36 @@ class Absolute:
     """Overwrite what is found by the formula's own rate."""
 
     def __init__(
-        self, optimizer: Optimizer, rates: Formula, *, last: int | None, never_negative: bool
+        self,
+        optimizer: Optimizer,
+        rates: Formula,
+        *,
+        last: int | None,
+        never_negative: bool,
+        momenta: Formula | None = None,
     ) -> None:
-        """Take the rates, the last step allowed, and whether the clock skips negative steps."""
+        """Begin.
+
+        Args:
+            optimizer: whose rate is set.
+            rates: of each step.
+            last: the last step allowed, if there is one.
+            never_negative: whether the clock skips negative steps.
+            momenta: of each step, if it moves the momentum, too.
+        """
         self._optimizer = optimizer
         optimizer.settle_initial()
-        self._formula, self._cycle = rates, optimizer.cycle
-        self._rates = optimizer.table(rates)
+        self._formula, self._moving = rates, momenta
         self._limit = last
         self._earliest = 0 if never_negative else -EARLIEST
         self._last = -1
+        self._tabulate()
         self.begin()
+
+    def _tabulate(self) -> None:
+        self._shared = (self._optimizer.cycle, self._optimizer.momenta)
+        self._rates = self._optimizer.table(self._formula)
+        self._momenta = self._optimizer.table(self._moving) if self._moving else None
 
     def begin(self) -> None:
         """The first value."""
@@ -203,11 +226,12 @@ class Absolute:
     def _go_to(self, step: int) -> None:
         if self._limit is not None and step > self._limit:
             raise Refused
-        if self._cycle != self._optimizer.cycle:  # another OneCycleLR was made since
-            self._cycle = self._optimizer.cycle
-            self._rates = self._optimizer.table(self._formula)
+        if self._shared != (self._optimizer.cycle, self._optimizer.momenta):
+            self._tabulate()  # another cycle was made since
         self._last = step
         self._optimizer.lr = self._rates[step + EARLIEST]
+        if self._momenta is not None:
+            self._optimizer.momentum = self._momenta[step + EARLIEST]
 
 
 @final
@@ -312,16 +336,25 @@ class Chained:
             stepper.undo()
 
 
-def play(make: Callable[[Optimizer], Stepper], lr: float, updates: int) -> Floats:
-    """The rates used by updates 0, 1, ...; fewer than `updates` if PyTorch refuses to go on."""
+def play(
+    make: Callable[[Optimizer], Stepper], lr: float, updates: int
+) -> tuple[Floats, Floats | None]:
+    """The rates used by updates 0, 1, ... and, if they are moved, the momenta.
+
+    Fewer than `updates` if PyTorch refuses to go on.
+    """
     optimizer = Optimizer(lr, updates)
-    rates: list[float] = []
+    played: list[tuple[float, float | None]] = []
     try:
         stepper = make(optimizer)
-        rates.append(optimizer.lr)
-        while len(rates) < updates:
+        played.append((optimizer.lr, optimizer.momentum))
+        while len(played) < updates:
             stepper.step()
-            rates.append(optimizer.lr)
+            played.append((optimizer.lr, optimizer.momentum))
     except Refused:
         pass
-    return np.array(rates, dtype=np.float64)
+    rates = np.array([rate for rate, _ in played], dtype=np.float64)
+    if optimizer.momentum is None:
+        return rates, None
+    # Whoever moves the momentum sets it when it is made, before update 0.
+    return rates, np.array([momentum for _, momentum in played], dtype=np.float64)

@@ -52,15 +52,17 @@ def test_momentum_cycles_against_the_rate(
     assert not read(call, **kwargs, cycle_momentum=False).schedule.channels
 
 
-def test_a_composite_says_that_it_leaves_the_momentum_out() -> None:
-    """It is not lost without a word."""
-    children = [{"call": "OneCycleLR", "kwargs": ONE_CYCLE}]
-    found = read("ChainedScheduler", schedulers=children)
-    assert not found.schedule.channels
-    assert any("momentum" in note.message for note in found.notes)
-    children[0]["kwargs"] = {**ONE_CYCLE, "cycle_momentum": False}
-    found = read("ChainedScheduler", schedulers=children)
-    assert not any("momentum" in note.message for note in found.notes)
+def test_a_composite_moves_the_momentum_as_its_cycles_do() -> None:
+    """A warmup before it leaves the momentum where the cycle, when it was made, set it."""
+    cycle = {"call": "OneCycleLR", "kwargs": ONE_CYCLE}
+    warmup = {"call": "LinearLR", "kwargs": {"total_iters": 4}}
+    schedulers = {"schedulers": [warmup, cycle], "milestones": [4]}
+    found = read("SequentialLR", 24, **schedulers).schedule.channel("momentum").table()
+    alone = read("OneCycleLR", **ONE_CYCLE).schedule.channel("momentum").table()
+    assert found[:4] == pytest.approx(0.95)
+    assert found[4:] == pytest.approx(alone)
+    off = {"call": "OneCycleLR", "kwargs": {**ONE_CYCLE, "cycle_momentum": False}}
+    assert not read("ChainedScheduler", schedulers=[off]).schedule.channels
 
 
 NATIVE = [

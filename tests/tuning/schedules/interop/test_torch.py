@@ -236,4 +236,6 @@ def test_a_scheduler_that_refuses_ends_the_play() -> None:
         rates = lambda steps: 1.0 / (1.0 + np.maximum(steps, 0))  # noqa: E731 # one line
         return Absolute(optimizer, rates, last=2, never_negative=False)
 
-    assert play(make, 0.5, 10).tolist() == [1.0, 0.5, 1 / 3]
+    rates, momenta = play(make, 0.5, 10)
+    assert rates.tolist() == [1.0, 0.5, 1 / 3]
+    assert momenta is None
