@@ -28,6 +28,7 @@ from tuning.objectives.base import (
     Trainer,
     configure,
 )
+from tuning.objectives.online_surface import ONLINE_SURFACE
 from tuning.objectives.realized_volatility import REALIZED_VOLATILITY
 
 __all__ = [
@@ -54,7 +55,13 @@ __all__ = [
 ENTRY_POINTS = "glideslope.objectives"
 
 OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
-    {objective.name: objective for objective in (REALIZED_VOLATILITY,)}
+    {
+        objective.name: objective
+        for objective in (
+            REALIZED_VOLATILITY,
+            ONLINE_SURFACE,
+        )
+    }
 )
 
 

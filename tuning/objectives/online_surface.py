@@ -1,0 +1,198 @@
+"""Follow a drifting volatility surface: forecast each snapshot, then learn from it.
+
+The one idea: the objective where annealing over the whole life loses, since what is learned must
+stay able to move. Each split is a segment of its own with a training of its own, the schedule laid
+out afresh over it; the first part of a segment, where everybody still learns, is not scored.
+Not here: the data (`tuning.objectives.drifting`, `tuning.objectives.quotes`), the training
+(`tuning.objectives.prequential`, imported when a trainer is made).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tuning.errors import DataError, InvalidValue
+from tuning.objectives import drifting, quotes, tables
+from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Score, Trainer
+from tuning.objectives.snapshots import Snapshots
+from tuning.records import Direction, Metric, check_integer, check_number
+
+UNSCORED = 0.1  # of a segment
+LEAST_SNAPSHOTS = 10
+MOST_SNAPSHOTS = 10_000
+EMBARGO = 4  # snapshots: more than the one that a forecast looks ahead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings of `online_surface`.
+
+    Args:
+        file: a CSV file of option quotes, relative to the data folder; None generates a surface.
+        snapshots: of each of the two segments; None is 250 generated ones, or all of a file.
+        updates: per snapshot.
+        batch: quotes per update.
+        embargo: snapshots left out between the segments.
+        width: units of each hidden layer.
+        noise_bp: noise of generated quotes, in basis points of volatility.
+        data_seed: of generated quotes.
+    """
+
+    file: str | None = None
+    snapshots: int | None = None
+    updates: int = 12
+    batch: int = 32
+    embargo: int = EMBARGO
+    width: int = 24
+    noise_bp: float = 50.0
+    data_seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range, naming the field."""
+        file: object = self.file  # straight from JSON
+        if file is not None and not (isinstance(file, str) and file):
+            raise InvalidValue("config.file", file, "a relative path, or null")
+        if self.snapshots is not None:
+            check_integer("config.snapshots", self.snapshots, LEAST_SNAPSHOTS, MOST_SNAPSHOTS)
+        check_integer("config.updates", self.updates, 1, 1_000)
+        check_integer("config.batch", self.batch, 1, 4_096)
+        check_integer("config.embargo", self.embargo, 1, 1_000)
+        check_integer("config.width", self.width, 1, 512)
+        check_number("config.noise_bp", self.noise_bp, 0.0, 1e4)
+        check_integer("config.data_seed", self.data_seed, 0, 2**53)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnlineSurfaceProblem:
+    """Two segments in memory; `Paced` and `Segmented`."""
+
+    data_hash: str
+    segments: Mapping[str, Snapshots]
+    config: Config
+
+    @property
+    def unit(self) -> int:
+        """Updates per snapshot."""
+        return self.config.updates
+
+    @property
+    def blocks(self) -> Mapping[str, tuple[str, ...]]:
+        """The moments of the scored snapshots, per split."""
+        return {
+            split: segment.names[_scored(len(segment)) :]
+            for split, segment in self.segments.items()
+        }
+
+    def horizon(self, split: str, horizon: int) -> int:
+        """As many updates as the segment of `split` has snapshots for."""
+        del horizon
+        return self.unit * len(self.segments[split])
+
+    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
+        """One network per seed, over the one segment of `splits`."""
+        from tuning.objectives.networks import Mlp  # noqa: PLC0415 - JAX is heavy
+        from tuning.objectives.prequential import Prequential  # noqa: PLC0415 - JAX is heavy
+
+        del horizon
+        if len(splits) != 1:
+            raise InvalidValue("splits", splits, "one split: each has a training of its own")
+        segment = self.segments[splits[0]]
+        return Prequential(
+            Mlp((2, self.config.width, self.config.width, 1), "elu"),
+            segment,
+            seeds,
+            unit=self.unit,
+            batch=self.config.batch,
+            scored=_scored(len(segment)),
+        )
+
+
+def _scored(count: int) -> int:
+    """The first scored snapshot of a segment."""
+    return math.ceil(UNSCORED * count)
+
+
+def _open(config: Config, folders: Folders) -> OnlineSurfaceProblem:
+    """Read or generate the snapshots and cut them into two segments.
+
+    Raises `InvalidValue` naming `config.file` if it may not be read, `DataError` if it is
+    malformed or too short.
+    """
+    if config.file is None:
+        count = _generated_snapshots(config)
+        path = drifting.generate(2 * count + config.embargo, config.noise_bp, config.data_seed)
+    else:
+        path = quotes.read(tables.locate(config.file, folders.data))
+        count = _file_snapshots(config, len(path))
+    segments = {
+        VALIDATION: path.between(0, count),
+        TEST: path.between(count + config.embargo, 2 * count + config.embargo),
+    }
+    return OnlineSurfaceProblem(path.sha256, segments, config)
+
+
+def _generated_snapshots(config: Config) -> int:
+    """Generated snapshots of a segment."""
+    return 250 if config.snapshots is None else config.snapshots
+
+
+def _file_snapshots(config: Config, known: int) -> int:
+    most = (known - config.embargo) // 2
+    if most < LEAST_SNAPSHOTS:
+        needed = 2 * LEAST_SNAPSHOTS + config.embargo
+        raise DataError(f"{config.file}: {known} snapshots; at least {needed} are needed")
+    if config.snapshots is None:
+        return most
+    return check_integer("config.snapshots", config.snapshots, LEAST_SNAPSHOTS, most)
+
+
+def _horizon(config: Config, folders: Folders) -> int:
+    if config.file is None:
+        return config.updates * _generated_snapshots(config)
+    return _open(config, folders).horizon(VALIDATION, 0)
+
+
+def _inspect(config: Config, folders: Folders) -> None:
+    if config.file is not None:
+        _open(config, folders)
+
+
+ONLINE_SURFACE = Objective(
+    name="online_surface",
+    title="Online volatility surface (walk-forward)",
+    help=(
+        "A small network forecasts the next snapshot of an implied-volatility surface, is scored "
+        "on it, and then learns from it, snapshot after snapshot. The surface drifts and jumps: a "
+        "generated one, or option quotes of your own. The schedule is laid out afresh over each "
+        "segment; validation is the first half of the snapshots, test the second. A schedule that "
+        "anneals over the whole life cannot follow: expect constants and cycles to win."
+    ),
+    metrics=(
+        Metric(
+            "rmse_bp",
+            Direction.MINIMIZE,
+            unit="bp of volatility",
+            help="weighted root mean square error of the forecasts, averaged over snapshots",
+        ),
+        Metric(
+            "mae_bp",
+            Direction.MINIMIZE,
+            unit="bp of volatility",
+            help="weighted mean absolute error, less moved by shocks",
+        ),
+        Metric(
+            "skill",
+            Direction.MAXIMIZE,
+            help="1 - rmse / rmse of forecasting no change, on instruments quoted before",
+        ),
+    ),
+    default_horizon=12 * 250,
+    peak=(1e-4, 1e-1),
+    optimizer={"optimizer": "adam", "betas": [0.9, 0.999], "weight_decay": 0.0, "batch": 32},
+    config_type=Config,
+    open=_open,
+    inspect=_inspect,
+    score=Score("mean", UNSCORED),
+    fixed_horizon=_horizon,
+    trains_per_split=True,
+)
