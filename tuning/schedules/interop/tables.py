@@ -32,8 +32,9 @@ from tuning.schedules.schedule import MAX_HORIZON, Schedule
 
 COLUMNS = ("step", "lr")
 LARGEST = 1e100
+FINITE = Number(-LARGEST, LARGEST)
 
-Rates = Annotated[tuple[float, ...], Several(Number(-LARGEST, LARGEST), fewest=1)]
+Rates = Annotated[tuple[float, ...], Several(FINITE, fewest=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,7 @@ def _read_rows(reader: Iterable[list[str]], width: int) -> Iterator[tuple[int, l
 def _read_row(row: list[str], number: int, width: int) -> tuple[int, list[float]]:
     try:
         step, *values = row
-        limit = Number(-LARGEST, LARGEST)
-        read = int(step), [limit("lr", float(value)) for value in values]
+        read = int(step), [FINITE("lr", float(value)) for value in values]
     except ValueError as error:  # InvalidValue is one, too
         raise _refused_row(row, number) from error
     if len(row) != width:
