@@ -23,7 +23,7 @@ from service.schemas.studies import (
 from service.store.history import TrialRow
 from service.store.studies import Study
 from tuning.documents import write_spec
-from tuning.objectives import Objective
+from tuning.objectives import Objective, configure
 from tuning.records import StudyState, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
 
@@ -85,14 +85,15 @@ def best_view(study: Study, best: Trial, here: Context, *, table: bool) -> BestV
     """The best schedule of a study that has one."""
     confirmed = winning_arm(study)
     objective = here.objectives.get(study.spec.objective)
-    optimizer = {} if objective is None else dict(objective.optimizer)
+    config = study.spec.config
+    optimizer = {} if objective is None else objective.applies_to(configure(objective, config))
     return BestView(
         study=study.id,
         state=study.state.value,
         schedule=best.schedule.document(table=table),
         metric=_best_metric(study, confirmed),
         verdict=None if study.verdict is None else dict(study.verdict),
-        applies_to={**optimizer, "config": dict(study.spec.config)},
+        applies_to={**optimizer, "config": dict(config)},
         provenance={
             "objective": study.spec.objective,
             "config_hash": sha256(
@@ -150,7 +151,7 @@ def objective_view(objective: Objective, config_schema: dict[str, Any]) -> Objec
         metrics=[MetricView(**asdict(metric)) for metric in objective.metrics],
         default_horizon=objective.default_horizon,
         peak=[float(end) for end in objective.peak],
-        applies_to=dict(objective.optimizer),
+        applies_to=objective.applies_to(objective.config_type()),
         config_schema=config_schema,
     )
 

@@ -32,10 +32,26 @@ SMALL: Mapping[str, Mapping[str, object]] = {
 }
 
 
-@pytest.fixture(scope="module", params=sorted(OBJECTIVES))
-def objective(request: pytest.FixtureRequest) -> Objective:
+# Other forms of an objective, which must keep the same promises.
+VARIANTS: Sequence[tuple[str, Mapping[str, object]]] = (
+    ("realized_volatility", {"model": "mlp", "hidden": 4, "folds": 1}),
+)
+CASES = [(name, SMALL.get(name, {})) for name in sorted(OBJECTIVES)] + list(VARIANTS)
+
+
+@pytest.fixture(
+    scope="module", params=CASES, ids=[f"{name} {dict(config)}" for name, config in CASES]
+)
+def case(request: pytest.FixtureRequest) -> tuple[str, Mapping[str, object]]:
+    """The name of an objective, and a config."""
+    chosen: tuple[str, Mapping[str, object]] = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def objective(case: tuple[str, Mapping[str, object]]) -> Objective:
     """Every objective of the table."""
-    return OBJECTIVES[request.param]
+    return OBJECTIVES[case[0]]
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +61,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
 
 
 @pytest.fixture(scope="module")
-def problem(objective: Objective, folders: Folders) -> Problem:
+def problem(
+    objective: Objective, case: tuple[str, Mapping[str, object]], folders: Folders
+) -> Problem:
     """The objective with a small config."""
-    return objective.open(configure(objective, SMALL.get(objective.name, {})), folders)
+    return objective.open(configure(objective, case[1]), folders)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +102,7 @@ def test_the_table_says_what_the_objective_is(objective: Objective) -> None:
     assert objective.metrics
     assert 0 < objective.peak[0] < objective.peak[1]
     assert objective.measurements <= objective.default_horizon
-    assert objective.optimizer["optimizer"]
+    assert objective.applies_to(configure(objective, {}))["optimizer"]
 
 
 def test_the_default_config_is_complete_json(objective: Objective) -> None:

@@ -184,6 +184,7 @@ class Objective:
         default_horizon: updates of a full training, if the user names none.
         peak: smallest and largest peak that is looked at, if the user names no range.
         optimizer: the optimiser a schedule found here applies to, with its settings.
+        settings: what of that a config decides; None if nothing.
         open: loads the data and lays out the splits; files lie in the folders only.
         config_type: frozen dataclass of the settings: complete defaults, JSON values only.
         inspect: checks what `open` would, training nothing and making nothing dear, so that a
@@ -208,6 +209,7 @@ class Objective:
     optimizer: Mapping[str, Any]  # Any: JSON values
     open: Callable[[Config, Folders], Problem]
     config_type: type = NoConfig
+    settings: Callable[[Config], Mapping[str, Any]] | None = None
     inspect: Callable[[Config, Folders], object] | None = None
     measurements: int = 20
     score: Score = LAST
@@ -238,6 +240,10 @@ class Objective:
         """Raise `InvalidValue` (field `config.…`) or `DataError` if `config` cannot be opened."""
         if self.inspect is not None:
             self.inspect(config, folders)
+
+    def applies_to(self, config: Config) -> dict[str, Any]:
+        """The optimiser that a schedule found under `config` is for, with its settings."""
+        return {**self.optimizer, **({} if self.settings is None else self.settings(config))}
 
     def horizon(self, config: Config, folders: Folders, asked: int | None = None) -> int:
         """Updates of a full training: those asked for, or the objective's own.

@@ -9,10 +9,12 @@ is trained (`tuning.objectives.sgd`, imported when a problem is opened).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from tuning.errors import DataError, InvalidValue
+from tuning.errors import DataError, InvalidValue, UnknownName
 from tuning.objectives import bars as sources
 from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
@@ -28,11 +30,23 @@ DAILY_TARGET = 5  # a trading week
 # From a measured grid: no family that was tried has its best peak at an end, on neither data set.
 PEAK = (1e-4, 1e-1)
 
-FOLDS = 3  # per split
-# Where the folds of the packaged data begin; the last year is the end of the data.
-SP500_YEARS = {VALIDATION: (2007, 2009, 2011, 2013), TEST: (2013, 2015, 2017, 2019)}
+MOST_FOLDS = 20
+MOST_HIDDEN = 512
+# What is scored of the packaged data, in years; the last one is the end of the data.
+SP500_YEARS = {VALIDATION: (2007, 2013), TEST: (2013, 2019)}
 # The same for a file, as fractions of its rows.
 FILE_SPANS = {VALIDATION: (0.4, 0.7), TEST: (0.7, 1.0)}
+
+MODELS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "sgd": {
+            "optimizer": "sgd",
+            "momentum": 0.0,
+            "note": "one update is a pass over a batch, row by row (SGDRegressor.partial_fit)",
+        },
+        "mlp": {"optimizer": "adam", "betas": [0.9, 0.999], "weight_decay": 0.0},
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +54,21 @@ class Config:
     """Settings of `realized_volatility`.
 
     Args:
+        model: `sgd`, scikit-learn's linear regression by stochastic gradient descent, or `mlp`, a
+            network with one hidden layer, by Adam.
+        hidden: units of the network's hidden layer.
+        folds: that each split is cut into; a model is trained for each.
         file: a CSV file of bars, relative to the data folder; None is the S&P 500.
         target_bars: bars `H` the forecast averages over; None is a day of intraday bars, or
             5 daily ones.
         embargo_bars: bars left out between training and scoring, at least `H`; None is `H`.
         batch: rows per update.
-        l2: weight of the squared penalty on the coefficients.
+        l2: weight of the squared penalty on the coefficients of the linear regression.
     """
 
+    model: str = "sgd"
+    hidden: int = 24
+    folds: int = 3
     file: str | None = None
     target_bars: int | None = None
     embargo_bars: int | None = None
@@ -56,6 +77,10 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
+        if self.model not in MODELS:
+            raise UnknownName("config.model", self.model, MODELS)
+        check_integer("config.hidden", self.hidden, 1, MOST_HIDDEN)
+        check_integer("config.folds", self.folds, 1, MOST_FOLDS)
         file: object = self.file  # straight from JSON
         if file is not None and not (isinstance(file, str) and file):
             raise InvalidValue("config.file", file, "a relative path, or null")
@@ -82,14 +107,18 @@ class RealizedVolatilityProblem:
         return {split: tuple(fold.name for fold in folds) for split, folds in self.folds.items()}
 
     def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
-        """One lane per seed, each with one regression per fold of `splits`.
+        """One lane per seed, each with one model per fold of `splits`.
 
         The horizon plays no part: data are drawn by permutations without end.
         """
         del horizon
+        folds = {split: self.folds[split] for split in splits}
+        if self.config.model == "mlp":
+            from tuning.objectives.fold_networks import FoldNetworks  # noqa: PLC0415 - JAX is heavy
+
+            return FoldNetworks(folds, seeds, self.config.hidden, self.config.batch)
         from tuning.objectives.sgd import WalkForward  # noqa: PLC0415 - scikit-learn is heavy
 
-        folds = {split: self.folds[split] for split in splits}
         return OneByOne(
             [WalkForward(folds, seed, self.config.batch, self.config.l2) for seed in seeds]
         )
@@ -103,10 +132,10 @@ def _open(config: Config, folders: Folders) -> RealizedVolatilityProblem:
     """
     if config.file is None:
         bars = sources.sp500()
-        edges = {split: _years(bars, years) for split, years in SP500_YEARS.items()}
+        edges = {split: _years(bars, *years, config.folds) for split, years in SP500_YEARS.items()}
     else:
         bars = sources.read(tables.locate(config.file, folders.data))
-        edges = {split: _spans(bars, *span) for split, span in FILE_SPANS.items()}
+        edges = {split: _spans(bars, *span, config.folds) for split, span in FILE_SPANS.items()}
     target = config.target_bars or (DAILY_TARGET if bars.per_day == 1 else bars.per_day)
     embargo = target if config.embargo_bars is None else config.embargo_bars
     check_integer("config.embargo_bars", embargo, target, 2 * MAX_TARGET_BARS)
@@ -119,10 +148,11 @@ def _open(config: Config, folders: Folders) -> RealizedVolatilityProblem:
 
 REALIZED_VOLATILITY = Objective(
     name="realized_volatility",
-    title="Realised volatility (linear regression, walk-forward)",
+    title="Realised volatility (regression, walk-forward)",
     help=(
-        "scikit-learn's SGDRegressor forecasts the mean log range-based variance of the next days "
-        "from its averages over a day, a week, a month and a quarter and from recent returns. "
+        "scikit-learn's SGDRegressor, or a small network, forecasts the mean log range-based "
+        "variance of the next days from its averages over a day, a week, a month and a quarter "
+        "and from recent returns. "
         "Real S&P 500 prices 1999-2018, or a file of your own. Expanding folds: three for the "
         "search, three later ones read once. Schedules differ by about 1 % here: expect a tie."
     ),
@@ -141,22 +171,20 @@ REALIZED_VOLATILITY = Objective(
     ),
     default_horizon=300,
     peak=PEAK,
-    optimizer={
-        "optimizer": "sgd",
-        "momentum": 0.0,
-        "loss": "squared_error",
-        "note": "one update is a pass over a batch, row by row (SGDRegressor.partial_fit)",
-    },
+    optimizer={"loss": "squared_error"},
+    settings=lambda config: {**MODELS[config.model], "batch": config.batch},
     config_type=Config,
     open=_open,
     inspect=_open,
 )
 
 
-def _years(bars: Bars, years: Sequence[int]) -> list[int]:
-    starts = [datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in years]
+def _years(bars: Bars, first: int, last: int, folds: int) -> list[int]:
+    """Rows at which folds of equally many days begin, and one past the last row."""
+    begin, end = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (first, last))
+    starts = [begin + (end - begin) * fold / folds for fold in range(folds + 1)]
     return [int(row) for row in np.searchsorted(bars.times, starts)]
 
 
-def _spans(bars: Bars, low: float, high: float) -> list[int]:
-    return [round(len(bars) * (low + (high - low) * i / FOLDS)) for i in range(FOLDS + 1)]
+def _spans(bars: Bars, low: float, high: float, folds: int) -> list[int]:
+    return [round(len(bars) * (low + (high - low) * fold / folds)) for fold in range(folds + 1)]
