@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TORCH := $(VENV)/.torch
 OBJECTIVE ?= realized_volatility
 TRIALS ?= 60
 SELECT ?= full or not full
@@ -25,6 +26,12 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
+# PyTorch for the slower tests; as its file differs by machine, without a hash.
+$(TORCH): $(READY) tests/parity/torch.txt
+	@echo "Adding torch to $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/parity/torch.txt
+	@touch $@
+
 demo: $(READY) ## the main job on real data: search, verdict, report (OBJECTIVE=… TRIALS=…)
 	@exec $(BIN)/glideslope demo --objective $(OBJECTIVE) --trials $(TRIALS)
 
@@ -40,7 +47,7 @@ check: $(READY) ## format, lint, strict types, import contracts
 test: $(READY) ## the default test suite
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not full"
 
-test-full: $(READY) ## the default suite and the slower tests (SELECT=full: these alone)
+test-full: $(TORCH) ## the default suite and the slower tests (SELECT=full: these alone)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "$(SELECT)"
 
 # The libraries themselves, on the CPU; torch alone without a hash, as its file differs by machine.
@@ -55,7 +62,7 @@ $(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
 parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
 	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
 
-bench: $(READY) ## tables of a million updates, every family beside its peers
+bench: $(TORCH) ## tables of a million updates, every family beside its peers
 	@$(BIN)/python tests/benchmarks/schedules.py
 
 format: $(READY) ## rewrite the code in the house format
