@@ -1,8 +1,10 @@
 """Compiled: the two programs of the engine, one that trains and one that scores.
 
-The one idea: parameters are one vector, so that an update of the optimiser is one loop over memory
-and a state is two or three arrays; and a program makes as many updates as its argument `count`
-says, so one compilation serves every chunk, horizon and number of lanes.
+The one idea: the sizes in a program are fixed, the counts are arguments: it trains `lanes` of its
+`WIDTH` lanes for `count` of its `BUCKET` updates, so one compilation serves every chunk, horizon
+and number of lanes. On a CPU the lanes are a loop around a program for one, so a lane's bits cannot
+depend on its neighbours; on an accelerator they are an axis. Parameters are one vector, so that an
+update of the optimiser is one loop over memory and a state is a few arrays.
 Not here: lanes, seeds and splits (`tuning.objectives.scan`).
 """
 
@@ -12,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +30,12 @@ Params: TypeAlias = Any
 Rows: TypeAlias = Any
 State: TypeAlias = Any  # parameters as a vector, and the optimiser's state beside them
 Loss: TypeAlias = Callable[[Params, Rows], jax.Array]
-Measure: TypeAlias = Callable[[Params, Rows], tuple[Mapping[str, jax.Array], jax.Array]]
+Scores: TypeAlias = tuple[Mapping[str, jax.Array], jax.Array]
+Measure: TypeAlias = Callable[[Params, Rows], Scores]
+Carried = TypeVar("Carried")  # both are pytrees of arrays
+Given = TypeVar("Given")
+
+KEPT = 64  # compiled programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,53 +87,80 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """All that a training program depends on but shapes; equal ones share one compilation.
+    """All that a training program depends on but shapes.
 
     Args:
         layout: of the parameters.
         loss: (params, batch) -> scalar.
         rule: the optimiser without its learning rate.
         trace: what is measured on the way, if anything.
-        width: lanes per call; 1 has no axis for lanes.
+        vectorized: whether lanes are an axis of arrays, or follow each other.
     """
 
     layout: Layout
     loss: Loss
     rule: optax.GradientTransformation
     trace: Trace | None
-    width: int
+    vectorized: bool
 
-    def _run(
+    def run(
         self,
-        state: State,
+        states: State,
+        rows: Rows,
+        lrs: jax.Array,
+        indices: jax.Array,
+        spans: jax.Array,
+    ) -> tuple[State, jax.Array]:
+        """Make updates of several lanes.
+
+        Args:
+            states: parameters as vectors, and the optimiser's states beside them.
+            rows: training data, shared by all lanes.
+            lrs: learning rates, shape (WIDTH, BUCKET).
+            indices: row numbers, shape (WIDTH, BUCKET, batch).
+            spans: number of the first update, updates to make, lanes to train; the rest of
+                `lrs`, `indices` and `states` is padding.
+
+        Returns:
+            The states after the updates, and the trace, of shape (WIDTH, BUCKET, values).
+        """
+        first, count, lanes = spans
+
+        def one(
+            carried: tuple[State, jax.Array], given: tuple[jax.Array, jax.Array]
+        ) -> tuple[State, jax.Array]:
+            update = functools.partial(self._update, rows, *given, first)
+            trained: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, update, carried)
+            return trained
+
+        marks = jnp.zeros((*lrs.shape, self._values(states[0][0], rows)))
+        return _each(one, (states, marks), (lrs, indices), lanes, self.vectorized)
+
+    def _update(
+        self,
         rows: Rows,
         lrs: jax.Array,
         indices: jax.Array,
         first: jax.Array,
-        count: jax.Array,
+        number: jax.Array,
+        carried: tuple[State, jax.Array],
     ) -> tuple[State, jax.Array]:
-        """Make `count` updates of one lane, from number `first` on."""
-
-        def update(number: jax.Array, carried: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-            (flat, rule), marks = carried
-            marks = self._mark(marks, number, flat, rows, first + number)
-            batch = jax.tree.map(
-                # Not checked against the bounds: an order knows how many rows there are.
-                lambda column: column.at[indices[number]].get(mode="promise_in_bounds"),
-                rows,
-            )
-            # With respect to the leaves: one through `split` is a sum of padded vectors, slow.
-            parts = jax.tree.leaves(jax.grad(self.loss)(self.layout.split(flat), batch))
-            gradient = jnp.concatenate([part.ravel() for part in parts])
-            direction, rule = self.rule.update(gradient, rule, flat)
-            lr = lrs[number]
-            # An overflowing direction times a learning rate of 0 must not move anything either.
-            moved = jnp.where(lr == 0, flat, flat - lr * direction)
-            return (moved, rule), marks
-
-        marks = jnp.zeros((len(lrs), self._values(state[0], rows)))
-        trained: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, update, (state, marks))
-        return trained
+        """Make one update of one lane."""
+        (flat, rule), marks = carried
+        marks = self._mark(marks, number, flat, rows, first + number)
+        batch = jax.tree.map(
+            # Not checked against the bounds: an order knows how many rows there are.
+            lambda column: column.at[indices[number]].get(mode="promise_in_bounds"),
+            rows,
+        )
+        # With respect to the leaves: one through `split` is a sum of padded vectors, slow.
+        parts = jax.tree.leaves(jax.grad(self.loss)(self.layout.split(flat), batch))
+        gradient = jnp.concatenate([part.ravel() for part in parts])
+        direction, rule = self.rule.update(gradient, rule, flat)
+        lr = lrs[number]
+        # An overflowing direction times a learning rate of 0 must not move anything either.
+        moved = jnp.where(lr == 0, flat, flat - lr * direction)
+        return (moved, rule), marks
 
     def _values(self, flat: jax.Array, rows: Rows) -> int:
         """How many values a mark of the trace has."""
@@ -150,54 +184,57 @@ class Program:
         return marks.at[number].set(values)
 
 
-@functools.partial(jax.jit, static_argnames="program", donate_argnames="state")
-def train(
-    state: State,
-    rows: Rows,
-    lrs: jax.Array,
-    indices: jax.Array,
-    first: jax.Array,
-    count: jax.Array,
-    *,
-    program: Program,
-) -> tuple[State, jax.Array]:
-    """Make `count` updates, from number `first` on, of one lane or of `program.width` lanes.
-
-    Args:
-        state: parameters as a vector, and the optimiser's state; given away.
-        rows: training data, shared by all lanes.
-        lrs: learning rates, shape ([width,] bucket); those from `count` on are not read.
-        indices: row numbers, shape ([width,] bucket, batch); likewise.
-        first: number of the first update, from 0.
-        count: updates to make, at most `bucket`.
-        program: what to do.
-
-    Returns:
-        The state after the updates, and the trace, of shape ([width,] bucket, values).
-    """
-    run = program._run  # noqa: SLF001 - the other half of this function
-    if program.width > 1:
-        run = jax.vmap(run, in_axes=(0, None, 0, 0, None, None))
-    return run(state, rows, lrs, indices, first, count)
+@functools.lru_cache(KEPT)
+def trainer(program: Program) -> Callable[..., tuple[State, jax.Array]]:
+    """`program.run`, compiled at its first call; the states it is called with are given away."""
+    return jax.jit(program.run, donate_argnums=0)
 
 
-@functools.partial(jax.jit, static_argnames=("layout", "measure", "width"))
-def score(
-    flat: jax.Array, rows: Rows, *, layout: Layout, measure: Measure, width: int
-) -> tuple[Mapping[str, jax.Array], jax.Array]:
-    """What `measure` says of one lane, or of `width` lanes."""
+@functools.lru_cache(KEPT)
+def scorer(layout: Layout, measure: Measure, vectorized: bool) -> Callable[..., Scores]:
+    """(vectors of several lanes, rows, lanes) -> what `measure` says of them, compiled."""
 
-    def one(flat: jax.Array) -> tuple[Mapping[str, jax.Array], jax.Array]:
-        return measure(layout.split(flat), rows)
+    def run(flats: jax.Array, rows: Rows, lanes: jax.Array) -> Scores:
+        def one(_: Scores, flat: jax.Array) -> Scores:
+            return measure(layout.split(flat), rows)
 
-    return (jax.vmap(one) if width > 1 else one)(flat)
+        shapes = jax.eval_shape(measure, layout.split(flats[0]), rows)
+        blank: Scores = jax.tree.map(
+            lambda leaf: jnp.zeros((len(flats), *leaf.shape), leaf.dtype), shapes
+        )
+        return _each(one, blank, flats, lanes, vectorized)
+
+    return jax.jit(run)
+
+
+def _each(
+    one: Callable[[Carried, Given], Carried],
+    carried: Carried,
+    given: Given,
+    lanes: jax.Array,
+    vectorized: bool,
+) -> Carried:
+    """`carried` with `one(lane of carried, lane of given)` in place of the first `lanes` lanes."""
+    result: Carried
+    if vectorized:
+        result = jax.vmap(one)(carried, given)
+        return result
+
+    def step(lane: jax.Array, carried: Carried) -> Carried:
+        mine, own = jax.tree.map(lambda leaf: leaf[lane], (carried, given))
+        changed: Carried = jax.tree.map(
+            lambda leaf, new: leaf.at[lane].set(new), carried, one(mine, own)
+        )
+        return changed
+
+    result = jax.lax.fori_loop(0, lanes, step, carried)
+    return result
 
 
 def cache_programs(folder: Path) -> None:
     """Keep compiled programs in `folder`, for this process and for those that come after it."""
-    read: Callable[[str], object] = jax.config.read
     update: Callable[[str, object], None] = jax.config.update
-    if read("jax_compilation_cache_dir") == str(folder):
+    if jax.config.jax_compilation_cache_dir == str(folder):  # type: ignore[attr-defined] # made late
         return
     update("jax_compilation_cache_dir", str(folder))
     update("jax_persistent_cache_min_compile_time_secs", 0.0)

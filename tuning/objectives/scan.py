@@ -1,8 +1,7 @@
 """Scan: the engine that trains small networks, many lanes, at the speed of compiled code.
 
-The one idea: a compiled program makes up to `BUCKET` updates without coming back to Python. On a
-CPU it is called lane by lane, so a lane's bits cannot depend on its block; on an accelerator it is
-vectorised over a fixed number of lanes, and missing lanes are padded.
+The one idea: a compiled program makes up to `BUCKET` updates of up to `WIDTH` lanes without coming
+back to Python; what is missing is padded. A lane has the same bits in any block.
 Not here: the programs themselves (`tuning.objectives.compiled`), networks
 (`tuning.objectives.networks`), the order of the data (`tuning.objectives.batches`). This leaf
 imports JAX and is imported only to train.
@@ -29,16 +28,18 @@ from tuning.objectives.compiled import (
     State,
     Trace,
     cache_programs,
-    score,
-    train,
+    scorer,
+    trainer,
 )
 
 __all__ = ["ADAM", "Recipe", "Scan", "Split", "Trace", "cache_programs"]
 
 ADAM = optax.scale_by_adam()
 
-BUCKET = 128  # updates per call: enough to hide the call, few enough to pad a short chunk cheaply
-ACCELERATOR_LANES = 32  # per call; a CPU takes one
+# Lanes and updates per call: enough to hide the call, few enough to pad a small block cheaply.
+WIDTH = 8
+ACCELERATOR_WIDTH = 32
+BUCKET = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +54,10 @@ class Split:
 
     rows: Rows
     measure: Measure
+
+    def __post_init__(self) -> None:
+        """Put the rows where they are needed."""
+        object.__setattr__(self, "rows", _placed(self.rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -81,32 +86,41 @@ class Recipe:
     rule: optax.GradientTransformation = ADAM
     trace: Trace | None = None
 
+    def __post_init__(self) -> None:
+        """Put the rows where they are needed."""
+        object.__setattr__(self, "rows", _placed(self.rows))
+
 
 class Scan:
     """A `Trainer` and `Resumable`: one network in training per seed.
 
     Args:
         recipe: what is trained on what.
-        seeds: one lane each.
-        width: lanes per compiled call; by default 1 on a CPU and `ACCELERATOR_LANES` elsewhere.
-            A lane has the same bits in any block of one width, and about the same across widths.
+        seeds: one lane each, at least one.
+        vectorized: whether lanes are an axis of arrays; by default on anything but a CPU. Bits are
+            equal in any block, but differ a little between the two.
     """
 
-    def __init__(self, recipe: Recipe, seeds: Sequence[int], width: int | None = None) -> None:
-        on_cpu = jax.default_backend() == "cpu"
-        self._width = width or (1 if on_cpu else ACCELERATOR_LANES)
+    def __init__(
+        self, recipe: Recipe, seeds: Sequence[int], vectorized: bool | None = None
+    ) -> None:
+        if vectorized is None:
+            vectorized = jax.default_backend() != "cpu"
         self._recipe = recipe
         self._seeds = list(seeds)
+        self._vectorized = vectorized
+        self._width = ACCELERATOR_WIDTH if vectorized else WIDTH
         weights = {seed: recipe.init(seed) for seed in self._seeds}
         self._layout = Layout.of(weights[self._seeds[0]])
-        self._program = Program(self._layout, recipe.loss, recipe.rule, recipe.trace, self._width)
+        self._train = trainer(
+            Program(self._layout, recipe.loss, recipe.rule, recipe.trace, vectorized)
+        )
         flats = np.stack([self._layout.join(weights[seed]) for seed in self._seeds])
         rule = jax.tree.map(
             lambda leaf: np.repeat(np.asarray(leaf)[None], len(flats), axis=0),
             recipe.rule.init(jnp.zeros(flats.shape[1])),
         )
         self._groups = self._grouped((flats, rule))
-        self._rows = jax.device_put(_float32(recipe.rows))
         self._done = 0
         self._latest = self._history = np.zeros((len(flats), 0, 0))
         self._scores: dict[str, tuple[dict[str, Floats], Floats]] = {}
@@ -186,37 +200,32 @@ class Scan:
         batch = orders[self._seeds[0]].shape[1]
         traces = []
         for group, begin in enumerate(range(0, lanes, self._width)):
+            seeds = self._seeds[begin : begin + self._width]
             rates = np.zeros((self._width, BUCKET), np.float32)
+            rates[: len(seeds), :count] = lrs[begin : begin + self._width]
             indices = np.zeros((self._width, BUCKET, batch), np.int32)
-            for place, seed in enumerate(self._seeds[begin : begin + self._width]):
-                rates[place, :count] = lrs[begin + place]
+            for place, seed in enumerate(seeds):
                 indices[place, :count] = orders[seed]
-            if self._width == 1:
-                rates, indices = rates[0], indices[0]
-            self._groups[group], marks = train(
-                self._groups[group],
-                self._rows,
-                rates,
-                indices,
-                np.int32(first),
-                np.int32(count),
-                program=self._program,
+            spans = np.array((first, count, len(seeds)), np.int32)
+            self._groups[group], marks = self._train(
+                self._groups[group], self._recipe.rows, rates, indices, spans
             )
             traces.append(marks)
         self._done = last
         if self._recipe.trace is None:
             return np.zeros((lanes, 0, 0))
-        due = (np.arange(first, last) % self._recipe.trace.every) == 0
+        due = np.arange(first, last) % self._recipe.trace.every == 0
         return self._joined(traces)[:, :count][:, due].astype(np.float64)
 
     def _score(self, split: str) -> tuple[dict[str, Floats], Floats]:
         """Metrics and block losses of the last iterate, measured once."""
         if split not in self._scores:
             chosen = self._recipe.splits[split]
-            rows = _float32(chosen.rows)
+            score = scorer(self._layout, chosen.measure, self._vectorized)
+            lanes = len(self._seeds)
             found = [
-                score(flat, rows, layout=self._layout, measure=chosen.measure, width=self._width)
-                for flat, _ in self._groups
+                score(flats, chosen.rows, np.int32(min(self._width, lanes - group * self._width)))
+                for group, (flats, _) in enumerate(self._groups)
             ]
             metrics = {
                 name: self._joined([named[name] for named, _ in found]).astype(np.float64)
@@ -228,15 +237,11 @@ class Scan:
 
     def _grouped(self, state: State) -> list[State]:
         """A state whose first axis is lanes, as one state per call, the last one padded."""
-        lanes = len(self._seeds)
-        if self._width == 1:
-            chosen: list[int | list[int]] = list(range(lanes))
-        else:
-            starts = range(0, lanes, self._width)
-            chosen = [
-                [min(start + place, lanes - 1) for place in range(self._width)] for start in starts
-            ]
-        return [_taken(state, place) for place in chosen]
+        last = len(self._seeds) - 1
+        return [
+            _taken(state, [min(start + place, last) for place in range(self._width)])
+            for start in range(0, last + 1, self._width)
+        ]
 
     def _ungrouped(self) -> State:
         """The inverse of `_grouped`, in NumPy arrays of its own."""
@@ -244,19 +249,17 @@ class Scan:
 
     def _joined(self, leaves: Sequence[jax.Array]) -> np.ndarray:
         """What each call gave, as one array whose first axis is lanes."""
-        arrays = [np.asarray(leaf) for leaf in leaves]
-        joined = np.stack(arrays) if self._width == 1 else np.concatenate(arrays)
-        return joined[: len(self._seeds)]
+        return np.concatenate([np.asarray(leaf) for leaf in leaves])[: len(self._seeds)]
 
 
-def _taken(state: State, lanes: int | list[int]) -> State:
+def _taken(state: State, lanes: list[int]) -> State:
     """These lanes of a state, in device arrays of their own, for they will be given away."""
     return jax.tree.map(lambda leaf: jnp.array(leaf[lanes], copy=True), state)
 
 
-def _float32(rows: Rows) -> Rows:
-    """`rows` with every float64 array as float32."""
+def _placed(rows: Rows) -> Rows:
+    """`rows` on the device, every float64 array as float32."""
     narrow = {np.dtype(np.float64): np.dtype(np.float32)}
-    return jax.tree.map(
-        lambda column: np.asarray(column, narrow.get(np.asarray(column).dtype)), rows
+    return jax.device_put(
+        jax.tree.map(lambda column: np.asarray(column, narrow.get(np.asarray(column).dtype)), rows)
     )
