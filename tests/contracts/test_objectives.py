@@ -28,6 +28,8 @@ UPDATES = 12
 
 # What makes a problem small enough for this suite; by default an objective's own config is.
 SMALL: Mapping[str, Mapping[str, object]] = {
+    "heston_surface": {"surfaces": 64, "validation_surfaces": 24, "test_surfaces": 16},
+    "regime_finetune": {"surfaces": 64, "validation_surfaces": 24, "test_surfaces": 16},
     "online_surface": {"snapshots": 12, "updates": 1},
 }
 
@@ -135,7 +137,7 @@ def test_metrics_and_blocks_are_those_declared(
         trainer = trained(problem, steps(objective, 2), (1, 2), splits)
         for split in splits:
             metrics = trainer.evaluate(split)
-            assert list(metrics) == [metric.name for metric in objective.metrics]
+            assert set(metrics) == {metric.name for metric in objective.metrics}
             assert all(values.shape == (2,) for values in metrics.values())
             assert trainer.block_losses(split).shape == (2, len(problem.blocks[split]))
 

@@ -28,8 +28,10 @@ from tuning.objectives.base import (
     Trainer,
     configure,
 )
+from tuning.objectives.heston_surface import HESTON_SURFACE
 from tuning.objectives.online_surface import ONLINE_SURFACE
 from tuning.objectives.realized_volatility import REALIZED_VOLATILITY
+from tuning.objectives.regime_finetune import REGIME_FINETUNE
 
 __all__ = [
     "ENTRY_POINTS",
@@ -59,6 +61,8 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
         objective.name: objective
         for objective in (
             REALIZED_VOLATILITY,
+            HESTON_SURFACE,
+            REGIME_FINETUNE,
             ONLINE_SURFACE,
         )
     }
@@ -68,10 +72,9 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
 def find(name: str, objectives: Mapping[str, Objective] = OBJECTIVES) -> Objective:
     """The objective called `name`.
 
-    >>> find("realised_volatility")
+    >>> find("realised_volatility")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    tuning.errors.UnknownName: objective: 'realised_volatility' is not allowed; allowed: one of \
-realized_volatility
+    tuning.errors.UnknownName: objective: 'realised_volatility' is not allowed; allowed: one of ...
     """
     if name not in objectives:
         raise UnknownName("objective", name, objectives)

@@ -26,8 +26,8 @@ PARAMETERS = ("v0", "theta", "kappa", "sigma", "rho")
 
 SMALLEST_MASS = 1e-11  # probability that may lie beyond either end of the interval
 SMALLEST_TERM = 1e-12  # modulus of the characteristic function at the last term
-MOST_TERMS = 2**15
-LEVELS_PER_OCTAVE = 4  # widths and numbers of terms are rounded up to powers of 2^(1/4)
+MOST_TERMS = 2**17
+LEVELS_PER_OCTAVE = 2  # widths and numbers of terms are rounded up to powers of 2^(1/2)
 VALUES_AT_ONCE = 2**14  # of the characteristic function: they stay in the cache
 
 # Where tails and decay are probed, in units of the standard deviation: sqrt(-2 ln mass) is the
@@ -70,7 +70,7 @@ def heston_puts(parameters: ArrayLike, years: ArrayLike, log_strikes: ArrayLike)
         years: maturities, positive, shape (maturities,).
         log_strikes: k = ln(strike / forward), shape (maturities, strikes).
 
-    Raises `InvalidValue` naming the parameter, or if a series needs more than 32,768 terms.
+    Raises `InvalidValue` naming the parameter, or if a series needs more than 131,072 terms.
 
     >>> fang_oosterlee = [[0.0175, 0.0398, 1.5768, 0.5751, -0.5711]]
     >>> (100 * heston_puts(fang_oosterlee, [1.0, 10.0], [[0.0], [0.0]])).ravel().round(6).tolist()
