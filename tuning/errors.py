@@ -6,6 +6,7 @@
     ├── IllegalMove                    a state may not follow another
     ├── DataError                      a data file is missing, malformed or too short
     ├── NotEnoughMemory                not even one lane fits into what is free
+    ├── BrokenObjective                an objective does not do what every objective must
     └── TrainingCrashed                a training process died or raised
 
 Diverged, failed or pruned runs are results, not errors: see `tuning.records.RunState`.
@@ -69,6 +70,10 @@ class NotEnoughMemory(TuningError):
     def __init__(self, needed: int, free: int) -> None:
         """Tell what a lane needs and what is free, in bytes."""
         super().__init__(f"a lane needs {needed / 2**20:,.0f} MiB, {free / 2**20:,.0f} are free")
+
+
+class BrokenObjective(TuningError):
+    """An objective does not do what every objective must."""
 
 
 class TrainingCrashed(TuningError):
