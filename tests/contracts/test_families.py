@@ -83,9 +83,9 @@ own_values: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "natural_exp": st.fixed_dictionaries({"rate": st.floats(0, 2000)}),
     "noam": st.fixed_dictionaries({"rise": st.floats(0, 1), "counts_from": st.integers(0, 1)}),
     "power_scheduler": st.fixed_dictionaries({"knee": st.floats(0, 1), "tail": st.floats(0, 1)}),
-    "minicpm_exp": st.fixed_dictionaries({"half_life": st.integers(0, 9) | st.floats(0, 1)}),
+    "minicpm_exp": st.fixed_dictionaries({"half_life": st.integers(0, 900) | st.floats(0, 2)}),
     "three_phase": st.fixed_dictionaries({"fall": st.floats(0, 1), "start": st.floats(0, 1)}),
-    "saturating": st.fixed_dictionaries({"timescale": st.integers(0, 9) | st.floats(0, 1)}),
+    "saturating": st.fixed_dictionaries({"timescale": st.integers(0, 900) | st.floats(0, 2)}),
 }
 
 

@@ -128,8 +128,9 @@ class Ramp:
     def _mean(self, weight: Floats, low: float, high: float) -> Floats:
         rest = 1.0 - weight
         if self.order == 1.0:
-            values = high * weight + low * rest
-        elif self.order == 0.0:
+            # Exact at both ends as it is; in between rounding must not pass them.
+            return np.clip(high * weight + low * rest, low, high)
+        if self.order == 0.0:
             values = low**rest if high == 1.0 else high**weight * low**rest
         else:
             powers = weight * high**self.order + rest * low**self.order

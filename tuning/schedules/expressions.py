@@ -68,7 +68,7 @@ def read_numbers(field: str, value: object) -> tuple[float, ...]:
     """Some numbers, at least one."""
     if not isinstance(value, list | tuple) or not value:
         raise InvalidValue(field, value, "a list of at least one number")
-    return tuple(VALUE(f"{field}[{place}]", number) for place, number in enumerate(value))
+    return VALUE.each(field, value)
 
 
 def read_places(field: str, value: object) -> tuple[float, ...]:

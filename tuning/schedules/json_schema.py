@@ -87,7 +87,7 @@ def _limit(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kin
         case Integer():
             return {"type": "integer", "minimum": limit.low, "maximum": limit.high}
         case Share():
-            fraction = {"type": "number", "minimum": 0.0, "maximum": 1.0}
+            fraction = {"type": "number", "minimum": 0.0, "maximum": limit.longest}
             return {"anyOf": [fraction, {"type": "integer", "minimum": 0}]}
         case Flag():
             return {"type": "boolean"}

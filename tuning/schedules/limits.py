@@ -8,10 +8,13 @@ Not here: the narrower ranges a search moves in (`tuning.schedules.parameters`).
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tuning.errors import InvalidValue, UnknownName
 
@@ -43,6 +46,16 @@ def plain(value: object) -> float | int | None:
     return number if abs(number) <= LARGEST else None
 
 
+def as_floats(values: Sequence[object]) -> NDArray[np.float64] | None:
+    """Values that are all plain ints or floats as an array; None if one is something else."""
+    if not set(map(type, values)) <= {int, float}:
+        return None
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:  # an integer beyond the largest float
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A finite number in [low, high], or in (low, high] if `above` is set."""
@@ -61,6 +74,18 @@ class Number:
     def _holds(self, value: float) -> bool:
         above = value > self.low if self.above else value >= self.low
         return above and value <= self.high
+
+    def each(self, field: str, values: Sequence[object]) -> tuple[float, ...]:
+        """Return all values as floats; as one at a time would, only a hundred times as fast."""
+        numbers = as_floats(values)
+        if numbers is None:
+            return tuple(self(f"{field}[{place}]", one) for place, one in enumerate(values))
+        above = numbers > self.low if self.above else numbers >= self.low
+        wrong = ~(above & (numbers <= self.high) & np.isfinite(numbers))
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise InvalidValue(f"{field}[{at}]", values[at], str(self))
+        return tuple((numbers + 0.0).tolist())  # a negative zero becomes zero
 
     def __str__(self) -> str:
         """The allowed range in words."""
@@ -85,16 +110,19 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A length: a fraction of a whole as a float in [0, 1], or a number of updates as an int."""
+    """A length: a fraction of a whole as a float, or a number of updates as an int."""
+
+    longest: float = 1.0
 
     def __call__(self, field: str, value: object) -> float | int:
         """Return a fraction as a float, updates as an int."""
         number = plain(value)
         if isinstance(number, int) and number >= 0:
             return number
-        if isinstance(number, float) and 0.0 <= number <= 1.0:
+        if isinstance(number, float) and 0.0 <= number <= self.longest:
             return number
-        allowed = "a fraction from 0.0 to 1.0, or an integer number of updates from 0"
+        longest = f"{self.longest:.1f}"
+        allowed = f"a fraction from 0.0 to {longest}, or an integer number of updates from 0"
         raise InvalidValue(field, value, allowed)
 
 
@@ -137,6 +165,8 @@ class Each:
                 value,
                 f"a list of at least {self.fewest} values" if self.fewest else "a list",
             )
+        if isinstance(self.limit, Number):
+            return self.limit.each(field, value)
         return tuple(self.limit(f"{field}[{place}]", one) for place, one in enumerate(value))
 
 
@@ -144,6 +174,7 @@ Positive = Annotated[float, Number(above=True)]
 Fraction = Annotated[float, Number(0.0, 1.0)]
 PositiveFraction = Annotated[float, Number(0.0, 1.0, above=True)]
 Length = Annotated[float | int, Share()]
+Time = Annotated[float | int, Share(longest=1e6)]
 Lengths = Annotated[tuple[float | int, ...], Each(Share(), fewest=0)]
 
 

@@ -71,7 +71,7 @@ class Samples:
 
     def simplified(self) -> Node:
         """A level if all values are one."""
-        level = len(set(self.values)) == 1
+        level = self.values.count(self.values[0]) == len(self.values)
         return hold(self.length, self.values[0]) if level else self
 
     def landed(self) -> "Samples":

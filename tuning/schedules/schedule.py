@@ -30,7 +30,7 @@ from tuning.schedules.limits import Among, Integer, settle
 
 MAX_HORIZON = 10_000_000
 FEWEST_POINTS = 4
-BLOCK = 32_768  # updates at once: what is in between stays in the cache
+BLOCK = 65_536  # updates at once: what is in between stays in the cache
 
 
 @final
@@ -178,7 +178,8 @@ class Schedule:
 
         Channels and groups are part of it, if there are any. Schedules with one identity have the
         same values bit for bit, whatever their families; it does not depend on the machine, as
-        rounding of transcendental functions might.
+        rounding of transcendental functions might. Long lists of numbers, those of a table, enter
+        by their own hash.
         """
         content = _mathematics(self)
         if self.channels:
@@ -186,6 +187,7 @@ class Schedule:
             content["channels"] = {name: _mathematics(one) for name, one in channels.items()}
         if self.groups:
             content["groups"] = dict(self.groups)
+        content = documents.condensed(content)
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -295,4 +297,4 @@ def _check_steps(steps: ArrayLike) -> Steps:
         raise InvalidValue("steps", str(updates.dtype), "integers from 0")
     if updates.size and updates.min() < 0:
         raise InvalidValue("steps", int(updates.min()), "integers from 0")
-    return updates.astype(np.int64)
+    return updates.astype(np.int64, copy=False)

@@ -62,12 +62,13 @@ class Wave:
         return values if self.decay == 1.0 else values * self.decay**cycle
 
     def _height(self, part: Floats) -> Floats:
-        up = part < self.rise
         if self.rise == 0.0:
             return self.curve(part)
-        falling = (part - self.rise) / (1.0 - self.rise) if self.rise < 1.0 else part
-        rising = 1.0 - part / self.rise
-        return self.curve(np.clip(np.where(up, rising, falling), 0.0, 1.0))
+        place = 1.0 - part / self.rise
+        if self.rise < 1.0:
+            # On the way up the one is positive and the other negative, on the way down vice versa.
+            place = np.maximum(place, (part - self.rise) / (1.0 - self.rise))
+        return self.curve(np.clip(place, 0.0, 1.0))
 
     def simplified(self) -> Node:
         """It is as simple as can be."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from tuning.errors import InvalidValue
 from tuning.schedules import Expression, Schedule, Table
@@ -163,6 +164,22 @@ def test_noise_has_its_law() -> None:
     assert abs((normal[:, 1:] * normal[:, :-1]).mean()) < 0.01
     assert abs((np.abs(normal) < 1).mean() - 0.6827) < 0.005
     assert abs((np.abs(normal) < 2).mean() - 0.9545) < 0.002
+
+
+def test_noise_is_normal_into_its_tails() -> None:
+    """SciPy's Kolmogorov-Smirnov test accepts it, and rare numbers are as rare as they should be.
+
+    Beyond 3.654 numbers are made by a rule of their own, so they are counted apart.
+    """
+    numbers = Noise(2_000_000, 7, 1.0, 0.0)(np.arange(2_000_000))
+    assert stats.kstest(numbers[:500_000], "norm").pvalue > 0.001
+    for far in (2.0, 3.0, 3.7, 4.2):
+        expected = 2_000_000 * stats.norm.sf(far)
+        for count in ((numbers > far).sum(), (numbers < -far).sum()):
+            assert abs(count - expected) < 4.5 * np.sqrt(expected)
+    beyond = np.abs(numbers[np.abs(numbers) > 3.7])
+    share = stats.norm.sf(beyond) / stats.norm.sf(3.7)
+    assert stats.kstest(share, "uniform").pvalue > 0.001
 
 
 def test_a_short_tree_has_defaults() -> None:

@@ -1,12 +1,14 @@
 """Limits: what a field may hold is checked once, and stored in its plain type."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
 from tuning.errors import InvalidValue
 from tuning.schedules import Cosine, Schedule, Sgdr, Warmup, Wsd
+from tuning.schedules.limits import Each, Number
 
 
 def test_equal_values_have_equal_json() -> None:
@@ -44,3 +46,22 @@ def test_ranges_are_said_in_words() -> None:
         Cosine(0.1, floor=2)
     with pytest.raises(InvalidValue, match=r"^cooldown: 'fast' .* one of 1-sqrt, "):
         Wsd(0.1, cooldown="fast")
+
+
+@pytest.mark.parametrize("wrong", [2.0, -2, math.nan, math.inf, True, "1", None, 10**400])
+def test_the_first_of_many_wrong_values_is_named(wrong: object) -> None:
+    """Long lists are checked as one array, and short of plain numbers one by one: same error."""
+    values = [0.0, 1, -0.0, wrong, 7.0]
+    with pytest.raises(
+        InvalidValue, match=r"^values\[3\]: .* allowed: a finite number from -1 to 1"
+    ):
+        Each(Number(-1.0, 1.0))("values", values)
+
+
+def test_many_values_become_plain() -> None:
+    """Integers and NumPy's numbers become floats, a negative zero becomes zero."""
+    mixed = Each(Number(-1.0, 1.0))("values", [1, np.float64(0.5), -0.0])
+    alike = Each(Number(-1.0, 1.0))("values", (1, 0.5, -0.0))
+    assert mixed == alike == (1.0, 0.5, 0.0)
+    assert {type(value) for value in (*mixed, *alike)} == {float}
+    assert math.copysign(1.0, alike[2]) == 1.0

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Literal, Self
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence
 from tuning.schedules.families.warmup import Warmup
-from tuning.schedules.limits import Length, Lengths, Positive, settle
+from tuning.schedules.limits import Length, Lengths, Positive, Time, settle
 from tuning.schedules.parameters import Value
 
 End = Literal["after", "last"]
 AfterEnd = Literal["hold", "zero", "rebound", "error"]
 
-LENGTHS = (Length, Lengths)
+LENGTHS = (Length, Lengths, Time)
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,12 @@ class Family(ABC):
         warmup stays in updates.
         """
         room = horizon - self.warmup.updates(horizon)
-        lengths = {name: getattr(self, name) for name in self._length_fields()}
         changed: dict[str, Any] = {
-            name: tuple(_share(one, room) for one in length)
-            if isinstance(length, tuple)
-            else _share(length, room)
-            for name, length in lengths.items()
+            entry.name: _stretched(getattr(self, entry.name), entry.type, room)
+            for entry in fields(self)
+            if entry.type in LENGTHS
         }
         return replace(self, warmup=self.warmup.stretched(horizon), **changed)
-
-    @classmethod
-    def _length_fields(cls) -> tuple[str, ...]:
-        return tuple(entry.name for entry in fields(cls) if entry.type in LENGTHS)
 
     @classmethod
     def own_fields(cls) -> tuple[str, ...]:
@@ -112,8 +106,13 @@ class Family(ABC):
         return value
 
 
-def _share(length: float, room: int) -> float:
+def _stretched(length: Any, kind: object, room: int) -> Any:  # noqa: ANN401 # one, or several
     """A length in updates as a fraction of the room there is, a fraction as it is."""
-    if isinstance(length, int):
-        return min(1.0, length / room) if room else 0.0
+    match length:
+        case tuple():
+            return tuple(_stretched(one, kind, room) for one in length)
+        case int() if room:
+            return length / room if kind == Time else min(1.0, length / room)
+        case int():
+            return 0.0
     return length

@@ -21,6 +21,7 @@ from tuning.schedules.limits import (
     Number,
     Positive,
     PositiveFraction,
+    Time,
 )
 
 LOG_2 = math.log(2.0)
@@ -121,7 +122,7 @@ class MinicpmExp(Family):
     tunable: ClassVar[tuple[str, ...]] = ("warmup", "hold")
 
     hold: Length = 0.9
-    half_life: Length = 0.02
+    half_life: Time = 0.02
     kind: Literal["minicpm_exp"] = "minicpm_exp"
 
     def body(self, length: int) -> Node:

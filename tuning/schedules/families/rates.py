@@ -12,7 +12,7 @@ from tuning.schedules.combine import Every
 from tuning.schedules.compose import EXACT, Affine, Node, Phase, Ramp, Sequence, hold
 from tuning.schedules.families.base import Family
 from tuning.schedules.lengths import resolve
-from tuning.schedules.limits import Length, Number, PositiveFraction
+from tuning.schedules.limits import Length, Number, PositiveFraction, Time
 
 MOST_NATS = 690.0  # e^-690 is about the smallest float a ramp may end at
 
@@ -164,7 +164,7 @@ class Saturating(Family):
     reaches_peak: ClassVar[bool] = False
     keeps_shape: ClassVar[bool] = False
 
-    timescale: Length = 0.05
+    timescale: Time = 0.05
     kind: Literal["saturating"] = "saturating"
 
     def body(self, length: int) -> Node:
