@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from parity.rules import RULES
 from tuning.errors import InvalidValue, TuningError
 from tuning.schedules import Schedule
 from tuning.schedules.interop import FRAMEWORKS, Imported, read_call
@@ -130,7 +129,7 @@ def judge_feedback(case: Answered, tolerance: float) -> Judgement:
     """A rule that listens to a metric, told the same log as the library's."""
     values, metrics = np.array(case["values"]), np.array(case["metrics"])
     try:
-        schedule = _rule(case)
+        schedule = _read(case["framework"], case).schedule
         gains = [getattr(schedule.family, "first_gain", 1.0), *schedule.family.gains(metrics)]
         rates = schedule(np.arange(metrics.size)) * np.array(gains[: metrics.size])
     except (TuningError, ArithmeticError, AttributeError) as error:
@@ -138,14 +137,6 @@ def judge_feedback(case: Answered, tolerance: float) -> Judgement:
     apart = np.abs(rates[: values.size] - values) / values.max()
     fault = "" if apart.max() <= tolerance else f"{apart.max():.2g}: {_spell(case)}"
     return Judgement(**_head(case), **_figures(apart, fault, schedule.family.kind))
-
-
-def _rule(case: Answered) -> Schedule:
-    """The schedule of the import, or of the family's flags where no import reads the call."""
-    framework = case["framework"]
-    if framework in RULES and case["call"] not in FRAMEWORKS[framework].calls:
-        return Schedule(RULES[framework](case["kwargs"], case["base_lr"]), case["horizon"])
-    return _read(framework, case).schedule
 
 
 def uncovered(framework: str, answer: Answered, covered: set[str]) -> list[str]:

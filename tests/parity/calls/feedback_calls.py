@@ -60,17 +60,39 @@ def _timm_plateau(dice: Dice) -> Case:
         "lr_min": dice.rate(1e-6, 1e-3),
         "mode": dice.choice(["min", "max"]),
     }
-    return _case(dice, "timm PlateauLRScheduler", dice.thinned(kwargs))
+    case = _case(dice, "timm PlateauLRScheduler", dice.thinned(kwargs))
+    if dice.random() < 0.5:
+        start = float(f"{case.base_lr * dice.rounded(0.0, 1.0):.4g}")
+        case.kwargs.update(warmup_t=dice.randint(1, 8), warmup_lr_init=start)
+    return case
+
+
+def _timm_factory(dice: Dice) -> Case:
+    kwargs = {
+        "decay_rate": dice.rounded(0.1, 0.8),
+        "patience_epochs": dice.randint(0, 6),
+        "min_lr": dice.rate(1e-6, 1e-3),
+        "warmup_epochs": dice.randint(0, 4),
+        "warmup_lr": dice.rate(1e-6, 1e-3),
+        "plateau_mode": dice.choice(["min", "max"]),
+    }
+    kept = {"sched": "plateau", **dice.thinned(kwargs)}
+    case = _case(dice, "timm create_scheduler_v2", kept)
+    return replace(case, row="timm create_scheduler_v2(plateau)")
 
 
 def _optax_plateau(dice: Dice) -> Case:
     kwargs = {
         "factor": dice.rounded(0.1, 0.8),
         "patience": dice.randint(1, 6),
-        **dice.choice([{"rtol": 1e-4}, {"rtol": 0.01}, {"rtol": 0.0, "atol": 0.01}]),
+        **dice.choice([{"rtol": 1e-4}, {"rtol": 0.01}, {"rtol": 0.0}]),
+        **dice.choice([{"atol": 0.01}, {"atol": dice.rounded(0.001, 0.05)}, {}]),
         "cooldown": dice.randint(0, 4),
+        "accumulation_size": dice.choice([1, 1, dice.randint(2, 5)]),
         "min_scale": dice.choice([0.0, 0.01]),
     }
+    if kwargs["rtol"] == 0.0:
+        kwargs.setdefault("atol", 0.01)
     return _case(dice, "optax reduce_on_plateau", dice.thinned(kwargs, "rtol", "atol"))
 
 
@@ -86,12 +108,18 @@ def _keras_plateau(dice: Dice) -> Case:
     return _case(dice, "keras ReduceLROnPlateau", dice.thinned(kwargs))
 
 
-def _sklearn_adaptive(dice: Dice, row: str = "sklearn MLPRegressor") -> Case:
-    kwargs = {"tol": dice.choice([1e-4, 0.01]), "n_iter_no_change": dice.randint(1, 6)}
-    return _case(dice, row, {"learning_rate": "adaptive", **dice.thinned(kwargs)})
+def _sklearn_adaptive(dice: Dice, estimator: str) -> Case:
+    kwargs = {
+        "tol": dice.choice([1e-4, 0.01]),
+        "n_iter_no_change": dice.randint(1, 6),
+        "early_stopping": dice.random() < 0.3,
+    }
+    kept = {"solver": "sgd", "learning_rate": "adaptive", **dice.thinned(kwargs)}
+    case = _case(dice, f"sklearn {estimator}", kept)
+    return replace(case, row=f"sklearn {estimator}(adaptive)")
 
 
-def _sklearn_sgd(dice: Dice) -> Case:
+def _sklearn_sgd(dice: Dice, estimator: str) -> Case:
     kwargs = {
         "learning_rate": "adaptive",
         "eta0": dice.rounded(0.01, 0.4),
@@ -99,7 +127,8 @@ def _sklearn_sgd(dice: Dice) -> Case:
         "n_iter_no_change": dice.randint(1, 6),
     }
     kept = dice.thinned(kwargs, "learning_rate")
-    return replace(_case(dice, "sklearn SGDRegressor", kept), row="sklearn SGDRegressor(adaptive)")
+    case = _case(dice, f"sklearn {estimator}", kept)
+    return replace(case, row=f"sklearn {estimator}(adaptive)")
 
 
 def _relative(dice: Dice) -> Kwargs:
@@ -134,6 +163,8 @@ def _flat(row: str, **kwargs: object) -> Case:
 HAND = (
     _flat("torch ReduceLROnPlateau", patience=2),
     _flat("torch ReduceLROnPlateau", patience=2, cooldown=2),
+    _flat("timm PlateauLRScheduler", patience_t=2, warmup_t=3, mode="min"),
+    _flat("optax reduce_on_plateau", patience=2, accumulation_size=3),
     _flat("optax reduce_on_plateau", patience=2),
     _flat("optax reduce_on_plateau", patience=2, cooldown=2),
     _flat("keras ReduceLROnPlateau", patience=2),
@@ -149,11 +180,18 @@ CALLS = Calls(
         ),
         "transformers get_greedy_schedule": _direct(_transformers_greedy, "get_greedy_schedule"),
         "timm PlateauLRScheduler": _timm_plateau,
+        "timm create_scheduler_v2(plateau)": _timm_factory,
         "optax reduce_on_plateau": _optax_plateau,
         "keras ReduceLROnPlateau": _keras_plateau,
-        "sklearn MLPRegressor": _sklearn_adaptive,
-        "sklearn MLPClassifier": partial(_sklearn_adaptive, row="sklearn MLPClassifier"),
-        "sklearn SGDRegressor(adaptive)": _sklearn_sgd,
+        **{
+            f"sklearn {estimator}(adaptive)": partial(draw, estimator=estimator)
+            for estimator, draw in (
+                ("MLPRegressor", _sklearn_adaptive),
+                ("MLPClassifier", _sklearn_adaptive),
+                ("SGDRegressor", _sklearn_sgd),
+                ("SGDClassifier", _sklearn_sgd),
+            )
+        },
     },
     HAND,
 )

@@ -1,6 +1,8 @@
 """Calls of timm.scheduler, with the count of updates as their clock (t_in_epochs=False)."""
 
-from parity.case import Calls, Case, Dice, Kwargs
+from dataclasses import replace
+
+from parity.case import Calls, Case, Dice, Draw, Kwargs
 
 
 def _cosine(dice: Dice) -> Case:
@@ -52,7 +54,7 @@ def _wsd(dice: Dice) -> Case:
     return _case(dice, "WSDLRScheduler", kept, length + kept.get("warmup_t", 0))
 
 
-FACTORY = ("cosine", "tanh", "step", "multistep", "poly", "constant", "wsd", "rsqrt")
+FACTORY = ("cosine", "tanh", "step", "multistep", "poly", "constant", "wsd", "rsqrt", "none")
 
 
 def _factory(dice: Dice) -> Case:
@@ -104,6 +106,26 @@ def _warmup(dice: Dice) -> Kwargs:
         "warmup_lr_init": dice.rate(1e-6, 1e-4),
         "warmup_prefix": dice.random() < 0.7,
     }
+
+
+def _noisy(draw: Draw) -> Draw:
+    """The same with noise, on some of the updates or shares of the whole."""
+
+    def drawn(dice: Dice) -> Case:
+        case = draw(dice)
+        whole, name = (
+            (1.0, "noise") if case.call == "create_scheduler_v2" else (40, "noise_range_t")
+        )
+        first = dice.rounded(0.0, 0.5) * whole
+        given = {
+            name: dice.choice([first, [first, first + dice.rounded(0.1, 0.6) * whole]]),
+            "noise_pct": dice.rounded(0.1, 0.9),
+            "noise_std": dice.rounded(0.1, 1.5),
+            "noise_seed": dice.randint(0, 10**6),
+        }
+        return replace(case, kwargs={**case.kwargs, **dice.thinned(given, name)})
+
+    return drawn
 
 
 def _k_decay(dice: Dice) -> float:
@@ -171,15 +193,13 @@ HAND = (
     ),
 )
 
-CALLS = Calls(
-    {
-        "CosineLRScheduler": _cosine,
-        "TanhLRScheduler": _tanh,
-        "PolyLRScheduler": _poly,
-        "StepLRScheduler": _step,
-        "MultiStepLRScheduler": _multi_step,
-        "WSDLRScheduler": _wsd,
-        "create_scheduler_v2": _factory,
-    },
-    HAND,
-)
+DRAWS: dict[str, Draw] = {
+    "CosineLRScheduler": _cosine,
+    "TanhLRScheduler": _tanh,
+    "PolyLRScheduler": _poly,
+    "StepLRScheduler": _step,
+    "MultiStepLRScheduler": _multi_step,
+    "WSDLRScheduler": _wsd,
+    "create_scheduler_v2": _factory,
+}
+CALLS = Calls({**DRAWS, **{f"{name}(noise)": _noisy(draw) for name, draw in DRAWS.items()}}, HAND)

@@ -5,6 +5,8 @@ import sys
 import types
 import warnings
 
+import torch
+
 from parity.case import Case
 from parity.runners.torch_runner import optimizer_of
 
@@ -31,13 +33,12 @@ def public() -> list[str]:
 def rates(case: Case, updates: int) -> list[float]:
     """The rates of the first updates; fewer where the library refuses to go on."""
     optimizer = optimizer_of(case)
-    made = getattr(scheduler, case.call)(optimizer, **case.kwargs)
-    if case.call == "create_scheduler_v2":
-        made = made[0]
+    made = _make(optimizer, case)
     values = []
     for update in range(updates):
         values.append(float(optimizer.param_groups[0]["lr"]))
-        made.step_update(update + 1)
+        if made is not None:  # a scheduler called "none" is none
+            made.step_update(update + 1)
     return values
 
 
@@ -46,9 +47,14 @@ def plateau(case: Case) -> list[float]:
     optimizer = optimizer_of(case)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # deprecated, still called
-        made = scheduler.PlateauLRScheduler(optimizer, **case.kwargs)
+        made = _make(optimizer, case)
     values = []
     for epoch, metric in enumerate(case.metrics):
         values.append(float(optimizer.param_groups[0]["lr"]))
         made.step(epoch + 1, metric)
     return values
+
+
+def _make(optimizer: torch.optim.Optimizer, case: Case) -> scheduler.scheduler.Scheduler | None:
+    made = getattr(scheduler, case.call)(optimizer, **case.kwargs)
+    return made[0] if case.call == "create_scheduler_v2" else made

@@ -19,12 +19,13 @@ from tuning.schedules.interop.base import (
     Framework,
     Imported,
     Note,
+    asides,
     make_call,
 )
 from tuning.schedules.interop.keras_calls import CALLS as KERAS_CALLS
 from tuning.schedules.interop.keras_code import write_keras
 from tuning.schedules.interop.optax_code import write_optax
-from tuning.schedules.interop.optax_joined import CALLS as OPTAX_CALLS
+from tuning.schedules.interop.optax_feedback import CALLS as OPTAX_CALLS
 from tuning.schedules.interop.sklearn_calls import CALLS as SKLEARN_CALLS
 from tuning.schedules.interop.sklearn_code import write_sklearn
 from tuning.schedules.interop.tables import CSV_CALLS, JSON_CALLS, write_csv, write_json
@@ -85,9 +86,14 @@ def read_call(
         raise error.under("from") from error
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-            return made.read(rate, updates)
+            found = made.read(rate, updates)
     except InvalidValue as error:
         raise error if error.field == "horizon" else error.under("from.kwargs") from error
+    names = ", ".join(dict.fromkeys(asides(made)))
+    if not names:
+        return found
+    message = f"Without influence on the learning rate: {names}."
+    return replace(found, notes=(*found.notes, Note("ignored", message)))
 
 
 def write_code(schedule: Schedule, framework: str) -> Exported:

@@ -8,7 +8,7 @@ No framework is ever imported: reading applies formulas, writing is text.
 Not here: the calls (one module per framework), which schedule has given numbers (`layout`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Annotated, Any, Protocol, TypeAlias
 
@@ -27,6 +27,31 @@ CountOrZero = Annotated[int, Integer(0, MAX_HORIZON)]
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A limit: anything, of an argument without influence on the learning rate."""
+
+    def __call__(self, field: str, value: object) -> object:  # noqa: ARG002 # any is allowed
+        """Return the value."""
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class NotResumed:
+    """A limit: -1, of an argument that would begin in the middle."""
+
+    def __call__(self, field: str, value: object) -> int:
+        """Return -1."""
+        if isinstance(value, bool) or value != -1:
+            allowed = "-1: read the whole call, and resume the schedule at any update"
+            raise InvalidValue(field, value, allowed)
+        return -1
+
+
+Label = Annotated[object, Aside()]
+LastEpoch = Annotated[int, NotResumed()]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth knowing about a translation.
 
@@ -34,7 +59,8 @@ class Note:
         code: stable, for programs: `library_fault` (the library does something odd, reproduced as
             it is), `past_end` (what follows the last update), `rebound` (it rises again after its
             own end), `absolute_rate` (the call sets the rate itself and `base_lr` is unused),
-            `ignored` (an argument without influence), `table` (no family is exact), `horizon` (a
+            `ignored` (an argument without influence), `shifted` (an end or a boundary is an update
+            off the usual place), `table` (no family is exact), `horizon` (a
             table or document is cut or continued), `interpolated` (a file has gaps), `feedback`
             (metrics move the rate).
         message: one sentence, for people.
@@ -132,6 +158,17 @@ def _refuse_deep(kwargs: object) -> None:
         raise InvalidValue("kwargs", "deeper", f"at most {DEEPEST} levels of objects and lists")
 
 
+def asides(call: object) -> Iterator[str]:
+    """The arguments of a call, or of those nested in it, that were given without influence."""
+    for entry in fields(call):  # type: ignore[arg-type] # every call is a dataclass
+        value = getattr(call, entry.name)
+        if entry.type == Label and value != entry.default:
+            yield entry.name
+        for nested in value if isinstance(value, tuple) else (value,):
+            if hasattr(nested, "read"):
+                yield from asides(nested)
+
+
 def _arguments(call: type[Call]) -> tuple[Field[Any], ...]:
     return fields(call)  # type: ignore[arg-type] # every call is a dataclass
 
@@ -194,6 +231,8 @@ __all__ = [
     "Exported",
     "Framework",
     "Imported",
+    "Label",
+    "LastEpoch",
     "Nested",
     "Note",
     "Optional",
@@ -201,6 +240,7 @@ __all__ = [
     "Rate",
     "Several",
     "Signed",
+    "asides",
     "make_call",
     "settle",
 ]

@@ -9,14 +9,14 @@ Not here: the text around them (`torch_code` and the others).
 import base64
 import textwrap
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tuning.errors import InvalidValue
-from tuning.schedules.interop.base import Calls, make_call
+from tuning.schedules.interop.base import Calls, Exported, make_call
 from tuning.schedules.schedule import Schedule
 
 # Within the accuracy of float64 arithmetic: libraries multiply step by step.
@@ -39,6 +39,40 @@ class Spelled:
     call: str
     kwargs: Mapping[str, Any]
     base_lr: float
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How code of a framework is written.
+
+    Args:
+        name: the framework's, for people.
+        calls: what can be read from it.
+        propose: calls that may have the values of a schedule.
+        spell: code with such a call, under a title.
+        look_up: code with the table of a schedule, under a title.
+        native: why the code is a native call, a sentence about it.
+        table: why the code is a table.
+    """
+
+    name: str
+    calls: Calls
+    propose: Callable[[Schedule], Iterable[Spelled]]
+    spell: Callable[[Spelled, str], str]
+    look_up: Callable[[Schedule, str], str]
+    native: Callable[[Spelled], str]
+    table: str
+
+    def write(self, schedule: Schedule, title: str) -> Exported:
+        """A native call where one is exact, else the table."""
+        found = find_native(self.calls, self.propose(schedule), schedule)
+        if found is None:
+            return Exported(self.look_up(schedule, title), is_native=False, why=self.table)
+        why = self.native(found)
+        if not goes_on_alike(self.calls, found, schedule):
+            after = schedule.family.after_end
+            why += f" Stop there: the schedule then says {after!r}, {self.name} does not."
+        return Exported(self.spell(found, title), is_native=True, why=why)
 
 
 def find_native(calls: Calls, spelled: Iterable[Spelled], schedule: Schedule) -> Spelled | None:
@@ -85,6 +119,11 @@ def describe(schedule: Schedule) -> str:
     """A schedule in one line of a comment."""
     family = schedule.family
     return f"{family.kind} over {schedule.horizon:,} updates, peak {family.peak:g}"
+
+
+def title_of(schedule: Schedule, remark: str = "") -> str:
+    """The docstring of code."""
+    return f'"""Learning rates: {describe(schedule)}{remark}."""'
 
 
 def write_table(schedule: Schedule) -> str:

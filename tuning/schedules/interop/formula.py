@@ -8,13 +8,13 @@ Not here: the calls (one module per framework), which family an expression is (`
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tuning.schedules.compose import Node, Steps
 from tuning.schedules.curves import Floats
-from tuning.schedules.interop.base import Imported, Note, settle
+from tuning.schedules.interop.base import Imported, LastEpoch, Note, settle
 from tuning.schedules.interop.layout import lay_out, updates_with_tail
 from tuning.schedules.interop.recognise import recognise
 
@@ -22,6 +22,8 @@ from tuning.schedules.interop.recognise import recognise
 @dataclass(frozen=True)
 class Formula(ABC):
     """A call whose rate depends on the optimiser's rate and on the update."""
+
+    last_epoch: LastEpoch = field(default=-1, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse arguments outside their range, naming the argument."""

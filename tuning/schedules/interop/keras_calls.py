@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Ramp, Sequence, Steps, hold
 from tuning.schedules.curves import CURVES, Curve, Floats
-from tuning.schedules.interop.base import Calls, Count, CountOrZero, Note, Optional, Rate, Several
+from tuning.schedules.interop.base import (
+    Calls,
+    Count,
+    CountOrZero,
+    Label,
+    Note,
+    Optional,
+    Rate,
+    Several,
+)
 from tuning.schedules.interop.formula import AbsoluteFormula
 from tuning.schedules.interop.keras_feedback import ReduceLROnPlateau
 from tuning.schedules.interop.pieces import stairs
@@ -26,7 +35,6 @@ from tuning.schedules.interop.restarts import MOST_CYCLES, Geometric, in_cycles
 from tuning.schedules.limits import Flag, Integer, Number, Positive
 from tuning.schedules.schedule import MAX_HORIZON
 
-Name = Annotated[object, lambda _, value: value]  # a label without influence
 Singles: TypeAlias = NDArray[np.float32]
 
 
@@ -38,7 +46,7 @@ class CosineDecay(AbsoluteFormula):
     initial_learning_rate: Rate
     decay_steps: Count
     alpha: Rate = 0.0
-    name: Name = None
+    name: Label = None
     warmup_target: Annotated[float | None, Optional(Number(0.0, 1e100))] = None
     warmup_steps: CountOrZero = 0
 
@@ -80,7 +88,7 @@ class CosineDecayRestarts(AbsoluteFormula):
     t_mul: Annotated[float, Number(1.0, 1e6)] = 2.0
     m_mul: Annotated[float, Number(0.0, 1e6)] = 1.0
     alpha: Rate = 0.0
-    name: Name = None
+    name: Label = None
 
     def rates(self, steps: Steps) -> Floats:
         """The cosine whose turn it is; Keras finds out in float32, and so it is done here."""
@@ -126,7 +134,7 @@ class ExponentialDecay(AbsoluteFormula):
     decay_steps: Count
     decay_rate: Annotated[float, Number(0.0, 1e100)]
     staircase: Annotated[bool, Flag()] = False
-    name: Name = None
+    name: Label = None
 
     def rates(self, steps: Steps) -> Floats:
         """The power of the decay rate."""
@@ -156,7 +164,7 @@ class InverseTimeDecay(AbsoluteFormula):
     decay_steps: Count
     decay_rate: Annotated[float, Number(0.0, 1e100)]
     staircase: Annotated[bool, Flag()] = False
-    name: Name = None
+    name: Label = None
 
     def rates(self, steps: Steps) -> Floats:
         """The inverse of the time."""
@@ -184,7 +192,7 @@ class PolynomialDecay(AbsoluteFormula):
     end_learning_rate: Rate = 1e-4
     power: Positive = 1.0
     cycle: Annotated[bool, Flag()] = False
-    name: Name = None
+    name: Label = None
 
     def rates(self, steps: Steps) -> Floats:
         """The power of what is left, of N or of its next multiple."""
@@ -229,7 +237,7 @@ class PiecewiseConstantDecay(AbsoluteFormula):
 
     boundaries: Annotated[tuple[int, ...], Several(Integer(0, MAX_HORIZON), fewest=1)]
     values: Annotated[tuple[float, ...], Several(Number(0.0, 1e100))]
-    name: Name = None
+    name: Label = None
 
     def __post_init__(self) -> None:
         """Refuse boundaries that are not one fewer than the values, or out of order."""
@@ -250,6 +258,10 @@ class PiecewiseConstantDecay(AbsoluteFormula):
         ends = [0, *(boundary + 1 for boundary in self.boundaries)]
         lengths = [after - before for before, after in pairwise(ends)]
         return Sequence(tuple(map(hold, (*lengths, 1), self.values)))
+
+    def notes(self) -> Iterator[Note]:
+        """The boundary belongs to the value before."""
+        yield Note("shifted", "Keras changes the value an update after each boundary.")
 
 
 CALLS: Calls = MappingProxyType(

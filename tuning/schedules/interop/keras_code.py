@@ -4,44 +4,49 @@ The one idea: Keras joins nothing, so a schedule is native only if one class has
 Not here: what is read (`keras_calls`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any, TypeAlias
 
 from tuning.schedules.compose import LAST, Ramp
 from tuning.schedules.curves import CURVES
 from tuning.schedules.interop.base import Exported
-from tuning.schedules.interop.export import (
-    Spelled,
-    describe,
-    find_native,
-    goes_on_alike,
-    write_table,
-)
+from tuning.schedules.interop.export import Spelled, Writer, title_of, write_table
 from tuning.schedules.interop.keras_calls import CALLS
-from tuning.schedules.interop.rows import Row, is_level, row_of, why_looked_up, write_array_index
+from tuning.schedules.interop.own_rule import with_own_rule
+from tuning.schedules.interop.rows import Row, is_level, row_of, write_array_index
+from tuning.schedules.interop.rules import find_rule, open_loop, propose_keras
 from tuning.schedules.schedule import Schedule
 
-Kwargs: TypeAlias = dict[str, Any]
+Kwargs: TypeAlias = Mapping[str, Any]
 
 MOST_LEVELS = 1_000
 
 
 def write_keras(schedule: Schedule) -> Exported:
-    """Code for Keras."""
-    native = find_native(CALLS, _propose(schedule), schedule)
-    title = f'"""Learning rates: {describe(schedule)}."""'
-    if native is None:
-        why = "No schedule of Keras has these values at every update; so it is a table."
-        return Exported(
-            _looked_up(schedule, title), is_native=False, why=why_looked_up(schedule, why)
-        )
-    why = f"{native.call} has these values at every update, to the float32 that Keras computes in."
-    if not goes_on_alike(CALLS, native, schedule):
-        why += f" Stop there: the schedule then says {schedule.family.after_end!r}, Keras does not."
-    given = "".join(f"    {key}={value!r},\n" for key, value in native.kwargs.items())
-    spelled = f"keras.optimizers.schedules.{native.call}(\n{given})"
-    return Exported(f"{title}\n\nimport keras\n\nschedule = {spelled}\n", is_native=True, why=why)
+    """Code for Keras; a rule that listens is a callback, which moves one rate, not a schedule."""
+    if not schedule.family.is_feedback:
+        return WRITER.write(schedule, title_of(schedule))
+    rule = find_rule(CALLS, propose_keras(schedule), schedule)
+    if rule is None:
+        return with_own_rule(WRITER.write(open_loop(schedule), title_of(schedule)), schedule)
+    callback = _spell(f"callbacks.{rule.call}", {"monitor": "val_loss", **rule.kwargs})
+    code = (
+        f"{title_of(schedule)}\n\nimport keras\n\nlearning_rate = {rule.base_lr!r}\n"
+        f"# Name the metric; an epoch is one.\nplateau = {callback}\n"
+    )
+    why = f"{rule.call} has this rule, to Keras' float32."
+    return Exported(code, is_native=True, why=why)
+
+
+def _spell(call: str, kwargs: Kwargs) -> str:
+    given = "".join(f"    {key}={value!r},\n" for key, value in kwargs.items())
+    return f"keras.{call}(\n{given})"
+
+
+def _code(native: Spelled, title: str) -> str:
+    spelled = _spell(f"optimizers.schedules.{native.call}", native.kwargs)
+    return f"{title}\n\nimport keras\n\nschedule = {spelled}\n"
 
 
 def _propose(schedule: Schedule) -> Iterator[Spelled]:
@@ -132,3 +137,14 @@ class Table(keras.optimizers.schedules.LearningRateSchedule):
 
 schedule = Table()
 '''
+
+
+WRITER = Writer(
+    name="Keras",
+    calls=CALLS,
+    propose=_propose,
+    spell=_code,
+    look_up=_looked_up,
+    native=lambda call: f"{call.call} has these values at every update, to Keras' float32.",
+    table="No schedule of Keras has these values at every update; so it is a table.",
+)

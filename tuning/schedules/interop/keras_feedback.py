@@ -4,18 +4,18 @@ The one idea: it is the plateau family with Keras' flags; a metric is that of on
 Not here: how the rule moves (`tuning.schedules.families.feedback`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, final
 
 from tuning.errors import InvalidValue
 from tuning.schedules.families import Plateau
-from tuning.schedules.interop.base import CountOrZero, Imported, Rate, settle
-from tuning.schedules.interop.torch_feedback import OPEN_LOOP
+from tuning.schedules.interop.base import CountOrZero, Imported, Label, Rate, settle
+from tuning.schedules.interop.listening import Mode, Shrinking, least_gain, listens
 from tuning.schedules.limits import Number
-from tuning.schedules.schedule import Schedule
 
-Shrinking = Annotated[float, Number(1e-6, 0.999999)]
-Label = Annotated[object, lambda _, value: value]  # without influence
+# What `auto` makes of metrics of these names in every model that has them.
+DIRECTIONS: Mapping[str, Mode] = {"loss": "min", "accuracy": "max", "acc": "max"}
 
 
 @final
@@ -28,34 +28,36 @@ class ReduceLROnPlateau:
     patience: CountOrZero = 10
     verbose: Label = 0
     mode: Literal["auto", "min", "max"] = "auto"
-    min_delta: Annotated[float, Number()] = 1e-4
+    min_delta: Annotated[float, Number(-1e100, 1e100)] = 1e-4
     cooldown: CountOrZero = 0
     min_lr: Rate = 0.0
 
     def __post_init__(self) -> None:
         """Refuse arguments outside their range, naming the argument."""
         settle(self)
+        self._direction()
 
-    @property
-    def _mode(self) -> Literal["min", "max"]:
-        if self.mode == "auto":
-            return "max" if "acc" in str(self.monitor) else "min"
-        return self.mode
+    def _direction(self) -> Mode:
+        if self.mode != "auto":
+            return self.mode
+        name = str(self.monitor).removeprefix("val_")
+        if name not in DIRECTIONS:
+            allowed = f"min or max: for {self.monitor!r} auto asks the model's own metrics"
+            raise InvalidValue("mode", self.mode, allowed)
+        return DIRECTIONS[name]
 
     def read(self, base_lr: float, horizon: int) -> Imported:
         """The plateau family with Keras' flags."""
-        if self.min_lr > base_lr:
-            raise InvalidValue("min_lr", self.min_lr, f"at most the base_lr of {base_lr:g}")
         family = Plateau(
             base_lr,
             factor=self.factor,
             patience=self.patience,
-            threshold=self.min_delta,
+            threshold=abs(self.min_delta),  # as Keras takes it
             tolerance="abs",
             count_rule="ge",
             cooldown=self.cooldown,
             last_cooldown_counts=True,
-            min_gain=self.min_lr / base_lr,
-            mode=self._mode,
+            min_gain=least_gain("min_lr", self.min_lr, base_lr),
+            mode=self._direction(),
         )
-        return Imported(Schedule(family, horizon), (OPEN_LOOP,))
+        return listens(family, horizon)

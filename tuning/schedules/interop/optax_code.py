@@ -12,15 +12,11 @@ from typing import Any, TypeAlias
 from tuning.schedules.compose import LAST, Ramp
 from tuning.schedules.curves import CURVES, Curve
 from tuning.schedules.interop.base import Exported
-from tuning.schedules.interop.export import (
-    Spelled,
-    describe,
-    find_native,
-    goes_on_alike,
-    write_table,
-)
-from tuning.schedules.interop.optax_joined import CALLS
-from tuning.schedules.interop.rows import is_level, row_of, why_looked_up, write_array_index
+from tuning.schedules.interop.export import Spelled, Writer, title_of, write_table
+from tuning.schedules.interop.optax_feedback import CALLS
+from tuning.schedules.interop.own_rule import with_own_rule
+from tuning.schedules.interop.rows import is_level, row_of, write_array_index
+from tuning.schedules.interop.rules import find_rule, is_negated, open_loop, propose_optax
 from tuning.schedules.schedule import Schedule
 
 Nested: TypeAlias = dict[str, Any]
@@ -29,19 +25,21 @@ MOST_JOINED = 64
 
 
 def write_optax(schedule: Schedule) -> Exported:
-    """Code for Optax."""
-    native = find_native(CALLS, _propose(schedule), schedule)
-    title = f'"""Learning rates: {describe(schedule)}."""'
-    if native is None:
-        why = "No schedules of Optax, joined, have these values at every update; so it is a table."
-        return Exported(
-            _looked_up(schedule, title), is_native=False, why=why_looked_up(schedule, why)
-        )
-    why = f"{native.call} has these values at every update, to the float32 that JAX computes in."
-    if not goes_on_alike(CALLS, native, schedule):
-        why += f" Stop there: the schedule then says {schedule.family.after_end!r}, Optax does not."
-    spelled = _spell(native.call, native.kwargs)
-    return Exported(f"{title}\n\nimport optax\n\nschedule = {spelled}\n", is_native=True, why=why)
+    """Code for Optax; a rule that listens is scaled with after any schedule."""
+    if not schedule.family.is_feedback:
+        return WRITER.write(schedule, title_of(schedule))
+    rule = find_rule(CALLS, propose_optax(schedule), schedule, is_base_ours=True)
+    base = WRITER.write(open_loop(schedule), title_of(schedule))
+    if rule is None:
+        return with_own_rule(base, schedule)
+    code = base.code.replace("import jax.numpy as jnp\n", "import jax.numpy as jnp\nimport optax\n")
+    told = "value=-metric" if is_negated(schedule) else "value=metric"
+    code += (
+        f"# Chain it after the optimiser, whose update takes {told}, every time.\n"
+        f"plateau = {_spell(f'contrib.{rule.call}', rule.kwargs)}\n"
+    )
+    why = f"{rule.call} has this rule, and goes with any schedule. {base.why}"
+    return Exported(code, is_native=base.is_native, why=why)
 
 
 def _propose(schedule: Schedule) -> Iterator[Spelled]:
@@ -147,3 +145,18 @@ def schedule(count):
     t = jnp.asarray(count)
     return jnp.asarray(LEARNING_RATES)[{write_array_index(schedule, "jnp")}]
 '''
+
+
+def _code(native: Spelled, title: str) -> str:
+    return f"{title}\n\nimport optax\n\nschedule = {_spell(native.call, native.kwargs)}\n"
+
+
+WRITER = Writer(
+    name="Optax",
+    calls=CALLS,
+    propose=_propose,
+    spell=_code,
+    look_up=_looked_up,
+    native=lambda call: f"{call.call} has these values at every update, to JAX's float32.",
+    table="No schedules of Optax, joined, have these values at every update; so it is a table.",
+)

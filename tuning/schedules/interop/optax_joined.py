@@ -1,4 +1,4 @@
-"""Optax: schedules joined of several, and the table of all calls.
+"""Optax: schedules joined of several, and the table of all that can be joined.
 
 The one idea: `join_schedules` lets each schedule begin its own count at its boundary; what Optax
 builds of that (warmups, warm restarts) is built of it here.
@@ -51,7 +51,7 @@ WARMUP_COSINE = "warmup_cosine_decay_schedule"
 class JoinSchedules(AbsoluteFormula):
     """optax.join_schedules: schedule i from boundary i - 1 on, with a count of its own."""
 
-    schedules: Annotated[tuple[Any, ...], Several(Nested(lambda: CALLS), fewest=1)]
+    schedules: Annotated[tuple[Any, ...], Several(Nested(lambda: JOINABLE), fewest=1)]
     boundaries: Annotated[tuple[int, ...], Several(Integer(0, MAX_HORIZON))]
 
     def __post_init__(self) -> None:
@@ -205,10 +205,10 @@ class WarmupExponentialDecaySchedule(AbsoluteFormula):
 class CosineKwargs:
     """A limit: the arguments of one `warmup_cosine_decay_schedule`."""
 
-    def __call__(self, field: str, value: object) -> Any:  # noqa: ANN401 # one of CALLS
+    def __call__(self, field: str, value: object) -> Any:  # noqa: ANN401 # one of JOINABLE
         """Return the schedule they make."""
         try:
-            return make_call(CALLS, WARMUP_COSINE, value)
+            return make_call(JOINABLE, WARMUP_COSINE, value)
         except InvalidValue as error:
             inner = error.field.removeprefix("kwargs").removeprefix(".")
             place = f"{field}.{inner}" if inner else field
@@ -236,7 +236,7 @@ class SgdrSchedule(AbsoluteFormula):
         return _joined_node(self.cosine_kwargs, self._boundaries, whole)
 
 
-CALLS: Calls = MappingProxyType(
+JOINABLE: Calls = MappingProxyType(
     {
         "constant_schedule": ConstantSchedule,
         "linear_schedule": LinearSchedule,

@@ -7,12 +7,16 @@ Not here: which family a row is (`recognise`).
 
 from typing import TypeAlias
 
+import numpy as np
+
 from tuning.schedules.combine import Every, Part, valued
 from tuning.schedules.compose import Node, Sequence, hold
+from tuning.schedules.curves import Floats
 
 Pieces: TypeAlias = tuple[Node, ...]
 
 MOST_STEPS = 100  # levels that are written out, so that stairs may be a family
+MOST_LEVELS = 1_000  # of an expression; a table is shorter than more
 
 
 def pieces_of(node: Node) -> Pieces:
@@ -53,4 +57,18 @@ def stairs(node: Node, updates: int) -> Node:
         return Every(node, updates)
     lengths = (min(updates, node.length - start) for start in starts)
     levels = (valued(node, start) for start in starts)
+    return Sequence(tuple(map(hold, lengths, levels)))
+
+
+def levels_of(rates: Floats) -> Node | None:
+    """Rates as levels one after another, unless these are more than 1,000.
+
+    >>> [level.length for level in pieces_of(levels_of(np.array([1.0, 1.0, 0.5])))]
+    [2, 1]
+    """
+    changes = np.flatnonzero(np.diff(rates)) + 1
+    if changes.size >= MOST_LEVELS:
+        return None
+    lengths = np.diff(changes, prepend=0, append=rates.size).tolist()
+    levels = rates[np.concatenate(([0], changes))].tolist()
     return Sequence(tuple(map(hold, lengths, levels)))

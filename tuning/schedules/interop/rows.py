@@ -32,13 +32,6 @@ def row_of(schedule: Schedule) -> Row | None:
     return tuple(replace(ramp, start=peak * ramp.start, end=peak * ramp.end) for ramp in ramps)
 
 
-def why_looked_up(schedule: Schedule, reason: str) -> str:
-    """Why code is a table, and what is to be done with it if the family listens to a metric."""
-    if schedule.family.is_feedback:
-        return f"{reason} It is the rate before any metric; multiply it by the gains of the rule."
-    return reason
-
-
 def is_level(ramp: Ramp) -> bool:
     """Whether a ramp goes nowhere."""
     return ramp.start == ramp.end

@@ -9,38 +9,34 @@ from collections.abc import Iterator
 
 from tuning.schedules.families import Family, InverseSqrt, InverseTime, PowerDecay
 from tuning.schedules.interop.base import Exported
-from tuning.schedules.interop.export import (
-    Spelled,
-    describe,
-    find_native,
-    goes_on_alike,
-    write_index,
-    write_table,
-)
-from tuning.schedules.interop.rows import why_looked_up
+from tuning.schedules.interop.export import Spelled, Writer, title_of, write_index, write_table
+from tuning.schedules.interop.own_rule import with_own_rule
+from tuning.schedules.interop.rules import find_rule, open_loop, propose_sklearn
 from tuning.schedules.interop.sklearn_calls import CALLS
 from tuning.schedules.schedule import Schedule
 
 
 def write_sklearn(schedule: Schedule) -> Exported:
     """Code for scikit-learn."""
-    native = find_native(CALLS, _propose(schedule), schedule)
-    title = f'"""Learning rates: {describe(schedule)}; an update is one sample."""'
-    if native is None:
-        why = "No rule of scikit-learn's SGD has these values; so the rate is set for every sample."
-        return Exported(
-            _looked_up(schedule, title), is_native=False, why=why_looked_up(schedule, why)
-        )
-    why = f"The rule {native.kwargs['learning_rate']!r} has these values at every sample."
-    if not goes_on_alike(CALLS, native, schedule):
-        after = schedule.family.after_end
-        why += f" Stop there: the schedule then says {after!r}, scikit-learn does not."
+    title = title_of(schedule, "; an update is one sample")
+    if not schedule.family.is_feedback:
+        return WRITER.write(schedule, title)
+    rule = find_rule(CALLS, propose_sklearn(schedule), schedule)
+    if rule is None:
+        return with_own_rule(WRITER.write(open_loop(schedule), title), schedule)
+    return Exported(_native(rule, title), is_native=True, why=_because(rule))
+
+
+def _native(native: Spelled, title: str) -> str:
     given = ", ".join(f"{key}={value!r}" for key, value in native.kwargs.items())
-    code = (
+    return (
         f"{title}\n\nfrom sklearn.linear_model import SGDRegressor\n\n"
         f"# The same arguments make an SGDClassifier.\nmodel = SGDRegressor({given})\n"
     )
-    return Exported(code, is_native=True, why=why)
+
+
+def _because(native: Spelled) -> str:
+    return f"The rule {native.kwargs['learning_rate']!r} of its SGD is this one."
 
 
 def _propose(schedule: Schedule) -> Iterator[Spelled]:
@@ -88,3 +84,14 @@ def fit(model, samples, targets, **options):
             model.partial_fit(samples[t : t + 1], [target], **options)
     return model
 '''
+
+
+WRITER = Writer(
+    name="scikit-learn",
+    calls=CALLS,
+    propose=_propose,
+    spell=_native,
+    look_up=_looked_up,
+    native=_because,
+    table="No rule of scikit-learn's SGD has these values; so the rate is set for every sample.",
+)

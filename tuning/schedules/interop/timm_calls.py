@@ -21,6 +21,7 @@ from tuning.schedules.interop.base import (
     Count,
     CountOrZero,
     Imported,
+    Label,
     Note,
     Optional,
     Rate,
@@ -28,27 +29,15 @@ from tuning.schedules.interop.base import (
     settle,
 )
 from tuning.schedules.interop.layout import lay_out, updates_with_tail
-from tuning.schedules.interop.pieces import spanning
+from tuning.schedules.interop.pieces import levels_of, spanning
 from tuning.schedules.interop.recognise import recognise
+from tuning.schedules.interop.timm_noise import NoiseRange, Range, noise
 from tuning.schedules.limits import Flag, Integer, Number, Positive
 from tuning.schedules.schedule import MAX_HORIZON
 
 Switch = Annotated[bool, Flag()]
-Label = Annotated[object, lambda _, value: value]  # without influence
 StableName = Literal["constant", "rsqrt", "power"]
 DecayName = Literal["linear", "1-sqrt", "cosine", "power", "exp"]
-
-
-@dataclass(frozen=True, slots=True)
-class NoNoise:
-    """A limit: no noise, which only PyTorch's generator could repeat."""
-
-    def __call__(self, field: str, value: object) -> None:
-        """Return None."""
-        if value is not None:
-            raise InvalidValue(
-                field, value, "none: only PyTorch's generator could repeat the noise"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +47,10 @@ class Scheduler(ABC):
     warmup_t: CountOrZero = 0
     warmup_lr_init: Rate = 0.0
     t_in_epochs: Switch = True
-    noise_range_t: Annotated[None, NoNoise()] = None
-    noise_pct: Label = 0.67
-    noise_std: Label = 1.0
-    noise_seed: Label = 42
+    noise_range_t: Annotated[Range | None, NoiseRange()] = None
+    noise_pct: Positive = 0.67
+    noise_std: Annotated[float, Number()] = 1.0
+    noise_seed: Annotated[int | None, Optional(Integer(0, 2**31))] = 42
     initialize: Label = True
 
     def __post_init__(self) -> None:
@@ -94,12 +83,22 @@ class Scheduler(ABC):
         count = np.maximum(0, steps - self.warmup_t) if self.is_prefixed else steps
         rates = np.where(steps < self.warmup_t, line, self.curve(base_lr, count))
         first = self.warmup_lr_init if self.warmup_t else base_lr
-        return np.where(steps == 0, first, rates)
+        return np.where(steps == 0, first, self._with_noise(rates, steps))
+
+    def _with_noise(self, rates: Floats, steps: Steps) -> Floats:
+        if self.noise_range_t is None:
+            return rates
+        begin, end = self.noise_range_t
+        (noisy,) = np.nonzero((steps >= begin) & (steps < end))
+        seed = 42 if self.noise_seed is None else self.noise_seed
+        loud = rates.copy()
+        loud[noisy] += rates[noisy] * noise(steps[noisy], seed, self.noise_pct, self.noise_std)
+        return loud
 
     def whole(self, base_lr: float, horizon: int) -> Node | None:
         """The warmup and the curve as an expression."""
         curve = self.node(base_lr, horizon)
-        if curve is None:
+        if curve is None or self.noise_range_t is not None:
             return None
         if not self.warmup_t:
             if valued(curve, 0) == base_lr:
@@ -128,16 +127,6 @@ def _without(node: Node, begin: int, horizon: int) -> Node:
     return Part(spanning(node, begin + length), begin, length)
 
 
-def jumps(warmup: int, *, is_prefixed: bool) -> Iterator[Note]:
-    """A warmup that the curve does not wait for."""
-    if warmup and not is_prefixed:
-        message = (
-            "Without warmup_prefix the curve counts from update 0, so the rate jumps after the "
-            "warmup and never reaches its peak."
-        )
-        yield Note("library_fault", message)
-
-
 @final
 @dataclass(frozen=True, kw_only=True)
 class StepLRScheduler(Scheduler):
@@ -160,7 +149,7 @@ class StepLRScheduler(Scheduler):
 
     def node(self, base_lr: float, horizon: int) -> Node | None:
         """Stairs."""
-        return written_out(self.curve(base_lr, np.arange(horizon)))
+        return levels_of(self.curve(base_lr, np.arange(horizon)))
 
 
 @final
@@ -185,24 +174,12 @@ class MultiStepLRScheduler(Scheduler):
 
     def node(self, base_lr: float, horizon: int) -> Node | None:
         """Stairs."""
-        return written_out(self.curve(base_lr, np.arange(horizon)))
+        return levels_of(self.curve(base_lr, np.arange(horizon)))
 
     def notes(self) -> Iterator[Note]:
         """The drops come early."""
         if self.decay_t:
             yield Note("library_fault", "timm drops one update before each of decay_t.")
-
-
-MOST_LEVELS = 100
-
-
-def written_out(values: Floats) -> Node | None:
-    """Levels that have these values, if there are few."""
-    starts = np.flatnonzero(np.diff(values, prepend=np.nan) != 0.0)
-    if starts.size > MOST_LEVELS:
-        return None
-    lengths = np.diff(starts, append=values.size).tolist()
-    return Sequence(tuple(map(hold, lengths, values[starts].tolist())))
 
 
 @final

@@ -11,37 +11,31 @@ from typing import Any, TypeAlias
 
 from tuning.schedules.compose import LAST, Ramp
 from tuning.schedules.interop.base import Exported
-from tuning.schedules.interop.export import (
-    Spelled,
-    describe,
-    find_native,
-    goes_on_alike,
-    write_index,
-    write_table,
-)
-from tuning.schedules.interop.rows import Row, is_level, row_of, why_looked_up
+from tuning.schedules.interop.export import Spelled, Writer, title_of, write_index, write_table
+from tuning.schedules.interop.own_rule import with_own_rule
+from tuning.schedules.interop.rows import Row, is_level, row_of
+from tuning.schedules.interop.rules import find_rule, open_loop, propose_timm
 from tuning.schedules.interop.timm_factory import CALLS
 from tuning.schedules.schedule import Schedule
 
 Kwargs: TypeAlias = dict[str, Any]
 
 MOST_LEVELS = 100
+STEPPED = "After update t, counted from 0, call step_update(t + 1)"
+TOLD = "After epoch e, counted from 0, call step(e + 1, metric)"
 COOLDOWNS = {("linear", 1.0): "linear", ("linear", 0.5): "1-sqrt", ("cosine", 1.0): "cosine"}
 
 
 def write_timm(schedule: Schedule) -> Exported:
     """Code for timm."""
-    native = find_native(CALLS, _propose(schedule), schedule)
-    title = f'"""Learning rates: {describe(schedule)}."""'
-    if native is None:
-        why = "No scheduler of timm has these values at every update; so it is a table."
-        return Exported(
-            _looked_up(schedule, title), is_native=False, why=why_looked_up(schedule, why)
-        )
-    why = f"{native.call} has these values at every update."
-    if not goes_on_alike(CALLS, native, schedule):
-        why += f" Stop there: the schedule then says {schedule.family.after_end!r}, timm does not."
-    return Exported(_native(native, title), is_native=True, why=why)
+    if not schedule.family.is_feedback:
+        return WRITER.write(schedule, title_of(schedule))
+    rule = find_rule(CALLS, propose_timm(schedule), schedule)
+    if rule is None:
+        return with_own_rule(WRITER.write(open_loop(schedule), title_of(schedule)), schedule)
+    code = _native(rule, title_of(schedule)).replace(STEPPED, TOLD)
+    why = f"{rule.call}, which timm will remove, has this rule."
+    return Exported(code, is_native=True, why=why)
 
 
 def _propose(schedule: Schedule) -> Iterator[Spelled]:
@@ -121,7 +115,7 @@ from timm.scheduler import {native.call}
 
 
 def make_scheduler(optimizer):
-    """After update t, counted from 0, call step_update(t + 1) of what this returns."""
+    """{STEPPED} of what this returns."""
     for group in optimizer.param_groups:
         group["lr"] = {native.base_lr!r}
         group.pop("initial_lr", None)
@@ -140,7 +134,7 @@ from timm.scheduler.scheduler import Scheduler
 
 
 class Table(Scheduler):
-    """The rates themselves. After update t, counted from 0, call step_update(t + 1)."""
+    """The rates themselves. {STEPPED}."""
 
     def __init__(self, optimizer):
         super().__init__(optimizer, param_group_field="lr", t_in_epochs=False)
@@ -154,3 +148,14 @@ def make_scheduler(optimizer):
     """A scheduler of these rates, whatever the optimizer was made with."""
     return Table(optimizer)
 '''
+
+
+WRITER = Writer(
+    name="timm",
+    calls=CALLS,
+    propose=_propose,
+    spell=_native,
+    look_up=_looked_up,
+    native=lambda call: f"{call.call} has these values at every update.",
+    table="No scheduler of timm has these values at every update; so it is a table.",
+)

@@ -6,7 +6,8 @@ Not here: the other schedulers (`timm_calls`).
 """
 
 import math
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, final
 
@@ -18,13 +19,15 @@ from tuning.schedules.curves import Curve, Floats
 from tuning.schedules.interop.base import Count, Note, Rate
 from tuning.schedules.interop.pieces import spanning
 from tuning.schedules.interop.restarts import Geometric, in_cycles
-from tuning.schedules.interop.timm_calls import Scheduler, Switch, jumps
+from tuning.schedules.interop.timm_calls import Scheduler, Switch
 from tuning.schedules.limits import Integer, Number, Positive
+from tuning.schedules.schedule import MAX_HORIZON
 
 Growth = Annotated[float, Number(1.0, 1e6)]
 Shrinking = Annotated[float, Number(0.0, 1e6)]
 Cycles = Annotated[int, Integer(0, 10_000)]
 
+MOST_BOUNDARIES = 64
 NEAR = 1e-9  # logarithms this near to an integer are taken one by one
 
 
@@ -57,127 +60,130 @@ class Clock:
         return done
 
 
-def repeated(
-    call: "CosineLRScheduler | PolyLRScheduler | TanhLRScheduler",
-    curve: Curve,
-    base_lr: float,
-    horizon: int,
-) -> Node | None:
-    """A curve in every cycle, then the least rate."""
-    clock = Clock(call.t_initial, call.cycle_mul)
-    places = clock.places(np.arange(horizon))
-    within = places[places < call.cycle_limit]
-    if not within.size:
-        return hold(horizon, call.lr_min)
+@dataclass(frozen=True, kw_only=True)
+class Cyclic(Scheduler):
+    """A scheduler whose curve begins anew: what all of them take; they say only which curve."""
 
-    def ends(place: float) -> tuple[float, float]:
-        return base_lr * call.cycle_decay**place, call.lr_min
+    t_initial: Count
+    lr_min: Rate = 0.0
+    cycle_mul: Growth = 1.0
+    cycle_decay: Shrinking = 1.0
+    cycle_limit: Cycles = 1
+    warmup_prefix: Switch = False
 
-    node = in_cycles(within, clock.geometric, ends, curve)
-    if node is None or within.size == places.size:
-        return node
-    return Sequence((spanning(node, within.size), hold(1, call.lr_min)))
+    @abstractmethod
+    def shape(self, done: Floats) -> Floats:
+        """What is left above `lr_min` where so much of a cycle is done, in fractions."""
 
+    @property
+    def bend(self) -> Curve | None:
+        """The same as a curve of ours, if there is one."""
+        return None
 
-def repeated_rates(
-    call: "CosineLRScheduler | PolyLRScheduler | TanhLRScheduler",
-    curve: Callable[[Floats], Floats],
-    base_lr: float,
-    steps: Steps,
-) -> Floats:
-    """The curve in every cycle, then the least rate."""
-    clock = Clock(call.t_initial, call.cycle_mul)
-    places = clock.places(steps)
-    begun = places < call.cycle_limit
-    high = base_lr * call.cycle_decay ** np.where(begun, places, 0.0)
-    rates = call.lr_min + (high - call.lr_min) * curve(clock.done(steps, places))
-    return np.where(begun, rates, call.lr_min)
+    @property
+    def is_prefixed(self) -> bool:
+        """As asked."""
+        return self.warmup_prefix
+
+    def curve(self, base_lr: float, steps: Steps) -> Floats:
+        """The shape in every cycle, then the least rate."""
+        clock = Clock(self.t_initial, self.cycle_mul)
+        places = clock.places(steps)
+        begun = places < self.cycle_limit
+        high = base_lr * self.cycle_decay ** np.where(begun, places, 0.0)
+        rates = self.lr_min + (high - self.lr_min) * self.shape(clock.done(steps, places))
+        return np.where(begun, rates, self.lr_min)
+
+    def node(self, base_lr: float, horizon: int) -> Node | None:
+        """The same as an expression."""
+        if self.bend is None:
+            return None
+        clock = Clock(self.t_initial, self.cycle_mul)
+        places = clock.places(np.arange(horizon))
+        within = places[places < self.cycle_limit]
+        if not within.size:
+            return hold(horizon, self.lr_min)
+
+        def ends(place: float) -> tuple[float, float]:
+            return base_lr * self.cycle_decay**place, self.lr_min
+
+        node = in_cycles(within, clock.geometric, ends, self.bend)
+        if node is None or within.size == places.size:
+            return node
+        return Sequence((spanning(node, within.size), hold(1, self.lr_min)))
+
+    def notes(self) -> Iterator[Note]:
+        """A curve that does not wait for the warmup, a cycle that begins late."""
+        reached = float(self.curve(1.0, np.array([self.warmup_t]))[0])
+        if self.warmup_t and not self.is_prefixed and self.warmup_target(1.0) != reached:
+            message = (
+                "Without warmup_prefix the curve counts from update 0, so the rate jumps after the "
+                "warmup and never reaches its peak."
+            )
+            yield Note("library_fault", message)
+        for begin in self._late()[:1]:
+            message = (
+                f"timm's logarithm puts count {begin:,}, at which a cycle begins, at the end of "
+                "the one before."
+            )
+            yield Note("library_fault", message)
+
+    def _late(self) -> list[int]:
+        """Counts at which a cycle begins that timm gives to the one before."""
+        clock = Clock(self.t_initial, self.cycle_mul)
+        cycles = np.arange(1.0, min(self.cycle_limit, MOST_BOUNDARIES))
+        begins = clock.geometric.begins(cycles)
+        whole = (begins == np.rint(begins)) & (begins < MAX_HORIZON)
+        counts = begins[whole].astype(np.int64)
+        late: list[int] = counts[clock.places(counts) < cycles[whole]].tolist()
+        return late
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class CosineLRScheduler(Scheduler):
+class CosineLRScheduler(Cyclic):
     """timm CosineLRScheduler: m + (P - m) (1 + cos πu^k) / 2 in every cycle."""
 
-    t_initial: Count
-    lr_min: Rate = 0.0
-    cycle_mul: Growth = 1.0
-    cycle_decay: Shrinking = 1.0
-    cycle_limit: Cycles = 1
-    warmup_prefix: Switch = False
     k_decay: Positive = 1.0
 
     @property
-    def is_prefixed(self) -> bool:
-        """As asked."""
-        return self.warmup_prefix
-
-    @property
-    def _shape(self) -> Curve:
+    def bend(self) -> Curve:
+        """Half a cosine."""
         return Curve("cosine", warp=self.k_decay)
 
-    def curve(self, base_lr: float, steps: Steps) -> Floats:
-        """The cosines."""
-        return repeated_rates(self, self._shape, base_lr, steps)
-
-    def node(self, base_lr: float, horizon: int) -> Node | None:
-        """The cosines."""
-        return repeated(self, self._shape, base_lr, horizon)
-
-    def notes(self) -> Iterator[Note]:
-        """The curve may not wait for the warmup."""
-        return jumps(self.warmup_t, is_prefixed=self.warmup_prefix)
+    def shape(self, done: Floats) -> Floats:
+        """Half a cosine."""
+        return self.bend(done)
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class PolyLRScheduler(Scheduler):
+class PolyLRScheduler(Cyclic):
     """timm PolyLRScheduler: m + (P - m) (1 - u^k)^p in every cycle."""
 
-    t_initial: Count
     power: Positive = 0.5
-    lr_min: Rate = 0.0
-    cycle_mul: Growth = 1.0
-    cycle_decay: Shrinking = 1.0
-    cycle_limit: Cycles = 1
-    warmup_prefix: Switch = False
     k_decay: Positive = 1.0
 
     @property
-    def is_prefixed(self) -> bool:
-        """As asked."""
-        return self.warmup_prefix
-
-    @property
-    def _shape(self) -> Curve:
+    def bend(self) -> Curve:
+        """A power."""
         return Curve(warp=self.k_decay, power=self.power)
 
-    def curve(self, base_lr: float, steps: Steps) -> Floats:
-        """The powers."""
-        return repeated_rates(self, self._shape, base_lr, steps)
-
-    def node(self, base_lr: float, horizon: int) -> Node | None:
-        """The powers."""
-        return repeated(self, self._shape, base_lr, horizon)
-
-    def notes(self) -> Iterator[Note]:
-        """The curve may not wait for the warmup."""
-        return jumps(self.warmup_t, is_prefixed=self.warmup_prefix)
+    def shape(self, done: Floats) -> Floats:
+        """A power."""
+        return self.bend(done)
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class TanhLRScheduler(Scheduler):
-    """timm TanhLRScheduler: m + (P - m) (1 - tanh(l (1 - u) + h u)) / 2 in every cycle."""
+class TanhLRScheduler(Cyclic):
+    """timm TanhLRScheduler: m + (P - m) (1 - tanh(l (1 - u) + h u)) / 2 in every cycle.
 
-    t_initial: Count
+    It does not begin at its peak, so it is no curve of ours.
+    """
+
     lb: Annotated[float, Number(-1e3, 1e3)] = -7.0
     ub: Annotated[float, Number(-1e3, 1e3)] = 3.0
-    lr_min: Rate = 0.0
-    cycle_mul: Growth = 1.0
-    cycle_decay: Shrinking = 1.0
-    cycle_limit: Cycles = 1
-    warmup_prefix: Switch = False
 
     def __post_init__(self) -> None:
         """Refuse a curve that would rise."""
@@ -185,25 +191,13 @@ class TanhLRScheduler(Scheduler):
         if self.lb >= self.ub:
             raise InvalidValue("lb", self.lb, f"below the {self.ub:g} of ub")
 
-    @property
-    def is_prefixed(self) -> bool:
-        """As asked."""
-        return self.warmup_prefix
-
     def warmup_target(self, base_lr: float) -> float:
         """The curve where the warmup ends, unless it begins there."""
         if self.warmup_prefix:
             return base_lr
         return float(self.curve(base_lr, np.array([self.warmup_t]))[0])
 
-    def _shape(self, done: Floats) -> Floats:
+    def shape(self, done: Floats) -> Floats:
+        """A bent line."""
         bent: Floats = 0.5 * (1 - np.tanh(self.lb * (1.0 - done) + self.ub * done))
         return bent
-
-    def curve(self, base_lr: float, steps: Steps) -> Floats:
-        """The bent lines."""
-        return repeated_rates(self, self._shape, base_lr, steps)
-
-    def node(self, base_lr: float, horizon: int) -> Node | None:  # noqa: ARG002 # it has none
-        """It does not begin at its peak, so it is no curve of ours."""
-        return None

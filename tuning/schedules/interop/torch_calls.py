@@ -8,7 +8,7 @@ Not here: composites (`torch_composites`), how they meet (`torch_engine`), code 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Annotated, final
@@ -16,19 +16,21 @@ from typing import Annotated, final
 import numpy as np
 
 from tuning.schedules.combine import Loop
-from tuning.schedules.compose import Node, Ramp, Sequence, Steps, hold
+from tuning.schedules.compose import Node, Ramp, Steps
 from tuning.schedules.curves import CURVES, Curve, Floats
 from tuning.schedules.families import Constant, Staircase, Warmup
 from tuning.schedules.interop.base import (
     Count,
     CountOrZero,
     Imported,
+    LastEpoch,
     Note,
     Rate,
     Several,
     settle,
 )
 from tuning.schedules.interop.layout import Proposal, lay_out, updates_with_tail, with_channel
+from tuning.schedules.interop.pieces import levels_of
 from tuning.schedules.interop.recognise import recognise
 from tuning.schedules.interop.torch_engine import (
     Absolute,
@@ -54,6 +56,8 @@ Factors = Annotated[tuple[float, ...], Several(Number(0.0, 1e6), fewest=1)]
 @dataclass(frozen=True)
 class Scheduler(ABC):
     """A scheduler of PyTorch that is no composite."""
+
+    last_epoch: LastEpoch = field(default=-1, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse arguments outside their range, naming the argument."""
@@ -167,7 +171,7 @@ class StepLR(Scheduler):
 
     def node(self, base_lr: float, horizon: int) -> Node | None:
         """Level after level."""
-        return stairs(self.rates(base_lr, np.arange(horizon)))
+        return levels_of(self.rates(base_lr, np.arange(horizon)))
 
     def named(self, base_lr: float, horizon: int) -> Iterable[Proposal]:
         """Stairs, if there is more than one."""
@@ -198,7 +202,7 @@ class MultiStepLR(Scheduler):
 
     def node(self, base_lr: float, horizon: int) -> Node | None:
         """Level after level."""
-        return stairs(self.rates(base_lr, np.arange(horizon)))
+        return levels_of(self.rates(base_lr, np.arange(horizon)))
 
     def join(self, optimizer: Optimizer) -> Stepper:
         """It multiplies what it finds."""
@@ -225,7 +229,7 @@ class ConstantLR(Scheduler):
 
     def node(self, base_lr: float, horizon: int) -> Node | None:
         """Two levels."""
-        return stairs(self.rates(base_lr, np.arange(horizon)))
+        return levels_of(self.rates(base_lr, np.arange(horizon)))
 
     def join(self, optimizer: Optimizer) -> Stepper:
         """It multiplies what it finds."""
@@ -368,13 +372,3 @@ class CosineAnnealingLR(Scheduler):
             f"PyTorch's cosine rises again after update {self.T_max:,}: its period is twice that."
         )
         yield Note("rebound", message)
-
-
-def stairs(rates: Floats) -> Node | None:
-    """Rates as levels one after another, unless these are too many for an expression."""
-    changes = np.flatnonzero(np.diff(rates)) + 1
-    if changes.size >= MOST_PIECES:
-        return None
-    lengths = np.diff(changes, prepend=0, append=rates.size).tolist()
-    levels = rates[np.concatenate(([0], changes))].tolist()
-    return Sequence(tuple(map(hold, lengths, levels)))

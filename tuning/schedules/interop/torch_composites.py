@@ -15,7 +15,16 @@ from typing import Annotated, final
 
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence
-from tuning.schedules.interop.base import Call, Calls, Imported, Nested, Note, Several, settle
+from tuning.schedules.interop.base import (
+    Call,
+    Calls,
+    Imported,
+    LastEpoch,
+    Nested,
+    Note,
+    Several,
+    settle,
+)
 from tuning.schedules.interop.layout import lay_out, updates_with_tail, with_channel
 from tuning.schedules.interop.pieces import spanning
 from tuning.schedules.interop.recognise import recognise
@@ -90,6 +99,7 @@ class SequentialLR(Composite):
     """One scheduler after another, the next from each milestone on."""
 
     milestones: Annotated[tuple[int, ...], Several(Integer(0, MAX_HORIZON))]
+    last_epoch: LastEpoch = -1
 
     def __post_init__(self) -> None:
         """Refuse milestones PyTorch cannot use."""

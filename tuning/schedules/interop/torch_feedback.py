@@ -1,44 +1,42 @@
 """Feedback: PyTorch's ReduceLROnPlateau and the greedy rule of Transformers.
 
-The one idea: both are the family of that name with the library's own flags; absolute rates become
-fractions of the peak. The table is that of the base, before any metric.
-Not here: how the rules move (`tuning.schedules.families.feedback`), composites, which take neither.
+The one idea: the greedy rule was written after PyTorch's, so they share their arguments, all but
+the defaults.
+Not here: the rules of other libraries (`keras_feedback` and the others), composites, which take
+neither.
 """
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Literal, final
+from typing import Annotated, Any, Literal, final
 
-from tuning.errors import InvalidValue
-from tuning.schedules.families import Family, Greedy, Plateau
-from tuning.schedules.interop.base import Calls, CountOrZero, Imported, Note, Rate, settle
-from tuning.schedules.interop.torch_composites import JOINABLE
-from tuning.schedules.limits import Flag, Integer, Number
-from tuning.schedules.schedule import MAX_HORIZON, Schedule
-
-Mode = Literal["min", "max"]
-Tolerance = Literal["rel", "abs"]
-Shrinking = Annotated[float, Number(1e-6, 0.999999)]
-Threshold = Annotated[float, Number()]
-Switch = Annotated[bool, Flag()]
-
-OPEN_LOOP = Note(
-    "feedback",
-    "The table is the rate before any metric; the family says what each metric makes of it.",
+from tuning.schedules.families import Greedy, Plateau
+from tuning.schedules.interop.base import (
+    Calls,
+    CountOrZero,
+    Imported,
+    Label,
+    Note,
+    Rate,
+    settle,
 )
+from tuning.schedules.interop.listening import Mode, Shrinking, Threshold, least_gain, listens
+from tuning.schedules.interop.torch_composites import JOINABLE
+from tuning.schedules.limits import Flag, Integer
+from tuning.schedules.schedule import MAX_HORIZON
 
 
-@final
-@dataclass(frozen=True)
-class ReduceLROnPlateau:
-    """Cut when more than `patience` metrics in a row are no better."""
+@dataclass(frozen=True, kw_only=True)
+class Listener(ABC):
+    """A rule that listens: what both take."""
 
     mode: Mode = "min"
     factor: Shrinking = 0.1
     patience: CountOrZero = 10
     threshold: Threshold = 1e-4
-    threshold_mode: Tolerance = "rel"
+    threshold_mode: Literal["rel", "abs"] = "rel"
     cooldown: CountOrZero = 0
     min_lr: Rate = 0.0
     eps: Rate = 1e-8
@@ -47,87 +45,75 @@ class ReduceLROnPlateau:
         """Refuse arguments outside their range, naming the argument."""
         settle(self)
 
+    @abstractmethod
     def read(self, base_lr: float, horizon: int) -> Imported:
-        """The plateau family with PyTorch's flags."""
-        if self.min_lr > base_lr:
-            raise InvalidValue("min_lr", self.min_lr, f"at most the base_lr of {base_lr:g}")
-        family = Plateau(
-            base_lr,
-            factor=self.factor,
-            patience=self.patience,
-            threshold=self.threshold,
-            tolerance=self.threshold_mode,
-            cooldown=self.cooldown,
-            min_gain=self.min_lr / base_lr,
-            smallest_change=min(1.0, self.eps / base_lr),
-            mode=self.mode,
-        )
-        return _open_loop(family, horizon)
+        """The family with the library's flags."""
+
+    def flags(self, peak: float) -> dict[str, Any]:
+        """The fields that both families have, absolute rates as fractions of the peak."""
+        return {
+            "mode": self.mode,
+            "factor": self.factor,
+            "patience": self.patience,
+            "threshold": self.threshold,
+            "tolerance": self.threshold_mode,
+            "cooldown": self.cooldown,
+            "min_gain": least_gain("min_lr", self.min_lr, peak),
+            "smallest_change": min(1.0, self.eps / peak),
+        }
 
 
 @final
-@dataclass(frozen=True)
-class GreedyLR:
+@dataclass(frozen=True, kw_only=True)
+class ReduceLROnPlateau(Listener):
+    """Cut when more than `patience` metrics in a row are no better."""
+
+    def read(self, base_lr: float, horizon: int) -> Imported:
+        """The plateau family with PyTorch's flags."""
+        return listens(Plateau(base_lr, **self.flags(base_lr)), horizon)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class GreedyLR(Listener):
     """Raise while the metric improves, cut while it does not."""
 
-    mode: Mode = "min"
     factor: Shrinking = 0.95
-    patience: CountOrZero = 10
     threshold: Threshold = 1e-6
-    threshold_mode: Tolerance = "abs"
-    cooldown: CountOrZero = 0
+    threshold_mode: Literal["rel", "abs"] = "abs"
     warmup: CountOrZero = 0
     min_lr: Rate = 1e-3
     max_lr: Rate = 1.0
-    eps: Rate = 1e-8
-    verbose: Switch = False
-    smooth: Switch = False
+    verbose: Label = False
+    smooth: Annotated[bool, Flag()] = False
     window_size: Annotated[int, Integer(1, MAX_HORIZON)] = 50
-    reset_start: Annotated[int, Integer(0, MAX_HORIZON)] = 500
-
-    def __post_init__(self) -> None:
-        """Refuse arguments outside their range, naming the argument."""
-        settle(self)
+    reset_start: CountOrZero = 500
 
     def read(self, base_lr: float, horizon: int) -> Imported:
         """The greedy family; its peak is the largest rate it may come to."""
         peak = max(base_lr, self.max_lr)
-        if self.min_lr > peak:
-            raise InvalidValue("min_lr", self.min_lr, f"at most {peak:g}")
         family = Greedy(
             peak,
-            factor=self.factor,
-            patience=self.patience,
-            threshold=self.threshold,
-            tolerance=self.threshold_mode,
-            cooldown=self.cooldown,
+            **self.flags(peak),
             warmup_wait=self.warmup,
             first_gain=base_lr / peak,
-            min_gain=self.min_lr / peak,
             max_gain=self.max_lr / peak,
-            smallest_change=min(1.0, self.eps / peak),
             reset_after=max(1, self.reset_start),
             window=self.window_size if self.smooth else 1,
-            mode=self.mode,
         )
-        return _open_loop(family, horizon, *self._notes(base_lr))
+        return listens(family, horizon, *self._notes(base_lr))
 
-    def _notes(self, base_lr: float) -> tuple[Note, ...]:
+    def _notes(self, base_lr: float) -> Iterator[Note]:
         if not self.min_lr <= base_lr <= self.max_lr:
             message = (
                 f"The base_lr of {base_lr:g} lies outside the absolute bounds {self.min_lr:g} to "
                 f"{self.max_lr:g}, so the rule can only move it one way."
             )
-            return (Note("library_fault", message),)
-        return ()
-
-
-def _open_loop(family: Family, horizon: int, *notes: Note) -> Imported:
-    return Imported(Schedule(family, horizon), (*notes, OPEN_LOOP))
+            yield Note("library_fault", message)
 
 
 TORCH_CALLS: Calls = MappingProxyType({**JOINABLE, "ReduceLROnPlateau": ReduceLROnPlateau})
-FEEDBACK_FUNCTIONS: Mapping[str, type[ReduceLROnPlateau | GreedyLR]] = MappingProxyType(
+FEEDBACK_FUNCTIONS: Mapping[str, type[Listener]] = MappingProxyType(
     {
         "get_reduce_on_plateau_schedule": ReduceLROnPlateau,
         "get_greedy_schedule": GreedyLR,

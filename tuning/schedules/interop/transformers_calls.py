@@ -17,13 +17,7 @@ from tuning.errors import InvalidValue
 from tuning.schedules.combine import Loop
 from tuning.schedules.compose import LAST, Affine, Node, Ramp, Sequence, Steps, hold
 from tuning.schedules.curves import CURVES, Curve, Floats
-from tuning.schedules.interop.base import (
-    CountOrZero,
-    Imported,
-    Note,
-    Optional,
-    Rate,
-)
+from tuning.schedules.interop.base import CountOrZero, Imported, Note, Optional, Rate
 from tuning.schedules.interop.formula import Formula
 from tuning.schedules.limits import Integer, Number
 from tuning.schedules.schedule import MAX_HORIZON
@@ -85,6 +79,10 @@ class Linear(Formula):
         """Two lines."""
         body = Ramp(_span(self), base_lr, 0.0)
         return Sequence((Ramp(self.num_warmup_steps, 0.0, base_lr), body, hold(horizon, 0.0)))
+
+    def notes(self) -> Iterable[Note]:
+        """Where it ends."""
+        yield Note("shifted", "It is 0 after its last update, which is at base_lr / (T - W).")
 
 
 @final
@@ -175,6 +173,11 @@ class Polynomial(Formula):
         rise = Ramp(self.num_warmup_steps, 0.0, base_lr)
         body = Ramp(_span(self), base_lr, self.lr_end, Curve(power=self.power))
         return Sequence((rise, body, hold(horizon, self.lr_end)))
+
+    def notes(self) -> Iterable[Note]:
+        """Groups are measured by the rate the optimiser was made with."""
+        message = "A group with a rate of its own decays by the optimiser's: it divides by that."
+        yield Note("library_fault", message)
 
 
 @final
@@ -282,6 +285,7 @@ class CosineWarmupWithMinLr(Formula):
     def notes(self) -> Iterable[Note]:
         """It does not stay down."""
         yield _rebound(self.num_training_steps - 1)
+        yield Note("shifted", "Both ends come an update early: no update is at 0.")
 
 
 @final

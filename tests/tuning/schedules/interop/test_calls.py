@@ -115,7 +115,34 @@ def test_sklearn_counts_samples_from_one() -> None:
             {"boundaries": [3], "values": [1.0]},
             "boundaries",
         ),
-        ("timm", "CosineLRScheduler", {"t_initial": 4, "noise_range_t": [0, 3]}, "noise_range_t"),
+        ("timm", "CosineLRScheduler", {"t_initial": 4, "noise_range_t": [0]}, "noise_range_t"),
+        ("timm", "PlateauLRScheduler", {"noise_range_t": 3}, "noise_range_t"),
+        ("timm", "PlateauLRScheduler", {"warmup_t": 3, "warmup_lr_init": 2.0}, "warmup_lr_init"),
+        ("timm", "create_scheduler_v2", {"sched": "plateau", "min_lr": 2.0}, "min_lr"),
+        ("optax", "reduce_on_plateau", {"rtol": 0.0}, "rtol"),
+        ("optax", "reduce_on_plateau", {"patience": 0}, "patience"),
+        (
+            "optax",
+            "join_schedules",
+            {"schedules": [{"call": "reduce_on_plateau"}], "boundaries": []},
+            "schedules[0].call",
+        ),
+        ("keras", "ReduceLROnPlateau", {"monitor": "val_f1"}, "mode"),
+        ("keras", "ReduceLROnPlateau", {"min_lr": 2.0}, "min_lr"),
+        ("sklearn", "MLPRegressor", {"solver": "lbfgs"}, "solver"),
+        (
+            "sklearn",
+            "MLPRegressor",
+            {"solver": "sgd", "learning_rate": "invscaling"},
+            "n_samples",
+        ),
+        ("torch", "StepLR", {"step_size": 3, "last_epoch": 4}, "last_epoch"),
+        (
+            "transformers",
+            "get_constant_schedule",
+            {"last_epoch": 4},
+            "last_epoch",
+        ),
         ("timm", "WSDLRScheduler", {"t_initial": 4, "decay_t": 5}, "decay_t"),
         ("sklearn", "SGDRegressor", {"learning_rate": "pa1"}, "learning_rate"),
         ("sklearn", "SGDRegressor", {"learning_rate": "optimal", "alpha": 0.0}, "alpha"),
@@ -128,3 +155,67 @@ def test_refuses_naming_the_argument(
     with pytest.raises(InvalidValue) as caught:
         read_call(framework, call, kwargs, base_lr=1.0, horizon=12)
     assert caught.value.field == f"from.kwargs.{field}"
+
+
+@pytest.mark.parametrize(
+    ("framework", "call", "kwargs", "names"),
+    [
+        ("sklearn", "SGDRegressor", {"penalty": "l1", "shuffle": False}, "penalty, shuffle"),
+        ("sklearn", "MLPClassifier", {"momentum": 0.5}, "momentum"),
+        ("keras", "ReduceLROnPlateau", {"verbose": 1}, "verbose"),
+        ("timm", "StepLRScheduler", {"decay_t": 3, "initialize": False}, "initialize"),
+        (
+            "optax",
+            "join_schedules",
+            {
+                "schedules": [{"call": "constant_schedule", "kwargs": {"value": 1}}],
+                "boundaries": [],
+            },
+            "",
+        ),
+    ],
+)
+def test_says_which_arguments_have_no_influence(
+    framework: str, call: str, kwargs: dict[str, Any], names: str
+) -> None:
+    """Those that were given and do not concern the rate, and no others."""
+    imported = read(framework, call, **kwargs)
+    said = [note.message for note in imported.notes if note.code == "ignored"]
+    assert said == ([f"Without influence on the learning rate: {names}."] if names else [])
+
+
+def test_adam_of_scikit_learn_keeps_its_rate() -> None:
+    """Whatever rule is asked for, and the rule is said to be ignored."""
+    imported = read("sklearn", "MLPRegressor", learning_rate="adaptive", learning_rate_init=1.0)
+    assert imported.schedule.family.kind == "constant"
+    assert "ignored" in codes(imported)
+
+
+def test_a_perceptron_moves_once_an_epoch() -> None:
+    """By the samples of the epochs before: 5 of them in batches of 2 are three updates."""
+    kwargs = {"solver": "sgd", "learning_rate": "invscaling", "batch_size": 2, "n_samples": 5}
+    table = read("sklearn", "MLPRegressor", 7, **kwargs).schedule.table()
+    assert table == pytest.approx([1, 1, 1, *[6**-0.5] * 3, 11**-0.5], abs=1e-12)
+
+
+def test_noise_of_timm_is_that_of_its_seed() -> None:
+    """The numbers of PyTorch's generator, seeded with 42 + t, within the limit."""
+    kwargs = {"decay_t": 100, "noise_range_t": [1, 4]}
+    table = read("timm", "StepLRScheduler", 6, **kwargs).schedule.table()
+    assert table[[0, 4, 5]].tolist() == [1.0, 1.0, 1.0]
+    assert table[1] == pytest.approx(1 - 0.6484010815620422, abs=1e-12)  # torch.randn at seed 43
+    louder = read("timm", "StepLRScheduler", 6, **kwargs, noise_std=0.5).schedule.table()
+    assert louder[1] == pytest.approx(1 - 0.5 * 0.6484010815620422, abs=1e-12)
+
+
+def test_noise_that_never_falls_within_its_limit_is_refused() -> None:
+    """As timm would draw for ever."""
+    with pytest.raises(InvalidValue) as caught:
+        read("timm", "StepLRScheduler", decay_t=9, noise_range_t=1, noise_pct=1e-9)
+    assert caught.value.field == "from.kwargs.noise_pct"
+
+
+def test_no_scheduler_of_timm_leaves_the_rate() -> None:
+    """`none` is constant."""
+    imported = read("timm", "create_scheduler_v2", sched="none")
+    assert imported.schedule.table().tolist() == [1.0] * 12

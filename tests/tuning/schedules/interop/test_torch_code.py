@@ -66,7 +66,7 @@ LOOKED_UP: list[tuple[str, Family]] = [
     ("torch", Wsd(0.1)),  # no 1-sqrt
     ("torch", OneCycle(0.1)),  # its end comes an update later
     ("torch", Greedy(0.1)),
-    ("torch", Plateau(0.1, count_rule="ge")),
+    ("torch", Plateau(0.1, accumulation=2)),
     ("transformers", Cosine(0.1, warmup=LINE)),  # all warmups start at zero
     ("transformers", Step(0.1)),
     ("transformers", Cosine(0.1, after_end="zero", warmup=Warmup(10, curve="cosine"))),
@@ -113,7 +113,7 @@ def test_code_is_a_table_where_no_scheduler_is_exact(framework: str, family: Fam
     """It says so."""
     exported = write_code(Schedule(family, 100), framework)
     assert not exported.is_native
-    assert "LambdaLR" in exported.why
+    assert exported.why.startswith(("No sched", "The library has no rule"))
     ast.parse(exported.code)
 
 
@@ -121,7 +121,7 @@ def test_says_where_a_native_scheduler_goes_on_otherwise() -> None:
     """The last update of a cosine that should stay down is the last to step for."""
     cosine = Cosine(0.1, end="last", floor=0.1)
     assert "'hold'" in write_code(Schedule(cosine, 100), "torch").why
-    assert "goes on" not in write_code(Schedule(Linear(0.1), 100), "torch").why
+    assert "Stop" not in write_code(Schedule(Linear(0.1), 100), "torch").why
 
 
 @pytest.mark.parametrize("horizon", [1, 7, MOST_LISTED + 1])
