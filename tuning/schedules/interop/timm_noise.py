@@ -87,8 +87,8 @@ def _output(state: list[Words], place: int) -> Words:
     word = word ^ _right(word, 11)
     word = word ^ (_left(word, 7) & np.uint32(0x9D2C5680))
     word = word ^ (_left(word, 15) & np.uint32(0xEFC60000))
-    word = word ^ _right(word, 18)
-    return word
+    tempered: Words = word ^ _right(word, 18)
+    return tempered
 
 
 def _right(words: Words, bits: int) -> Words:

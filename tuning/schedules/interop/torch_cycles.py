@@ -21,6 +21,7 @@ from tuning.schedules.families import Constant, OneCycle, ThreePhase, Triangular
 from tuning.schedules.interop.base import (
     Count,
     CountOrZero,
+    Label,
     Note,
     Optional,
     PositiveRate,
@@ -180,6 +181,16 @@ class OneCycleLR(Scheduler):
             yield Note("library_fault", message)
 
 
+@dataclass(frozen=True, slots=True)
+class NoFunction:
+    """A limit: nothing, of an argument that would be a function."""
+
+    def __call__(self, field: str, value: object) -> None:
+        """Return None."""
+        if value is not None:
+            raise InvalidValue(field, value, "none: a function is not read")
+
+
 @final
 @dataclass(frozen=True)
 class CyclicLR(Scheduler):
@@ -191,6 +202,8 @@ class CyclicLR(Scheduler):
     step_size_down: OptionalCount = None
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
     gamma: Annotated[float, Number(0.0, 1e6)] = 1.0
+    scale_fn: Annotated[None, NoFunction()] = None
+    scale_mode: Label = "cycle"
     cycle_momentum: Switch = True
     base_momentum: Momentum = 0.8
     max_momentum: Momentum = 0.9

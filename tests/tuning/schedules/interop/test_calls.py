@@ -137,6 +137,7 @@ def test_sklearn_counts_samples_from_one() -> None:
             "n_samples",
         ),
         ("torch", "StepLR", {"step_size": 3, "last_epoch": 4}, "last_epoch"),
+        ("torch", "CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "scale_fn": "f"}, "scale_fn"),
         (
             "transformers",
             "get_constant_schedule",
@@ -163,6 +164,12 @@ def test_refuses_naming_the_argument(
         ("sklearn", "SGDRegressor", {"penalty": "l1", "shuffle": False}, "penalty, shuffle"),
         ("sklearn", "MLPClassifier", {"momentum": 0.5}, "momentum"),
         ("keras", "ReduceLROnPlateau", {"verbose": 1}, "verbose"),
+        (
+            "torch",
+            "CyclicLR",
+            {"base_lr": 0.1, "max_lr": 1.0, "scale_mode": "iterations", "last_epoch": -1},
+            "scale_mode",
+        ),
         ("timm", "StepLRScheduler", {"decay_t": 3, "initialize": False}, "initialize"),
         (
             "optax",
