@@ -102,8 +102,8 @@ def _solve(target: Floats, x: Floats) -> Floats:
         high[open_] = np.where(gap > 0, at, high[open_])
         log_vega = -((x_ / at) ** 2 + at**2 / 4) / 2 - np.log(_ROOT_TAU)
         slope = np.exp(log_vega - value)
-        bend = x_**2 / at**3 - at / 4 + np.where(above, slope, -slope)
         with np.errstate(all="ignore"):  # a step that fails is replaced below
+            bend = (x_ / at) ** 2 / at - at / 4 + np.where(above, slope, -slope)
             newton = -gap / slope
             after = at + newton / np.clip(1 + newton * bend / 2, 0.5, 2.0)
         inside = (after > low[open_]) & (after < high[open_])

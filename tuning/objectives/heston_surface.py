@@ -31,6 +31,11 @@ CALM = Domain(
 # From a measured grid: constant is best near 3e-3, halving cycles near 4e-2.
 PEAK = (5e-4, 1e-1)
 
+# Data come by permutations without end, so a shorter training is the same one with less of it.
+# Ten known shapes, each at its best of seven peaks, two seeds: Kendall's tau with the full horizon
+# is 0.82 at a quarter and 0.96 at a half; the best peak is 1.7 and 1.3 times as high there.
+RUNGS = (0.25, 0.5)
+
 MOST_SURFACES = 100_000
 MOST_SEEDS = 2**53  # the largest integers that JSON carries exactly
 
@@ -198,6 +203,6 @@ HESTON_SURFACE = Objective(
     settings=lambda config: {"batch": config.batch},
     open=_open,
     config_type=Config,
-    rungs=(0.25, 0.5),
+    rungs=RUNGS,
     lane_bytes=_lane_bytes,
 )

@@ -190,7 +190,7 @@ REGIME_FINETUNE = Objective(
         "A network that prices Heston surfaces of calm markets is fine-tuned to wild ones, from "
         "300 surfaces with an error of a volatility point each. It is pretrained here, or your "
         "own. Scored on surfaces without error; the error on the old regime tells what was "
-        "forgotten. One-cycle, linear and WSD schedules end some 15 % below a tuned constant."
+        "forgotten. One-cycle, linear and WSD schedules end about a tenth below a tuned constant."
     ),
     metrics=(ERROR, RETENTION),
     default_horizon=1_200,

@@ -57,6 +57,19 @@ def test_a_price_next_to_its_bound_is_inverted_as_far_as_doubles_go() -> None:
         assert black_price(k, implied_deviation(price, k)) == pytest.approx(price, rel=1e-14)
 
 
+@given(k=st.floats(-40, 40), depth=st.floats(1e-9, 600))
+@example(k=0.0, depth=690.0)
+@example(k=1e-200, depth=600.0)
+@example(k=-40.0, depth=1e-9)
+def test_any_price_within_its_bounds_is_inverted(k: float, depth: float) -> None:
+    """From far below its bound to next to it, a price is that of the volatility found."""
+    bound = min(1.0, math.exp(k))
+    price = bound * math.exp(-depth)
+    found = black_price(k, implied_deviation(price, k))
+
+    assert min(abs(found / price - 1), abs((bound - found) / (bound - price) - 1)) < 1e-10
+
+
 @given(k=st.floats(-3, 3), excess=st.floats(0, 10))
 def test_a_price_that_no_volatility_has_is_not_a_number(k: float, excess: float) -> None:
     """Nothing below or at zero, nothing at or above the bound, and no NaN is inverted."""
