@@ -21,6 +21,7 @@ from sklearn.neural_network._stochastic_optimizers import (
 from parity.case import Case
 
 PACKAGES = ("scikit-learn",)
+HALF = 0.5
 
 
 def public() -> list[str]:
@@ -86,14 +87,15 @@ def plateau(case: Case) -> list[float]:
 
 
 def _epochs(case: Case) -> tuple[list[float], list[float]]:
-    """Rates and losses of the epochs, each of one sample x = 1, y = 1, or of it and its mirror.
+    """Rates and losses of the epochs, each of one sample x = 1/2, y = 1, or of it and its mirror.
 
-    A model fitted for so many epochs shows where it stands: every sample leaves 1 - rate of the
-    error. A classifier needs two classes; it, too, is given the squared error.
+    A model fitted for so many epochs shows where it stands: every sample leaves 1 - rate x^2 of the
+    error, which so stays large enough to tell the rate from. A classifier needs two classes; it,
+    too, is given the squared error.
     """
     is_classifier = case.call == "SGDClassifier"
     count = 2 if is_classifier else 1
-    inputs, targets = np.array([[1.0], [-1.0]])[:count], np.array([1.0, 0.0])[:count]
+    inputs, targets = np.array([[HALF], [-HALF]])[:count], np.array([1.0, 0.0])[:count]
     own = {"loss": "squared_error"} if is_classifier else {}
     kind = SGDClassifier if is_classifier else SGDRegressor
     rates, losses, error = [], [], 1.0
@@ -102,9 +104,9 @@ def _epochs(case: Case) -> tuple[list[float], list[float]]:
         model.fit(inputs, targets)
         if model.n_iter_ < epochs:
             break
-        after = 1.0 - float(model.coef_.item())
+        after = 1.0 - HALF * float(model.coef_.item())
         left = (after / error) ** (1.0 / count)
-        rates.append(1.0 - left)
+        rates.append((1.0 - left) / HALF**2)
         losses.append(0.5 * float(np.mean((error * left ** np.arange(count)) ** 2)))
         error = after
     return rates, losses

@@ -24,7 +24,8 @@ def write_sklearn(schedule: Schedule) -> Exported:
     rule = find_rule(CALLS, propose_sklearn(schedule), schedule)
     if rule is None:
         return with_own_rule(WRITER.write(open_loop(schedule), title), schedule)
-    return Exported(_native(rule, title), is_native=True, why=_because(rule))
+    why = "The rule 'adaptive' of its SGD listens as this one does, once an epoch."
+    return Exported(_native(rule, title), is_native=True, why=why)
 
 
 def _native(native: Spelled, title: str) -> str:
@@ -36,7 +37,7 @@ def _native(native: Spelled, title: str) -> str:
 
 
 def _because(native: Spelled) -> str:
-    return f"The rule {native.kwargs['learning_rate']!r} of its SGD is this one."
+    return f"The rule {native.kwargs['learning_rate']!r} has these values at every sample."
 
 
 def _propose(schedule: Schedule) -> Iterator[Spelled]:
