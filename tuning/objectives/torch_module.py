@@ -72,7 +72,7 @@ class Recipe:
     metric: str
     rule: Rule
     batch: int
-    vectorised: bool | None
+    vectorised: bool
 
 
 def module_objective(
@@ -85,7 +85,7 @@ def module_objective(
     peak: tuple[float, float],
     rule: Rule = ADAM,
     batch: int = 32,
-    vectorised: bool | None = None,
+    vectorised: bool = False,
     **described: Unpack[Description],
 ) -> Objective:
     """An objective out of a PyTorch module; it needs the extra `torch`.
@@ -101,9 +101,9 @@ def module_objective(
         peak: smallest and largest learning rate worth a look.
         rule: the optimiser, `Sgd` or `Adam`.
         batch: rows per update, every epoch a fresh permutation from the seed.
-        vectorised: whether lanes are trained together by `torch.func`. By default they are if a
-            trial shows that the module allows it and that a lane's bits are the same at every
-            place; True makes it an error if not.
+        vectorised: train lanes many at once by `torch.func`, if a trial shows that the module
+            allows it and finds no bit that depends on a lane's place; else, and by default, one by
+            one. It pays with more than four lanes, and its bits are other ones.
         described: anything else that `Objective` knows; one metric, `loss` by default.
 
     Raises InvalidValue if the description does not hold together.
