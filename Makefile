@@ -11,6 +11,7 @@ SELECT ?= full or not full
 PARITY := .venv-parity
 PARITY_READY := $(PARITY)/.ready
 DRAWS ?= 100
+PART ?= schedules engine
 .DEFAULT_GOAL := help
 .PHONY: help demo serve check test test-full parity format lock bench clean
 
@@ -62,8 +63,8 @@ $(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
 parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
 	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
 
-bench: $(TORCH) ## tables of a million updates, every family beside its peers
-	@$(BIN)/python tests/benchmarks/schedules.py
+bench: $(TORCH) ## speed beside peers (PART=schedules, engine, api or scale)
+	@for part in $(PART); do $(BIN)/python tests/benchmarks/$$part.py || exit; done
 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

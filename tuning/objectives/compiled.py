@@ -166,7 +166,7 @@ class Program:
         """How many values a mark of the trace has."""
         if self.trace is None:
             return 0
-        example = jax.eval_shape(self.trace.measure, self.layout.split(flat), rows, jnp.int32(0))
+        example = _shapes(self.trace.measure, self.layout.split(flat), rows, jnp.int32(0))
         return math.prod(example.shape)
 
     def _mark(
@@ -198,13 +198,18 @@ def scorer(layout: Layout, measure: Measure, vectorized: bool) -> Callable[..., 
         def one(_: Scores, flat: jax.Array) -> Scores:
             return measure(layout.split(flat), rows)
 
-        shapes = jax.eval_shape(measure, layout.split(flats[0]), rows)
+        shapes = _shapes(measure, layout.split(flats[0]), rows)
         blank: Scores = jax.tree.map(
             lambda leaf: jnp.zeros((len(flats), *leaf.shape), leaf.dtype), shapes
         )
         return _each(one, blank, flats, lanes, vectorized)
 
     return jax.jit(run)
+
+
+def _shapes(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - pytrees
+    """The shapes of what `function` returns, which need not be weakly referable as JAX asks."""
+    return jax.eval_shape(functools.partial(function), *arguments)
 
 
 def _each(

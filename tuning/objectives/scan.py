@@ -143,7 +143,7 @@ class Scan:
     def params(self) -> list[Params]:
         """The weights of every lane now, as pytrees of NumPy arrays."""
         flats = self._ungrouped()[0]
-        return [jax.tree.map(np.array, self._layout.split(flat)) for flat in flats]
+        return [self._layout.split(flat) for flat in flats]
 
     def train(self, lrs: Floats) -> None:
         """Make one update per column with the learning rates `lrs`, of shape (lanes, chunk)."""

@@ -4,6 +4,7 @@ import functools
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from tuning.errors import InvalidValue
 from tuning.objectives import compiled
 from tuning.objectives.batches import Indices, Permutations
-from tuning.objectives.networks import Mlp, SquaredError
+from tuning.objectives.networks import Mlp, SquaredError, Weights
 from tuning.objectives.scan import ACCELERATOR_WIDTH, BUCKET, WIDTH, Recipe, Scan, Split, Trace
 
 NETWORK = Mlp((3, 16, 16, 2), "elu")
@@ -28,15 +29,26 @@ TARGETS = np.stack([np.sin(INPUTS.sum(1)), INPUTS.prod(1)], axis=1)
 SEEDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]  # more than one call's lanes
 
 
-def measure(weights: object, rows: tuple[jax.Array, jax.Array]) -> compiled.Scores:
+def measure(weights: Weights, rows: tuple[jax.Array, jax.Array]) -> compiled.Scores:
     """Mean squared error, and the same per output."""
     errors = jnp.mean((NETWORK(weights, rows[0]) - rows[1]) ** 2, axis=0)
     return {"mse": jnp.mean(errors), "worst": jnp.max(errors)}, errors
 
 
-def before(weights: object, rows: tuple[jax.Array, jax.Array], update: jax.Array) -> jax.Array:
+def before(weights: Weights, rows: tuple[jax.Array, jax.Array], update: jax.Array) -> jax.Array:
     """The loss on all rows, and the number of the update."""
     return jnp.stack([LOSS(weights, rows), update.astype(jnp.float32)])
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The same as a value with slots, as objectives have it."""
+
+    network: Mlp
+
+    def __call__(self, weights: Weights, rows: tuple[jax.Array, jax.Array]) -> compiled.Scores:
+        """See `measure`."""
+        return measure(weights, rows)
 
 
 def recipe(**changes: object) -> Recipe:
@@ -46,7 +58,7 @@ def recipe(**changes: object) -> Recipe:
         "loss": LOSS,
         "rows": (INPUTS, TARGETS),
         "order": Permutations(ROWS, 8),
-        "splits": {"validation": Split((INPUTS[:20], TARGETS[:20]), measure)},
+        "splits": {"validation": Split((INPUTS[:20], TARGETS[:20]), Measured(NETWORK))},
     }
     return Recipe(**{**settings, **changes})  # type: ignore[arg-type]
 
