@@ -42,6 +42,9 @@ def create(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A setting of the objective; repeatable."),
     ] = None,
+    max_failures: Annotated[
+        int | None, typer.Option(help="Runs that may fail before the study gives up.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Your own words.")] = None,
     file: Annotated[
         Path | None, typer.Option(help="A JSON file with the request; options override it.")
@@ -57,13 +60,14 @@ def create(
         "horizon": horizon,
         "seed": seed,
         "sampler": sampler,
+        "max_failures": max_failures,
         "label": label,
     }
     body |= {name: value for name, value in given.items() if value is not None}
     parts: dict[str, dict[str, Any]] = {
         "budget": {"trials": trials, "steps": steps},
         "space": {"families": family, "peak": None if peak is None else list(peak)},
-        "config": dict(map(_parse_setting, setting or [])),
+        "config": dict(map(parse_setting, setting or [])),
     }
     for part, values in parts.items():
         chosen = {name: value for name, value in values.items() if value is not None}
@@ -145,10 +149,10 @@ def _read_request(file: Path | None) -> dict[str, Any]:
     return body
 
 
-def _parse_setting(text: str) -> tuple[str, Any]:
+def parse_setting(text: str) -> tuple[str, Any]:
     """Split NAME=VALUE; the value is JSON if it parses, else text.
 
-    >>> _parse_setting("target_bars=24"), _parse_setting("file=btc.csv.gz")
+    >>> parse_setting("target_bars=24"), parse_setting("file=btc.csv.gz")
     (('target_bars', 24), ('file', 'btc.csv.gz'))
     """
     name, separator, value = text.partition("=")
