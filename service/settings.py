@@ -11,7 +11,11 @@ from typing import Literal, Self
 from pydantic import DirectoryPath, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tuning.execution import Allowance
+from tuning.execution.memory import total_bytes
 from tuning.objectives import Folders
+
+MEMORY_SHARE = 0.8  # of the machine's, which a training process may hold unless it is told
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -32,8 +36,8 @@ class Settings(BaseSettings):
         default=Path("var/cache"),
         description="folder for what is dear to make: data, pretrained weights, compiled programs",
     )
-    objectives: str = Field(
-        default="",
+    objectives: str | None = Field(
+        default=None,
         description="importable modules with tables of further objectives, separated by commas",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address `serve` listens on")
@@ -60,6 +64,17 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         default=3, ge=1, le=100, description="attempts of a run before it counts as failed"
     )
+    run_timeout_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        le=10_000_000,
+        description="time for one run; training that takes longer is killed and its run fails",
+    )
+    run_memory_mib: int | None = Field(
+        default=None,
+        ge=1,
+        description="MiB that a training process may hold; 80 % of the machine's memory if none",
+    )
     drain_seconds: float = Field(
         default=5.0,
         ge=0,
@@ -76,9 +91,19 @@ class Settings(BaseSettings):
         return Folders(self.data_folder, self.cache_folder)
 
     @property
+    def allowance(self) -> Allowance:
+        """What a training process may take."""
+        mebibytes, whole = self.run_memory_mib, total_bytes()
+        share = None if whole is None else int(MEMORY_SHARE * whole)
+        return Allowance(
+            run_seconds=self.run_timeout_seconds,
+            memory_bytes=share if mebibytes is None else mebibytes * 2**20,
+        )
+
+    @property
     def modules(self) -> tuple[str, ...]:
         """The modules of `objectives`."""
-        return tuple(name.strip() for name in self.objectives.split(",") if name.strip())
+        return tuple(name.strip() for name in (self.objectives or "").split(",") if name.strip())
 
     @model_validator(mode="after")
     def _check_pace(self) -> Self:
