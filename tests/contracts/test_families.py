@@ -81,7 +81,20 @@ own_values: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "chebyshev": st.fixed_dictionaries({"levels": st.sampled_from([2, 8, 64, 1024])}),
     "cosine_waves": st.fixed_dictionaries({"waves": st.floats(0.1, 40)}),
     "natural_exp": st.fixed_dictionaries({"rate": st.floats(0, 2000)}),
-    "noam": st.fixed_dictionaries({"rise": st.floats(0, 1), "counts_from": st.integers(0, 1)}),
+    "noam": st.fixed_dictionaries(
+        {
+            "rise": st.floats(0, 1),
+            "counter": st.sampled_from(["t", "t+1", "max(1,t)"]),
+            "floor": st.floats(0, 1),
+        }
+    ),
+    "refined_linear": st.fixed_dictionaries(
+        {
+            "norms": st.lists(st.floats(1e-30, 1e30), min_size=2, max_size=9).map(tuple),
+            "filter_width": st.floats(0, 1),
+            "norm_exponent": st.sampled_from([1.0, 2.0]),
+        }
+    ),
     "power_scheduler": st.fixed_dictionaries({"knee": st.floats(0, 1), "tail": st.floats(0, 1)}),
     "minicpm_exp": st.fixed_dictionaries({"half_life": st.integers(0, 900) | st.floats(0, 2)}),
     "three_phase": st.fixed_dictionaries({"fall": st.floats(0, 1), "start": st.floats(0, 1)}),

@@ -188,8 +188,8 @@ class Sequence:
 
     @property
     def first(self) -> float:
-        """The value the first node nominally starts from."""
-        return self.nodes[0].first
+        """The value the first node that takes updates nominally starts from."""
+        return next((node.first for node in self.nodes if node.length), self.nodes[0].first)
 
     def __call__(self, steps: Steps) -> Floats:
         """The values at `steps`."""

@@ -149,3 +149,5 @@ CURVES: Mapping[str, Curve] = MappingProxyType(
         "sine": Curve("cosine", power=0.5),
     }
 )
+
+CurveName = Annotated[str, Among(CURVES)]

@@ -98,7 +98,9 @@ def _limit(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kin
         case Grown():
             return NODE
         case Each():
-            return {"type": "array", "items": _limit(limit.limit), "minItems": limit.fewest}
+            most = {"maxItems": limit.most} if limit.most < math.inf else {}
+            items = _limit(limit.limit)
+            return {"type": "array", "items": items, "minItems": limit.fewest, **most}
     raise TypeError(f"no JSON Schema of {limit!r}")
 
 

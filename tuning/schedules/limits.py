@@ -156,18 +156,22 @@ class Each:
 
     limit: Limit
     fewest: int = 1
+    most: float = math.inf
 
     def __call__(self, field: str, value: object) -> tuple[Any, ...]:
         """Return the plain values of a list or tuple."""
-        if not isinstance(value, list | tuple) or len(value) < self.fewest:
-            raise InvalidValue(
-                field,
-                value,
-                f"a list of at least {self.fewest} values" if self.fewest else "a list",
-            )
+        if not isinstance(value, list | tuple):
+            raise InvalidValue(field, value, str(self))
+        if not self.fewest <= len(value) <= self.most:
+            raise InvalidValue(field, f"{len(value):,} values", str(self))
         if isinstance(self.limit, Number):
             return self.limit.each(field, value)
         return tuple(self.limit(f"{field}[{place}]", one) for place, one in enumerate(value))
+
+    def __str__(self) -> str:
+        """The allowed numbers of values in words."""
+        fewest = f" of at least {self.fewest} values" if self.fewest else ""
+        return f"a list{fewest}" + (f", at most {self.most:,}" if self.most < math.inf else "")
 
 
 Positive = Annotated[float, Number(above=True)]

@@ -127,14 +127,18 @@ class Points:
     def __call__(self, steps: Steps) -> Floats:
         """The values at `steps`."""
         elapsed, _ = progress(steps, self.length, self.phase)
-        values = np.array(self.values)
+        lowest, highest = self._range
         drawn = self._line(np.clip(elapsed, self.at[0], self.at[-1]))
         if self.scale == "log":
             drawn = np.exp(drawn)
         # Rounding must neither leave the range nor miss the end.
         ended = elapsed >= self.at[-1]
-        inside: Floats = np.clip(drawn, values.min(), values.max())
-        return np.where(ended, values[-1], inside)
+        inside: Floats = np.clip(drawn, lowest, highest)
+        return np.where(ended, self.values[-1], inside)
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        return min(self.values), max(self.values)
 
     @cached_property
     def _line(self) -> Callable[[Floats], Floats]:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuning.errors import InvalidValue
+from tuning.schedules import OneCycle, Schedule, Warmup
 from tuning.schedules.compose import Affine, Node, Ramp, Sequence, cycles, hold
 from tuning.schedules.curves import CURVES, Curve
 from tuning.schedules.families.warmup import PHASES
@@ -134,6 +135,14 @@ def test_landing_moves_only_the_last_node_that_takes_updates() -> None:
     sequence = Sequence((Ramp(2, 0.0, 1.0), Ramp(3, 1.0, 0.0), Ramp(0, 1.0, 0.5)))
     assert sequence.landed()(np.arange(6)).tolist() == [0, 0.5, 1, 0.5, 0, 0]
     assert Affine(sequence, 0.0, 2.0).landed()(np.arange(5)).tolist() == [0, 1, 2, 1, 0]
+
+
+def test_a_sequence_starts_where_its_first_update_is() -> None:
+    """An empty node is not there: a warmup before it does not aim at where it would have begun."""
+    assert Sequence((Ramp(0, 0.3, 1.0), Ramp(3, 1.0, 0.0))).first == 1.0
+    assert Sequence((Ramp(0, 0.3, 1.0), Ramp(0, 1.0, 0.0))).first == 0.3
+    one = Schedule(OneCycle(1.0, rise=0, warmup=Warmup(2)), 4)
+    assert one.table()[:3].tolist() == [0.0, 0.5, 1.0]
 
 
 def test_power_means_are_the_decays_they_are_named_after() -> None:

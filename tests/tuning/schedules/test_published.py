@@ -104,7 +104,7 @@ FORMULAS: list[tuple[Family, Callable[[int], float]]] = [
     (PowerScheduler(1.0), power_law),
     (Noam(1.0, rise=10), lambda t: min((t + 1) / 10, math.sqrt(10 / (t + 1)))),
     (
-        Noam(1.0, rise=10, counts_from=0),
+        Noam(1.0, rise=10, counter="t"),
         lambda t: min(t / 10, math.sqrt(10 / t)) if t else 0.0,
     ),
     (NaturalExp(1.0, rate=3.0), lambda t: exp(-0.03 * t)),

@@ -31,12 +31,10 @@ from tuning.schedules.families.compounds import (
     Noam,
     PowerScheduler,
     RangeTest,
-    Restarts,
-    ThreePhase,
     TriStage,
     TwoStage,
 )
-from tuning.schedules.families.cycles import OneCycle, Sgdr, Triangular
+from tuning.schedules.families.cycles import OneCycle, Restarts, Sgdr, ThreePhase, Triangular
 from tuning.schedules.families.decays import (
     Constant,
     Cosine,
@@ -66,6 +64,7 @@ from tuning.schedules.families.rates import (
     Saturating,
     Staircase,
 )
+from tuning.schedules.families.refined import RefinedLinear
 from tuning.schedules.families.warmup import Warmup
 from tuning.schedules.families.waves import (
     Wave,
@@ -95,6 +94,7 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
         "clipped_polynomial": ClippedPolynomial,
         "rex": Rex,
         "fsl": Fsl,
+        "refined_linear": RefinedLinear,
         "sigmoid": Sigmoid,
         "linear_cosine": LinearCosine,
         "noisy_linear_cosine": NoisyLinearCosine,
@@ -163,6 +163,7 @@ __all__ = [
     "PowerDecay",
     "PowerScheduler",
     "RangeTest",
+    "RefinedLinear",
     "Restarts",
     "Rex",
     "Saturating",

@@ -4,29 +4,31 @@ The one idea: a sequence of holds and ramps; the algebra lays their lengths out.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, final
 
-from tuning.schedules.compose import Affine, Node, Ramp, Sequence, cycles, hold
+from tuning.schedules.combine import Combine
+from tuning.schedules.compose import EXACT, Node, Phase, Ramp, Sequence, hold
 from tuning.schedules.curves import CURVES
 from tuning.schedules.families.base import Family
-from tuning.schedules.families.cycles import CycleCount, cycle_lengths, geometric, rising
 from tuning.schedules.families.rates import decaying, falling_by_power, lasting
 from tuning.schedules.lengths import resolve
 from tuning.schedules.limits import (
-    Among,
     Fraction,
-    Integer,
     Length,
     Number,
-    Positive,
     PositiveFraction,
     Time,
 )
 
 LOG_2 = math.log(2.0)
 
-Curved = Annotated[str, Among(CURVES)]
+# What s = max(t + a, least) counts: the phase (a, 0) and the least.
+COUNTERS: Mapping[str, tuple[Phase, int]] = MappingProxyType(
+    {"t": (EXACT, 0), "t+1": ((1, 0), 0), "max(1,t)": (EXACT, 1)}
+)
 
 
 @final
@@ -170,8 +172,9 @@ class Noam(Family):
     """Rise in a line, then fall as one over the square root of time.
 
     P min(s / W, sqrt(W / s)) with W the `rise` (a fraction of the updates, or updates) and s the
-    update counted from 1, or from 0 (`counts_from`): d^-1/2 min(s^-1/2, s W^-3/2) with the peak
-    P = (d W)^-1/2 (Vaswani et al., 2017, arXiv:1706.03762).
+    `counter`: d^-1/2 min(s^-1/2, s W^-3/2) with the peak P = (d W)^-1/2 (Vaswani et al., 2017,
+    arXiv:1706.03762, count from 1, "t+1"; Paddle from 0, "t"; NeMo uses the first rate twice,
+    "max(1,t)"). After the rise, for s > W, it is never below P m with m the `floor`, NeMo's min_lr.
 
     >>> from tuning.schedules import Schedule
     >>> Schedule(Noam(1.0, rise=2), 8)([0, 1, 7])
@@ -182,47 +185,19 @@ class Noam(Family):
     keeps_shape: ClassVar[bool] = False
 
     rise: Length = 0.1
-    counts_from: Annotated[int, Integer(0, 1)] = 1
+    counter: Literal["t", "t+1", "max(1,t)"] = "t+1"
+    floor: Fraction = 0.0
     kind: Literal["noam"] = "noam"
 
     def body(self, length: int) -> Node:
         """Up in a line, down by the power mean of order -2."""
         up = max(resolve("rise", self.rise, length), min(1, length))
-        phase = (self.counts_from, 0)
+        phase, least = COUNTERS[self.counter]
+        line = Ramp(up, 0.0, 1.0, phase=phase)
+        rise = Combine("max", (line, hold(up, least / max(1, up)))) if least else line
         down = falling_by_power(length - up, (length - up) / max(1, up), 0.5, phase)
-        return Sequence((Ramp(up, 0.0, 1.0, phase=phase), down))
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class ThreePhase(Family):
-    """One cycle in three phases: up, down to the start, annihilate.
-
-    From P `start` up to P over `rise`, down to P `start` over `fall` (fractions of the updates
-    after warmup, or updates), then to P `floor`, each along `curve`: PyTorch's `three_phase` and
-    Optax's linear_onecycle_schedule (pct_final 0.85).
-
-    >>> from tuning.schedules import Schedule
-    >>> Schedule(ThreePhase(1.0, rise=2, fall=2, start=0.2, floor=0.0), 6)(range(7))
-    array([0.2, 0.6, 1. , 0.6, 0.2, 0.1, 0. ])
-    """
-
-    tunable: ClassVar[tuple[str, ...]] = ("rise", "floor")
-
-    rise: Length = 0.3
-    fall: Length = 0.55
-    start: Fraction = 0.04
-    floor: Fraction = 4e-6
-    curve: Curved = "linear"
-    kind: Literal["three_phase"] = "three_phase"
-
-    def body(self, length: int) -> Node:
-        """Up, down, and down further."""
-        up, curve = rising(self.rise, length), CURVES[self.curve]
-        down = min(resolve("fall", self.fall, length), length - up)
-        climb, back = Ramp(up, self.start, 1.0, curve), Ramp(down, 1.0, self.start, curve)
-        begin = self.start if down else 1.0
-        return Sequence((climb, back, Ramp(length - up - down, begin, self.floor, curve)))
+        fall = Combine("max", (down, hold(length - up, self.floor))) if self.floor else down
+        return Sequence((rise, fall))
 
 
 @final
@@ -246,44 +221,3 @@ class RangeTest(Family):
     def body(self, length: int) -> Node:
         """The rise."""
         return Ramp(length, self.start, 1.0, order=0.0)
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Restarts(Family):
-    """Cycles of any curve, each with a warmup of its own.
-
-    As `sgdr`, but along any `curve`, and the first part of each cycle, `rise` (a fraction), goes up
-    in a line from the floor, as kozistr's CosineAnnealingWarmupRestarts.
-
-    >>> from tuning.schedules import Schedule
-    >>> Schedule(Restarts(1.0, cycles=2, rise=0.25, curve="linear", cycle_decay=0.5), 8)(range(8))
-    array([0.        , 1.        , 0.66666667, 0.33333333, 0.        ,
-           0.5       , 0.33333333, 0.16666667])
-    """
-
-    tunable: ClassVar[tuple[str, ...]] = (
-        "cycles",
-        "cycle_growth",
-        "cycle_decay",
-        "rise",
-        "floor",
-    )
-
-    cycles: CycleCount = 4
-    cycle_growth: Positive = 1.0
-    cycle_decay: Fraction = 1.0
-    rise: Fraction = 0.1
-    floor: Fraction = 0.0
-    curve: Curved = "cosine"
-    kind: Literal["restarts"] = "restarts"
-
-    def body(self, length: int) -> Node:
-        """The cycles, between the floor and the peak."""
-        lengths = cycle_lengths(length, self.cycle_growth, self.cycles)
-        amplitudes = geometric(self.cycle_decay, self.cycles)
-        return Affine(cycles(self._cycle, lengths, amplitudes), self.floor, 1.0)
-
-    def _cycle(self, length: int) -> Node:
-        up = rising(self.rise, length)
-        return Sequence((Ramp(up, 0.0, 1.0), Ramp(length - up, 1.0, 0.0, CURVES[self.curve])))

@@ -2,19 +2,20 @@
 
 The one idea: a cycle is a node over a number of updates; `tuning.schedules.compose.cycles` repeats
 it, with lengths that grow and amplitudes that shrink.
+Not here: cycles of any real period (`tuning.schedules.families.waves`).
 """
 
 import math
 from dataclasses import dataclass
 from itertools import accumulate, repeat
-from typing import Annotated, ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, Protocol, final
 
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Affine, Node, Ramp, Sequence, cycles
-from tuning.schedules.curves import CURVES
+from tuning.schedules.curves import CURVES, Curve, CurveName
 from tuning.schedules.families.base import Family
 from tuning.schedules.lengths import apportion, resolve
-from tuning.schedules.limits import Among, Fraction, Integer, Length, Positive
+from tuning.schedules.limits import Fraction, Integer, Length, Positive
 
 MAX_CYCLES = 10_000
 
@@ -41,7 +42,7 @@ class OneCycle(Family):
     rise: Length = 0.3
     start: Fraction = 0.04
     floor: Fraction = 4e-6
-    curve: Annotated[str, Among(CURVES)] = "cosine"
+    curve: CurveName = "cosine"
     kind: Literal["one_cycle"] = "one_cycle"
 
     def body(self, length: int) -> Node:
@@ -50,6 +51,38 @@ class OneCycle(Family):
         return Sequence(
             (Ramp(up, self.start, 1.0, curve), Ramp(length - up, 1.0, self.floor, curve))
         )
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ThreePhase(Family):
+    """One cycle in three phases: up, down to the start, annihilate.
+
+    From P `start` up to P over `rise`, down to P `start` over `fall` (fractions of the updates
+    after warmup, or updates), then to P `floor`, each along `curve`: PyTorch's `three_phase` and
+    Optax's linear_onecycle_schedule (pct_final 0.85).
+
+    >>> from tuning.schedules import Schedule
+    >>> Schedule(ThreePhase(1.0, rise=2, fall=2, start=0.2, floor=0.0), 6)(range(7))
+    array([0.2, 0.6, 1. , 0.6, 0.2, 0.1, 0. ])
+    """
+
+    tunable: ClassVar[tuple[str, ...]] = ("rise", "floor")
+
+    rise: Length = 0.3
+    fall: Length = 0.55
+    start: Fraction = 0.04
+    floor: Fraction = 4e-6
+    curve: CurveName = "linear"
+    kind: Literal["three_phase"] = "three_phase"
+
+    def body(self, length: int) -> Node:
+        """Up, down, and down further."""
+        up, curve = rising(self.rise, length), CURVES[self.curve]
+        down = min(resolve("fall", self.fall, length), length - up)
+        climb, back = Ramp(up, self.start, 1.0, curve), Ramp(down, 1.0, self.start, curve)
+        begin = self.start if down else 1.0
+        return Sequence((climb, back, Ramp(length - up - down, begin, self.floor, curve)))
 
 
 @final
@@ -83,13 +116,7 @@ class Triangular(Family):
 
     def body(self, length: int) -> Node:
         """The triangles, between the floor and the peak."""
-        lengths = cycle_lengths(length, self.cycle_growth, self.cycles)
-        amplitudes = geometric(self.cycle_decay, self.cycles)
-        return Affine(cycles(self._triangle, lengths, amplitudes), self.floor, 1.0)
-
-    def _triangle(self, length: int) -> Node:
-        up = rising(self.rise, length)
-        return Sequence((Ramp(up, 0.0, 1.0), Ramp(length - up, 1.0, 0.0)))
+        return recurring(self, length, CURVES["linear"], self.rise)
 
 
 @final
@@ -123,13 +150,75 @@ class Sgdr(Family):
 
     def body(self, length: int) -> Node:
         """The half cosines, between the floor and the peak."""
-        lengths = cycle_lengths(length, self.cycle_growth, self.cycles)
-        amplitudes = geometric(self.cycle_decay, self.cycles)
-        return Affine(cycles(_half_cosine, lengths, amplitudes), self.floor, 1.0)
+        return recurring(self, length, CURVES["cosine"])
 
 
-def _half_cosine(length: int) -> Node:
-    return Ramp(length, 1.0, 0.0, CURVES["cosine"])
+@final
+@dataclass(frozen=True, kw_only=True)
+class Restarts(Family):
+    """Cycles of any curve, each with a warmup of its own.
+
+    As `sgdr`, but along any `curve`, and the first part of each cycle, `rise` (a fraction), goes up
+    in a line from the floor, as kozistr's CosineAnnealingWarmupRestarts.
+
+    >>> from tuning.schedules import Schedule
+    >>> Schedule(Restarts(1.0, cycles=2, rise=0.25, curve="linear", cycle_decay=0.5), 8)(range(8))
+    array([0.        , 1.        , 0.66666667, 0.33333333, 0.        ,
+           0.5       , 0.33333333, 0.16666667])
+    """
+
+    tunable: ClassVar[tuple[str, ...]] = (
+        "cycles",
+        "cycle_growth",
+        "cycle_decay",
+        "rise",
+        "floor",
+    )
+
+    cycles: CycleCount = 4
+    cycle_growth: Positive = 1.0
+    cycle_decay: Fraction = 1.0
+    rise: Fraction = 0.1
+    floor: Fraction = 0.0
+    curve: CurveName = "cosine"
+    kind: Literal["restarts"] = "restarts"
+
+    def body(self, length: int) -> Node:
+        """The cycles, between the floor and the peak."""
+        return recurring(self, length, CURVES[self.curve], self.rise)
+
+
+class Recurring(Protocol):
+    """A family of cycles above a floor, that may grow longer and lower."""
+
+    @property
+    def cycles(self) -> int:
+        """How many."""
+
+    @property
+    def cycle_growth(self) -> float:
+        """How much longer each is than the one before."""
+
+    @property
+    def cycle_decay(self) -> float:
+        """How much lower."""
+
+    @property
+    def floor(self) -> float:
+        """What they stand on."""
+
+
+def recurring(family: Recurring, length: int, curve: Curve, rise: float = 0.0) -> Node:
+    """The cycles, each up in a line for its part `rise` and down along the curve."""
+
+    def cycle(updates: int) -> Node:
+        up = rising(rise, updates)
+        fall = Ramp(updates - up, 1.0, 0.0, curve)
+        return Sequence((Ramp(up, 0.0, 1.0), fall)) if rise else fall
+
+    lengths = cycle_lengths(length, family.cycle_growth, family.cycles)
+    amplitudes = geometric(family.cycle_decay, family.cycles)
+    return Affine(cycles(cycle, lengths, amplitudes), family.floor, 1.0)
 
 
 def cycle_lengths(length: int, growth: float, count: int) -> tuple[int, ...]:

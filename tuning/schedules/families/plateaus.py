@@ -1,13 +1,13 @@
 """Plateaus: families that stay at the peak for most of the time and cool down late."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
 from tuning.schedules.compose import Node, Ramp, Sequence, hold
-from tuning.schedules.curves import CURVES
+from tuning.schedules.curves import CURVES, CurveName
 from tuning.schedules.families.base import Family
 from tuning.schedules.lengths import resolve
-from tuning.schedules.limits import Among, Fraction, Length
+from tuning.schedules.limits import Fraction, Length
 
 
 @final
@@ -27,7 +27,7 @@ class Wsd(Family):
     tunable: ClassVar[tuple[str, ...]] = ("warmup", "hold", "cooldown", "floor")
 
     hold: Length = 0.8
-    cooldown: Annotated[str, Among(CURVES)] = "1-sqrt"
+    cooldown: CurveName = "1-sqrt"
     floor: Fraction = 0.0
     kind: Literal["wsd"] = "wsd"
 

@@ -21,8 +21,8 @@ Timescale = Annotated[float, Number(1e-6, 1e6)]
 
 def decaying(length: int, nats: float, phase: Phase = EXACT) -> Node:
     """exp(-nats u), u = (t + a) / length, down to the smallest floats and 0 from there on."""
-    if nats <= MOST_NATS:
-        return Ramp(length, 1.0, math.exp(-nats), order=0.0, phase=phase)
+    if nats <= MOST_NATS or not length:
+        return Ramp(length, 1.0, math.exp(-min(nats, MOST_NATS)), order=0.0, phase=phase)
     part = min(length, max(1, math.floor(length * MOST_NATS / nats)))
     end = math.exp(-min(nats * part / length, MOST_NATS))
     falling = Ramp(part, 1.0, end, order=0.0, phase=phase)
