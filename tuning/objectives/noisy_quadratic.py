@@ -1,0 +1,170 @@
+"""Noisy quadratics: the objective whose answer is known.
+
+The one idea: on a quadratic the expected loss of SGD is a recursion, so a study takes seconds, no
+seed matters, and every schedule can be held against the best one there is. The sampled mode trains
+for real and agrees within its error. The search may not look at the optimum.
+Not here: the mathematics (`tuning.objectives.quadratic`), the optimum
+(`tuning.objectives.quadratic_optimum`, imported when one is asked for), the named problems
+(`tuning.objectives.quadratic_problems`).
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuning.objectives.base import TEST, VALIDATION, Floats, Folders, Objective, Problem, Trainer
+from tuning.objectives.log_noise import NoisyProblem
+from tuning.objectives.quadratic import Moments, Quadratic
+from tuning.objectives.quadratic_problems import Config, build
+from tuning.objectives.quadratic_sampling import DRAWN_VALUES, SampledTrainer, block_names
+from tuning.records import Direction, Metric
+
+LEAST_RATIO = 0.9999  # of a true loss to the optimum: what rounding may explain
+
+
+class ExactTrainer:
+    """Expected losses; the same on every split, as they are those of the population."""
+
+    def __init__(self, quadratic: Quadratic, lanes: int) -> None:
+        self._moments = Moments(quadratic, lanes)
+
+    def train(self, lrs: Floats) -> None:
+        """Make one update per column of `lrs`."""
+        self._moments.train(lrs)
+
+    def evaluate(self, split: str) -> Mapping[str, Floats]:
+        """The expected loss of every lane."""
+        del split
+        return {"loss": self._moments.losses()}
+
+    def block_losses(self, split: str) -> Floats:
+        """The same, as the only block."""
+        del split
+        return self._moments.losses()[:, None]
+
+    def keep(self, lanes: Sequence[int]) -> None:
+        """Drop every lane but these."""
+        self._moments.keep(lanes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExactProblem:
+    """A quadratic whose expected loss is computed; seeds play no part."""
+
+    quadratic: Quadratic
+    _optima: dict[int, float] = field(default_factory=dict, init=False)
+
+    @property
+    def data_hash(self) -> str:
+        """Hash of everything that describes the quadratic."""
+        return _hash(self.quadratic)
+
+    @property
+    def blocks(self) -> Mapping[str, tuple[str, ...]]:
+        """One block: an expectation has no parts."""
+        return dict.fromkeys((VALIDATION, TEST), ("expectation",))
+
+    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
+        """One lane per seed; lanes with one schedule are equal."""
+        del horizon, splits
+        return ExactTrainer(self.quadratic, len(seeds))
+
+    def optimum(self, horizon: int, split: str) -> float:
+        """The smallest expected loss under the hard cap; computed once, in about a second."""
+        del split
+        if horizon not in self._optima:
+            from tuning.objectives.quadratic_optimum import (  # noqa: PLC0415 - SciPy is heavy
+                best_schedule,
+            )
+
+            self._optima[horizon] = best_schedule(self.quadratic, horizon)[0]
+        return self._optima[horizon]
+
+    def impossible(self, losses: Floats, horizon: int, split: str) -> NDArray[np.bool_]:
+        """Which final losses, of any shape, lie below the optimum: something is wrong with them.
+
+        Schedules above the hard cap are not held to it.
+        """
+        return losses < LEAST_RATIO * self.optimum(horizon, split)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampledProblem:
+    """A quadratic that is trained on; the optimum holds for the mean of its losses only."""
+
+    quadratic: Quadratic
+    replicas: int
+
+    @property
+    def data_hash(self) -> str:
+        """Hash of everything that describes the quadratic."""
+        return _hash(self.quadratic)
+
+    @property
+    def blocks(self) -> Mapping[str, tuple[str, ...]]:
+        """Groups of replicas."""
+        return dict.fromkeys((VALIDATION, TEST), block_names(self.replicas))
+
+    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
+        """One lane of replicas per seed and split; the horizon plays no part."""
+        del horizon
+        return SampledTrainer(self.quadratic, self.replicas, seeds, splits)
+
+
+_PROBLEMS: Mapping[str, Callable[[Quadratic, Config], Problem]] = {
+    "exact": lambda quadratic, _: ExactProblem(quadratic),
+    "sampled": lambda quadratic, config: SampledProblem(quadratic, config.replicas),
+}
+
+
+def _open(config: Config, folders: Folders) -> Problem:
+    del folders
+    problem = _PROBLEMS[config.mode](build(config), config)
+    return NoisyProblem(problem, config.log_noise) if config.log_noise else problem
+
+
+def _hash(quadratic: Quadratic) -> str:
+    digest = hashlib.sha256()
+    numbers = [quadratic.rows, quadratic.drift, quadratic.momentum]
+    for values in (quadratic.curvatures, quadratic.starts, quadratic.noise, numbers):
+        digest.update(np.asarray(values, dtype="<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _lane_bytes(config: Config, horizon: int) -> int:
+    """Ten arrays of moments or replicas, and the draws of a seed with a margin of three."""
+    del horizon
+    quadratic = build(config)
+    values = len(quadratic.curvatures)
+    if config.mode == "exact":
+        return 8 * 10 * values
+    values *= config.replicas
+    drawn = max(DRAWN_VALUES, values * max(1, quadratic.rows))
+    return 8 * (2 * 10 * values + 3 * drawn)  # two splits, drawn for one after the other
+
+
+NOISY_QUADRATIC = Objective(
+    name="noisy_quadratic",
+    title="Noisy quadratic (known optimum)",
+    help=(
+        "SGD, with momentum or not, on a quadratic loss seen through noise: static, a linear "
+        "regression, or with an optimum that drifts. The expected loss is computed exactly, so "
+        "that seeds do not matter, or trainings are sampled. Learning rates are capped at "
+        "(1 - momentum) over the largest curvature, and the best schedule under that cap is known: "
+        "a search can be measured against it. Six named problems with 300 modes, and your own."
+    ),
+    metrics=(
+        Metric("loss", Direction.MINIMIZE, help="expected loss in excess of the smallest possible"),
+    ),
+    default_horizon=500,
+    peak=(1e-3, 1.0),
+    optimizer={"optimizer": "sgd"},
+    settings=lambda config: {"momentum": config.momentum, "batch": config.recipe.batch},
+    config_type=Config,
+    open=_open,
+    hard_cap=lambda config: build(config).cap,
+    lane_bytes=_lane_bytes,
+)
