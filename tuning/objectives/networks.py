@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from tuning.errors import InvalidValue, UnknownName
 
-Weights: TypeAlias = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+Layer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]  # matrix and bias
+Weights: TypeAlias = tuple[Layer, ...]
+SMALL = 8192  # numbers in a layer's inputs, up to which copying them is cheap
 
 
 @jax.custom_vjp
@@ -41,6 +43,32 @@ def _elu_backward(outputs: jax.Array, slope: jax.Array) -> tuple[jax.Array]:
 
 
 elu.defvjp(_elu_forward, _elu_backward)
+
+
+def _affine(inputs: jax.Array, matrix: jax.Array, bias: jax.Array) -> jax.Array:
+    return inputs @ matrix + bias
+
+
+def _affine_forward(
+    inputs: jax.Array, matrix: jax.Array, bias: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return _affine(inputs, matrix, bias), (inputs, matrix)
+
+
+def _affine_backward(
+    kept: tuple[jax.Array, jax.Array], slope: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    inputs, matrix = kept
+    # A copy, for XLA's faster product on a CPU takes no transposed left factor.
+    copied: Callable[[jax.Array], jax.Array] = jax.lax.optimization_barrier
+    turned = copied(inputs.T)
+    ones = jnp.ones((1, len(slope)), slope.dtype)
+    return slope @ matrix.T, turned @ slope, (ones @ slope)[0]
+
+
+# The same affine layer with a backward pass that is up to 10 % faster while the copy is cheap.
+small_affine = jax.custom_vjp(_affine)
+small_affine.defvjp(_affine_forward, _affine_backward)
 
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
     {"elu": elu, "relu": jax.nn.relu, "softplus": jax.nn.softplus, "tanh": jnp.tanh}
@@ -87,10 +115,17 @@ class Mlp:
     def __call__(self, weights: Weights, inputs: jax.Array) -> jax.Array:
         """Outputs of shape (rows, outputs) for `inputs` of shape (rows, inputs)."""
         activation = ACTIVATIONS[self.activation]
-        *hidden, (last, offset) = weights
-        for matrix, bias in hidden:
-            inputs = activation(inputs @ matrix + bias)
-        return inputs @ last + offset
+        *hidden, last = weights
+        for layer in hidden:
+            inputs = activation(_layer(inputs, layer))
+        return _layer(inputs, last)
+
+
+def _layer(inputs: jax.Array, layer: Layer) -> jax.Array:
+    """An affine layer, in the form that trains faster at its size."""
+    matrix, bias = map(jnp.asarray, layer)
+    chosen = small_affine if inputs.size <= SMALL else _affine
+    return chosen(inputs, matrix, bias)
 
 
 @dataclass(frozen=True, slots=True)

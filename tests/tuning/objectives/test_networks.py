@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tuning.errors import InvalidValue, UnknownName
-from tuning.objectives.networks import ACTIVATIONS, Mlp, SquaredError, elu
+from tuning.objectives.networks import ACTIVATIONS, SMALL, Mlp, SquaredError, Weights, elu
 
 
 def test_weights_are_drawn_by_seed_within_the_usual_limits() -> None:
@@ -52,6 +52,28 @@ def test_elu_and_its_slope_are_those_of_jax() -> None:
     assert np.allclose(elu(points), jax.nn.elu(points), rtol=1e-6, atol=1e-7)
     ours, theirs = (jax.vmap(jax.grad(function))(points) for function in (elu, jax.nn.elu))
     assert np.allclose(ours, theirs, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("rows", [7, SMALL])
+def test_the_slope_of_the_loss_is_that_of_the_plain_formula(rows: int) -> None:
+    """Layers of either size, against JAX's own derivative of matrix products, in float64."""
+    network = Mlp((3, 6, 2), "tanh")
+    generator = np.random.default_rng(4)
+    batch = generator.normal(size=(rows, 3)), generator.normal(size=(rows, 2))
+    ours = jax.grad(SquaredError(network))(
+        network.init(3), tuple(jnp.asarray(column, "f4") for column in batch)
+    )
+    with jax.enable_x64(True):  # noqa: FBT003 - it names no keyword
+        weights = jax.tree.map(lambda leaf: jnp.asarray(leaf, "f8"), network.init(3))
+
+        def plain(weights: Weights) -> jax.Array:
+            (first, offset), (last, shift) = weights
+            outputs = jnp.tanh(batch[0] @ first + offset) @ last + shift
+            return jnp.mean((outputs - batch[1]) ** 2)
+
+        expected = jax.tree.map(np.asarray, jax.grad(plain)(weights))
+    for own, other in zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True):
+        assert np.allclose(own, other, rtol=1e-4, atol=1e-6)
 
 
 def test_equal_descriptions_are_equal() -> None:
