@@ -112,11 +112,22 @@ def test_every_command_is_mentioned() -> None:
     assert [path for path in known if path not in README] == []
 
 
-@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+EXAMPLES = [
+    pytest.param(text, marks=pytest.mark.full if "import torch" in text else ())
+    for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_run(example: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """As they stand, and they print something."""
+    """As they stand, they print something, and objectives among them keep their promises."""
+    if "import torch" in example:
+        pytest.importorskip("torch")
     exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own words
-    assert capsys.readouterr().out.strip()
+    printed = capsys.readouterr().out.strip()
+    assert printed
+    assert "passed=False" not in printed
+    assert ("inspect_objective" in example) == ("passed=True" in printed)
 
 
 def test_every_file_and_folder_of_the_map_exists() -> None:
