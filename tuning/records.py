@@ -21,6 +21,7 @@ MAX_HORIZON = 10_000_000
 MAX_STEPS = 10**15
 MAX_SEEDS = 1_000
 MAX_BATCH = 64
+MAX_FAILURES = 10**9
 MAX_LABEL_LENGTH = 128
 
 ParameterValue = float | int | str
@@ -216,6 +217,8 @@ class StudySpec:
         baseline_peaks: points of that grid.
         confirm_seeds: fresh seeds of the confirmation.
         worthwhile: relative difference below which two arms are called a tie.
+        max_failures: runs that may fail (divergence is no failure) before the study gives up; None
+            if any number may.
         label: the user's own words.
     """
 
@@ -233,6 +236,7 @@ class StudySpec:
     baseline_peaks: int
     confirm_seeds: int
     worthwhile: float
+    max_failures: int | None = None
     label: str = ""
 
     def __post_init__(self) -> None:
@@ -244,6 +248,8 @@ class StudySpec:
         check_integer("baseline_peaks", self.baseline_peaks, 1, 50)
         check_integer("confirm_seeds", self.confirm_seeds, 2, MAX_SEEDS)
         check_number("worthwhile", self.worthwhile, 0.0, 0.5)
+        if self.max_failures is not None:
+            check_integer("max_failures", self.max_failures, 0, MAX_FAILURES)
         if len(self.label) > MAX_LABEL_LENGTH:
             raise InvalidValue("label", self.label, f"at most {MAX_LABEL_LENGTH} characters")
 
@@ -289,7 +295,12 @@ class Measurement:
 
 
 class Cause(StrEnum):
-    """Why a run diverged or failed, for programs; its `reason` is for people."""
+    """Why a run diverged or failed, for programs; its `reason` is for people.
+
+    Diverged: the compared metric was not finite, or blew up. Failed: the training code raised, or
+    refused what it was told to train; it took longer, or more memory, than it may; its process
+    exited or was killed; the worker was lost over it.
+    """
 
     NON_FINITE = "non_finite"
     BLEW_UP = "blew_up"
@@ -311,8 +322,8 @@ class Result:
         metrics: per split its final metrics.
         blocks: per split the losses per block (fold, day, snapshot) of the compared metric.
         reason: in words, why it failed or where it diverged.
-        cause: the same as a code; None for a completed run.
-        step: updates made when divergence was noticed.
+        cause: the same as a code; None for a completed run, and if whoever trained does not say.
+        step: updates made when it was last measured, if it diverged or failed.
         lr: learning rate of the last of them.
     """
 

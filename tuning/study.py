@@ -30,6 +30,7 @@ from tuning.search.space import DEFAULT_FAMILIES, PEAK, check_families, is_fixed
 
 BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
 BASELINE_PEAKS = 5
+LEAST_FAILURES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def specify(
     baseline_peaks: int | None = None,
     confirm_seeds: int = 10,
     worthwhile: float = 0.01,
+    max_failures: int | None = None,
     label: str = "",
     folders: Folders = NO_FOLDERS,
     objectives: Mapping[str, Objective] = OBJECTIVES,
@@ -93,6 +95,8 @@ def specify(
             half of the trials to the search.
         confirm_seeds: fresh seeds of the confirmation.
         worthwhile: relative difference that counts.
+        max_failures: runs that may fail before the study gives up; by default as many as a fifth
+            of the trials in the budget, at least 10.
         label: the user's own words.
         folders: where objectives may read and keep files.
         objectives: what may be tuned; by default the built-in ones.
@@ -126,6 +130,9 @@ def specify(
         else baseline_peaks,
         confirm_seeds=confirm_seeds,
         worthwhile=worthwhile,
+        max_failures=max(LEAST_FAILURES, budget.trials // 5)
+        if max_failures is None
+        else max_failures,
         label=label,
     )
     _check_grid(spec)

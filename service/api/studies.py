@@ -3,17 +3,18 @@
 from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import HTMLResponse
 
 from service.api.context import DEFAULT_PROJECT, Context, Here
 from service.api.exports import Format, code_response
 from service.api.problems import responses
-from service.api.views import best_view, study_view, trial_view
+from service.api.views import best_view, run_view, study_view, trial_view
 from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.base import Text
 from service.schemas.studies import (
     BestView,
+    RunList,
     StudyPage,
     StudyRequest,
     StudyView,
@@ -22,7 +23,7 @@ from service.schemas.studies import (
 from service.store import history, idempotency, studies
 from tuning.errors import IllegalMove
 from tuning.evidence.verdict import arm_trials
-from tuning.records import Budget, StudySpec, StudyState
+from tuning.records import MAX_TRIALS, Budget, StudySpec, StudyState
 from tuning.search.policy import expected_runs
 from tuning.study import BASELINES, specify
 
@@ -104,6 +105,7 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         baseline_peaks=body.baseline_peaks,
         confirm_seeds=body.confirm_seeds,
         worthwhile=body.worthwhile,
+        max_failures=body.max_failures,
         label=body.label,
         folders=here.settings.folders,
         objectives=here.objectives,
@@ -214,6 +216,16 @@ def list_trials(
     with here.store.read() as session:
         page = history.trials_page(session, DEFAULT_PROJECT, study, cursor=cursor, limit=limit)
     return TrialPage(items=[trial_view(row) for row in page.items], next=page.next)
+
+
+@router.get("/{study}/trials/{number}/runs", responses=responses(NotFound))
+def list_runs(
+    study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here
+) -> RunList:
+    """The runs of a trial: how each ended, why it failed or where it diverged."""
+    with here.store.read() as session:
+        rows = history.runs(session, DEFAULT_PROJECT, study, number)
+    return RunList(items=[run_view(row) for row in rows])
 
 
 @router.get("/{study}/report", response_class=HTMLResponse, responses=responses(NotFound))

@@ -17,14 +17,15 @@ from service.schemas.studies import (
     BestSoFar,
     BestView,
     Progress,
+    RunView,
     StudyView,
     TrialView,
 )
-from service.store.history import TrialRow
+from service.store.history import RunRow, TrialRow
 from service.store.studies import Study
-from tuning.documents import write_spec
+from tuning.documents import write_number, write_spec
 from tuning.objectives import Objective, configure
-from tuning.records import StudyState, Trial
+from tuning.records import Result, RunState, StudyState, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
 
 
@@ -139,6 +140,31 @@ def trial_view(row: TrialRow) -> TrialView:
         params=dict(row.trial.params),
         value=row.value,
         schedule=row.trial.schedule.document(),
+    )
+
+
+def run_view(row: RunRow) -> RunView:
+    """A run of a trial."""
+    end = row.result or Result(RunState.CANCELLED)  # one that has not ended has nothing to tell
+    return RunView(
+        id=row.id,
+        trial=row.run.trial,
+        phase=row.run.phase.value,
+        seed=row.run.seed,
+        horizon=row.run.horizon,
+        state=row.state.value,
+        attempt=row.attempt,
+        worker=row.worker,
+        cause=None if end.cause is None else end.cause.value,
+        reason=end.reason,
+        step=end.step,
+        lr=end.lr,
+        metrics={
+            split: {name: write_number(value) for name, value in values.items()}
+            for split, values in end.metrics.items()
+        },
+        started_at=_moment(row.started),
+        finished_at=_moment(row.finished),
     )
 
 

@@ -26,6 +26,7 @@ from service.schemas.work import (
     TellRequest,
 )
 from service.store import outcomes, work
+from tuning.records import Cause
 
 router = APIRouter(prefix="/v1", tags=["work"])
 
@@ -55,7 +56,7 @@ async def claim_work(body: ClaimRequest, here: Here, request: Request) -> ClaimR
 
 def _has_queued(here: Context, body: ClaimRequest) -> bool:
     with here.store.read() as session:
-        return work.has_queued(session, body.objectives)
+        return work.has_queued(session, body.worker, body.objectives)
 
 
 def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
@@ -130,6 +131,9 @@ def tell(body: TellRequest, here: Here) -> Replies:
                     metrics=one.metrics,
                     blocks=one.blocks,
                     reason=one.reason,
+                    cause=None if one.cause is None else Cause(one.cause),
+                    step=one.step,
+                    lr=one.lr,
                     lanes=one.lanes,
                 )
                 for one in body.results

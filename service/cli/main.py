@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from service.cli import demo, schedule, study
+from service.cli import demo, objective, schedule, study
 from service.cli.output import fail, misfit_words
 from service.client import Client, ClientError, ProblemError
 from service.errors import ServiceError
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(study.app, name="study")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(objective.app, name="objective")
 
 
 @app.command()
@@ -86,6 +87,7 @@ def worker(
             processes=processes or settings.processes,
             lanes=settings.lanes,
             drain_seconds=settings.drain_seconds,
+            allowance=settings.allowance,
             folders=settings.folders,
             modules=settings.modules,
         )

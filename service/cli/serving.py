@@ -38,6 +38,8 @@ WORKER_SETTINGS = {
     "log_level",
     "objectives",
     "processes",
+    "run_memory_mib",
+    "run_timeout_seconds",
 }
 
 
@@ -59,7 +61,7 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
     serving = threading.Thread(target=server.run, args=([listener],), name="server")
     supervisor = supervise.Supervisor(
         lambda: _start_worker(settings, url, name),
-        lambda: _requeue(store, name),
+        lambda: _bereave(store, name, settings.max_attempts),
         settings.drain_seconds + SHUTDOWN_SECONDS,
     )
     asked = _note_signals()
@@ -133,6 +135,11 @@ def _worker_name(settings: Settings) -> str:
 def _requeue(store: Store, name: str) -> None:
     with store.write() as session:
         stored_work.requeue(session, worker=name)
+
+
+def _bereave(store: Store, name: str, max_attempts: int) -> None:
+    with store.write() as session:
+        stored_work.bereave(session, worker=name, max_attempts=max_attempts)
 
 
 def _start_worker(settings: Settings, url: str, name: str) -> subprocess.Popen[bytes]:

@@ -23,7 +23,15 @@ from service.client.patience import Patience
 from service.schemas.base import Schema
 from service.schemas.catalogue import FamilyList, FamilyView, ObjectiveList, ObjectiveView
 from service.schemas.schedules import ConvertView, LintView, PreviewView
-from service.schemas.studies import BestView, StudyPage, StudyView, TrialPage, TrialView
+from service.schemas.studies import (
+    BestView,
+    RunList,
+    RunView,
+    StudyPage,
+    StudyView,
+    TrialPage,
+    TrialView,
+)
 from service.schemas.work import (
     ClaimReply,
     ClaimRequest,
@@ -137,6 +145,10 @@ class Client:
         """All trials in order of their numbers; `limit` is the size of the pages they come in."""
         for response in self._pages(_path(study) + "/trials", {"limit": limit}):
             yield from parse(TrialPage, response).items
+
+    def runs(self, study: str, trial: int) -> list[RunView]:
+        """The runs of a trial: how each ended, why it failed or where it diverged."""
+        return parse(RunList, self._get(f"{_path(study)}/trials/{trial}/runs")).items
 
     def report(self, study: str) -> str:
         """The standalone HTML report of a study."""

@@ -41,6 +41,7 @@ class StudyRequest(Schema):
     baseline_peaks: int | None = None
     confirm_seeds: int = 10
     worthwhile: float = 0.01
+    max_failures: int | None = None
     label: Text = ""
 
 
@@ -104,6 +105,37 @@ class TrialPage(Schema):
 
     items: list[TrialView]
     next: str | None
+
+
+class RunView(Schema):
+    """A run of a trial.
+
+    `cause` (`non_finite`, `blew_up`, `raised`, `refused`, `timeout`, `memory`, `exited`, `killed`,
+    `lost_worker`) and `reason` say why it diverged or failed, `step` and `lr` where it was then;
+    `attempt` counts the trainings that ended badly.
+    """
+
+    id: str
+    trial: int
+    phase: str
+    seed: int
+    horizon: int
+    state: str
+    attempt: int
+    worker: str | None
+    cause: str | None
+    reason: str
+    step: int | None
+    lr: float | None
+    metrics: dict[str, dict[str, float | None]]
+    started_at: str | None
+    finished_at: str | None
+
+
+class RunList(Schema):
+    """The runs of a trial, in order of proposal."""
+
+    items: list[RunView]
 
 
 class BestMetric(Schema):

@@ -17,6 +17,18 @@ LARGEST = 1e150  # the square of such a number, and a sum of squares, are still 
 Figure = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Values = dict[Name, list[Figure | None]]
 MAX_STEP = 10_000_000  # the longest horizon
+# Those of `tuning.records.Cause`, which brings NumPy along; a test compares them.
+CauseName = Literal[
+    "non_finite",
+    "blew_up",
+    "raised",
+    "refused",
+    "timeout",
+    "memory",
+    "exited",
+    "killed",
+    "lost_worker",
+]
 
 
 class ClaimRequest(Schema):
@@ -101,6 +113,7 @@ class Tell(Schema):
 
     `crashed`: its training process died or raised (`lanes` runs were in it); `returned`: handed
     back untrained. Both put the run back; a crash counts as an attempt only when it was alone.
+    What did not complete says why (`cause`, `reason`) and after which update (`step`, `lr`).
     """
 
     run: Name
@@ -113,6 +126,9 @@ class Tell(Schema):
         default_factory=dict
     )
     reason: Annotated[Prose, Field(max_length=8192)] = ""
+    cause: CauseName | None = None
+    step: Annotated[int, Field(ge=0, le=MAX_STEP)] | None = None
+    lr: Figure | None = None
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
 
 

@@ -3,7 +3,8 @@
 The one idea: fairness by counting leases: the project with the fewest lanes in training comes
 first, then its study with the fewest, then the one that waited longest since its last claim; within
 a study the oldest run. A claim holds runs of one study, phase, horizon and splits, so that they can
-be trained as one block; a run whose block crashed comes alone.
+be trained as one block; a run whose block crashed comes alone, and no worker gets two such at a
+time: should it die, only one run is to blame.
 Not here: what a worker does with them (`work`); use `work.claim`.
 """
 
@@ -75,15 +76,16 @@ def claim(
     Raises InvalidValue unless `lanes` is from 1 to 1,024.
     """
     check_integer("lanes", lanes, 1, MAX_LANES)
-    hold_name(session, "claim", worker, claim)
+    hold_name(session, "claim", worker)
     at = now(session)
     until = at + timedelta(seconds=lease_seconds)
     run = models.Run
     before = session.scalars(select(run.id).where(run.worker == worker, run.claim == claim)).all()
     if before:
         return _repeat(session, before, claim, until)
-    for row in _locked_candidates(session, objectives):
-        runs = _next_block(session, row, lanes) if row.state in ACTIVE else []
+    kinds = _kinds(session, worker)
+    for row in _locked_candidates(session, kinds, objectives):
+        runs = _next_block(session, row, kinds, lanes) if row.state in ACTIVE else []
         if runs:
             for one in runs:
                 leases.grant(one, worker, claim, at, until)
@@ -92,9 +94,18 @@ def claim(
     return None
 
 
-def has_queued(session: Session, objectives: Collection[str] | None = None) -> bool:
+def has_queued(session: Session, worker: str, objectives: Collection[str] | None = None) -> bool:
     """Whether a claim might find something; reads only, so that waiting disturbs nobody."""
-    return bool(_candidates(session, objectives))
+    return bool(_candidates(session, _kinds(session, worker), objectives))
+
+
+def _kinds(session: Session, worker: str) -> tuple[bool, ...]:
+    """The values of `alone` that a run for this worker may have now."""
+    run = models.Run
+    query = select(run.id).where(
+        run.worker == worker, run.state == RunState.LEASED, run.alone.is_(True)
+    )
+    return (False,) if session.scalar(query.limit(1)) is not None else (False, True)
 
 
 def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime) -> Claim | None:
@@ -110,25 +121,30 @@ def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime)
 
 
 def _locked_candidates(
-    session: Session, objectives: Collection[str] | None
+    session: Session, kinds: Collection[bool], objectives: Collection[str] | None
 ) -> Iterator[models.Study]:
     """Candidates in order, each locked when asked for.
 
     One lock is waited for; with that in hand, studies that others have locked are passed over, for
     waiting in the order of fairness instead of names could end in a deadlock.
     """
-    for position, (project, study) in enumerate(_candidates(session, objectives)):
+    for position, (project, study) in enumerate(_candidates(session, kinds, objectives)):
         if position == 0:
             yield lock_study(session, project, study)
         elif (row := lock_study_if_free(session, project, study)) is not None:
             yield row
 
 
-def _candidates(session: Session, objectives: Collection[str] | None) -> list[tuple[str, str]]:
-    """Active studies with queued runs, the one to be served first in front."""
+def _candidates(
+    session: Session, kinds: Collection[bool], objectives: Collection[str] | None
+) -> list[tuple[str, str]]:
+    """Active studies with queued runs of these kinds, the one to be served first in front."""
     study, run = models.Study, models.Run
     queued = select(run.id).where(
-        run.project == study.project, run.study == study.id, run.state == RunState.QUEUED
+        run.project == study.project,
+        run.study == study.id,
+        run.state == RunState.QUEUED,
+        run.alone.in_(kinds),
     )
     query = select(study.project, study.id, study.claimed, study.created).where(
         study.state.in_(ACTIVE), queued.exists()
@@ -165,12 +181,19 @@ def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, st
     return by_project, by_study
 
 
-def _next_block(session: Session, row: models.Study, lanes: int) -> list[models.Run]:
+def _next_block(
+    session: Session, row: models.Study, kinds: Collection[bool], lanes: int
+) -> list[models.Run]:
     """The oldest queued runs that can be trained together."""
     run = models.Run
     queued = session.scalars(
         select(run)
-        .where(run.project == row.project, run.study == row.id, run.state == RunState.QUEUED)
+        .where(
+            run.project == row.project,
+            run.study == row.id,
+            run.state == RunState.QUEUED,
+            run.alone.in_(kinds),
+        )
         .order_by(run.generation, run.index)
         .limit(lanes)
         .with_for_update(skip_locked=True, key_share=True)

@@ -25,10 +25,11 @@ from service.store.locks import lock_runs, lock_studies_of
 from tuning.documents import read_number, read_result, read_spec, write_result
 from tuning.errors import InvalidValue
 from tuning.evidence.score import SEARCHED, conclude_trial, is_better
-from tuning.records import Metric, Phase, Result, RunState, StudySpec, TrialState, move
+from tuning.records import Cause, Metric, Phase, Result, RunState, StudySpec, TrialState, move
 
-LOST_WORKER = "lost_worker"
 CRASHED = "crashed"
+EXPIRED = "its worker did not extend the lease"
+WORKER_DIED = "its worker died"
 RANKED = (Phase.BASELINE, Phase.SEARCH)
 
 
@@ -61,6 +62,9 @@ class Tell:
         metrics: final metrics per split; None for a number that is not finite.
         blocks: losses per block of the compared metric, per split; likewise.
         reason: why it failed, or where it diverged.
+        cause: the same as a code.
+        step: updates made when it was last measured, if it did not complete.
+        lr: learning rate of the last of them.
         lanes: runs that were trained in the same process.
     """
 
@@ -70,6 +74,9 @@ class Tell:
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     blocks: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     reason: str = ""
+    cause: Cause | None = None
+    step: int | None = None
+    lr: float | None = None
     lanes: int = 1
 
     def result(self, state: RunState) -> Result:
@@ -79,6 +86,9 @@ class Tell:
             {split: _numbers(values) for split, values in self.metrics.items()},
             {split: tuple(map(read_number, row)) for split, row in self.blocks.items()},
             self.reason,
+            self.cause,
+            self.step,
+            self.lr,
         )
 
     @property
@@ -96,7 +106,8 @@ def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> lis
     Args:
         session: a writing session.
         results: what workers tell; they may be of many studies.
-        max_attempts: bad ends (crashed alone, lease expired) after which a run has failed.
+        max_attempts: bad ends (crashed alone, lease expired) after which a run has failed; one is
+            enough if it used up its time alone.
 
     Raises Conflict if a token that told an end tells another one, InvalidValue naming the item if
     what it tells does not fit its run; then none of the batch is stored.
@@ -157,9 +168,21 @@ def _apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None
 
 def lose(run: models.Run, at: datetime, max_attempts: int) -> None:
     """Take back a run whose lease expired; at `max_attempts` attempts it has failed."""
-    _count_attempt(run, LOST_WORKER, at, max_attempts)
+    _count_attempt(run, _failed(EXPIRED, Cause.LOST_WORKER), at, max_attempts)
     # The last attempt is alone: no neighbour that kills workers may fail this run as well.
     run.alone = run.alone or run.attempt >= max_attempts - 1
+
+
+def bereave(run: models.Run, at: datetime, max_attempts: int) -> None:
+    """Take back a run whose worker is known to have died; an attempt only if it was alone.
+
+    Which of the runs in a worker killed it? As after a crash, the retries alone will tell.
+    """
+    if run.alone:
+        _count_attempt(run, _failed(WORKER_DIED, Cause.LOST_WORKER), at, max_attempts)
+    else:
+        leases.take_back(run)
+        run.alone = True
 
 
 def _finish(run: models.Run, result: Result, at: datetime) -> None:
@@ -209,14 +232,22 @@ def _crash(run: models.Run, tell: Tell, at: datetime, max_attempts: int) -> None
         leases.take_back(run)  # which run of the block did it? the retry alone will tell
         run.alone = True
     else:
-        reason = f"{CRASHED}: {tell.reason}" if tell.reason else CRASHED
-        _count_attempt(run, reason, at, max_attempts)
+        end = _failed(tell.reason or CRASHED, tell.cause, tell.step, tell.lr)
+        # A run that used up its time alone had all of it; again would cost as much again.
+        _count_attempt(run, end, at, 1 if tell.cause is Cause.TIMEOUT else max_attempts)
 
 
-def _count_attempt(run: models.Run, reason: str, at: datetime, max_attempts: int) -> None:
+def _failed(
+    reason: str, cause: Cause | None, step: int | None = None, lr: float | None = None
+) -> Result:
+    return Result(RunState.FAILED, reason=reason, cause=cause, step=step, lr=lr)
+
+
+def _count_attempt(run: models.Run, end: Result, at: datetime, max_attempts: int) -> None:
+    """Count an attempt that ended so; the run fails by it if there are no more."""
     run.attempt += 1
     if run.attempt >= max_attempts:
-        _finish(run, Result(RunState.FAILED, reason=reason), at)
+        _finish(run, end, at)
     else:
         leases.take_back(run)
 

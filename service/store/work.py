@@ -31,6 +31,7 @@ __all__ = [
     "Report",
     "Status",
     "Stop",
+    "bereave",
     "claim",
     "has_queued",
     "heartbeat",
@@ -96,9 +97,26 @@ def sweep(session: Session, *, max_attempts: int) -> int:
 
 
 def requeue(session: Session, worker: str) -> int:
-    """Take back at once what a dead local worker held, not as an attempt; returns how many."""
-    held = (models.Run.state == RunState.LEASED) & (models.Run.worker == worker)
-    return _take_back(session, held, now(session), leases.take_back)
+    """Take back what the local worker of an earlier server held, not as an attempt.
+
+    Returns how many.
+    """
+    return _take_back(session, _held_by(worker), now(session), leases.take_back)
+
+
+def bereave(session: Session, worker: str, *, max_attempts: int) -> int:
+    """Take back at once what a local worker that just died held; returns how many.
+
+    Only for a run that was alone it is an attempt; the others come alone from now on.
+    """
+    at = now(session)
+    return _take_back(
+        session, _held_by(worker), at, lambda run: outcomes.bereave(run, at, max_attempts)
+    )
+
+
+def _held_by(worker: str) -> ColumnElement[bool]:
+    return (models.Run.state == RunState.LEASED) & (models.Run.worker == worker)
 
 
 def _take_back(

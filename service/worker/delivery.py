@@ -72,7 +72,9 @@ class Delivery:
 
     def _tell_refused(self, tell: Tell, problem: ProblemError) -> list[Lease]:
         reason = shorten(spell(f"the service refused the result: {problem}"))
-        failed = Tell(run=tell.run, token=tell.token, outcome="failed", reason=reason)
+        failed = Tell(
+            run=tell.run, token=tell.token, outcome="failed", reason=reason, cause="refused"
+        )
         return _send([failed], self._tell, _drop)
 
 

@@ -26,7 +26,7 @@ from service.worker.delivery import Delivery
 from service.worker.heartbeat import beat
 from service.worker.leases import Leases
 from service.worker.slot import Ask, Slot, Stoppable
-from tuning.execution import Process
+from tuning.execution import UNLIMITED, Allowance, Process
 from tuning.execution.pinning import cores
 from tuning.objectives import NO_FOLDERS, Folders, load
 
@@ -205,6 +205,7 @@ def run(
     processes: int = 1,
     lanes: int = 4,
     drain_seconds: float = 5.0,
+    allowance: Allowance = UNLIMITED,
     folders: Folders = NO_FOLDERS,
     modules: Sequence[str] = (),
 ) -> int:
@@ -216,6 +217,7 @@ def run(
         processes: training processes.
         lanes: runs that a process trains side by side.
         drain_seconds: how long running blocks may go on after the signal.
+        allowance: what a training process may take.
         folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
 
@@ -230,7 +232,7 @@ def run(
         objectives=tuple(sorted(load(modules))),
     )
     free = iter(cores(processes))
-    working = Worker(client, options, lambda: Process(folders, modules, next(free)))
+    working = Worker(client, options, lambda: Process(folders, modules, next(free), allowance))
     with _signals(working.stop):
         working.start()
         return working.wait()

@@ -18,8 +18,9 @@ from service.schemas.work import ClaimedBlock, ClaimReply, ClaimRequest
 from service.worker.delivery import Delivery
 from service.worker.leases import Leases
 from service.worker.translate import Outbox, block_of, lease_of
-from tuning.errors import TuningError
+from tuning.errors import TrainingCrashed, TuningError
 from tuning.execution import Block, Executor
+from tuning.records import Cause
 
 logger = logging.getLogger(__name__)
 
@@ -131,17 +132,20 @@ class Slot:
         if not self._begin():
             outbox.close("returned", "not trained: the worker stops or lost a run of the block")
             return
-        reason = NO_RESULT
+        crash = TrainingCrashed(NO_RESULT)
         try:
             self._follow(block_of(claimed), outbox)
-        except TuningError as error:
-            reason = str(error)
+        except TrainingCrashed as error:
+            crash = error
+        except TuningError as error:  # a block that this version cannot train
+            crash = TrainingCrashed(str(error), Cause.REFUSED)
         finally:
             was_interrupted = self._finish()
         if was_interrupted:
             outbox.close("returned", "the block was stopped")
-        elif outbox.close("crashed", reason):
-            logger.warning("a block crashed", extra={"study": claimed.study, "reason": reason})
+        elif outbox.close("crashed", str(crash), Cause(crash.cause)):
+            told = {"study": claimed.study, "cause": crash.cause, "reason": str(crash)}
+            logger.warning("a block crashed", extra=told)
 
     def _begin(self) -> bool:
         with self._lock:

@@ -14,10 +14,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from service.schemas.work import LARGEST, ClaimedBlock, ClaimedRun, Report, Tell
+from service.schemas.work import LARGEST, CauseName, ClaimedBlock, ClaimedRun, Report, Tell
 from service.worker.leases import Lease
 from tuning.execution import Block, Ended, Event, Lane, Measured
-from tuning.records import Measurement, Result, RunState
+from tuning.records import Cause, Measurement, Result, RunState
 from tuning.schedules import Schedule
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,14 @@ def tell_of(lease: Lease, result: Result, lanes: int) -> Tell:
         return _tell_exactly(lease, result, lanes)
     except ValidationError as error:
         reason = shorten(spell(f"the result cannot be sent: {error}"))
-        return Tell(run=lease.run, token=lease.token, outcome="failed", reason=reason, lanes=lanes)
+        return Tell(
+            run=lease.run,
+            token=lease.token,
+            outcome="failed",
+            reason=reason,
+            cause="refused",
+            lanes=lanes,
+        )
 
 
 def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
@@ -88,6 +95,9 @@ def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
         },
         blocks={split: [_finite(loss) for loss in row] for split, row in result.blocks.items()},
         reason=shorten(spell(result.reason)),
+        cause=_name_of(result.cause),
+        step=result.step,
+        lr=None if result.lr is None else _finite(result.lr),
         lanes=lanes,
     )
 
@@ -121,6 +131,7 @@ class Outbox:
     leases: Mapping[str, Lease]
     waiting: int = 0  # numbers in `_measured`
     _measured: dict[str, list[Measurement]] = field(default_factory=dict)
+    _latest: dict[str, Measurement] = field(default_factory=dict)
     _sent: dict[str, int] = field(default_factory=dict)
     _tells: list[Tell] = field(default_factory=list)
     _ended: set[str] = field(default_factory=set)
@@ -130,26 +141,33 @@ class Outbox:
         match event:
             case Measured(run, measurement):
                 self._measured.setdefault(run, []).append(measurement)
+                self._latest[run] = measurement
                 self.waiting += 1 + len(measurement.values)
             case Ended(run, result):
                 self._ended.add(run)
                 self._tells.append(tell_of(self.leases[run], result, len(self.leases)))
 
-    def close(self, outcome: Literal["crashed", "returned"], reason: str) -> int:
+    def close(
+        self, outcome: Literal["crashed", "returned"], reason: str, cause: Cause | None = None
+    ) -> int:
         """Put back every run that has not ended, and return how many.
 
-        What they measured will not count, so it is dropped.
+        What they measured will not count, so it is dropped, but how far each came is told.
         """
         open_runs = self.leases.keys() - self._ended
         for run in sorted(open_runs):
             lease = self.leases[run]
             self._measured.pop(run, None)
+            latest = self._latest.get(run)
             self._tells.append(
                 Tell(
                     run=lease.run,
                     token=lease.token,
                     outcome=outcome,
                     reason=shorten(spell(reason)),
+                    cause=_name_of(cause),
+                    step=None if latest is None else latest.step,
+                    lr=None if latest is None else _finite(latest.values.get("lr", math.nan)),
                     lanes=len(self.leases),
                 )
             )
@@ -177,6 +195,10 @@ class Outbox:
         """The ends that wait, of runs that are wanted; the others are dropped."""
         tells, self._tells = self._tells, []
         return [tell for tell in tells if is_wanted(self.leases[tell.run])]
+
+
+def _name_of(cause: Cause | None) -> CauseName | None:
+    return None if cause is None else cause.value
 
 
 def _finite(value: float) -> float | None:

@@ -6,7 +6,7 @@ import pytest
 
 from service.store import generations, history, outcomes, projects, studies, work
 from service.store.engine import Store
-from tuning.records import Budget, Metric, Phase, Run, Space, StudySpec, Trial
+from tuning.records import Budget, Cause, Metric, Phase, Run, Space, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Schedule, build
 
 LEASE_SECONDS = 30.0
@@ -134,6 +134,9 @@ def tell(store: Store) -> Callable[..., work.Reply]:
         outcome: str = "completed",
         lanes: int = 1,
         reason: str = "",
+        cause: str | None = None,
+        step: int | None = None,
+        lr: float | None = None,
     ) -> work.Reply:
         is_result = outcome in {"completed", "diverged"}
         metrics = {split: {"mse": value} for split in run.splits} if is_result else {}
@@ -143,6 +146,9 @@ def tell(store: Store) -> Callable[..., work.Reply]:
             outcome=outcomes.Outcome(outcome),
             metrics=metrics,
             reason=reason,
+            cause=None if cause is None else Cause(cause),
+            step=step,
+            lr=lr,
             lanes=lanes,
         )
         with store.write() as session:

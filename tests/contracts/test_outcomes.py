@@ -14,8 +14,10 @@ from service.store.engine import Store
 from tuning.documents import read_number
 from tuning.errors import InvalidValue
 from tuning.records import (
+    Cause,
     Direction,
     Metric,
+    Result,
     RunState,
     StudySpec,
     StudyState,
@@ -123,8 +125,46 @@ def test_retries_the_runs_of_a_crashed_block_alone(
         assert tell(run, outcome="crashed", reason="exit 139").status == "duplicate"
     assert attempts == [0, 1, 2]
     first, second = rows(study)
-    assert (first.state, first.result.reason) == (RunState.FAILED, "crashed: exit 139")
+    assert (first.state, first.result.reason) == (RunState.FAILED, "exit 139")
     assert (second.state, second.attempt) == (RunState.QUEUED, 0)
+
+
+@pytest.mark.parametrize(("cause", "attempts"), [("timeout", 1), ("memory", 3), ("raised", 3)])
+def test_a_run_that_used_up_its_time_alone_is_not_tried_again(
+    new_study: Make, queue: Queue, claim: Claim, tell: Tell, rows: Rows, cause: str, attempts: int
+) -> None:
+    """In company nobody is to blame; alone it had all its time, other crashes may be chance."""
+    study = new_study()
+    queue(study, trials=1, seeds=2)
+    for run in claim("c1", lanes=2).runs:
+        tell(run, outcome="crashed", lanes=2, cause=cause)
+    assert [row.attempt for row in rows(study)] == [0, 0]
+    for attempt in range(attempts):
+        (run,) = claim(f"alone{attempt}").runs
+        tell(run, outcome="crashed", cause=cause, step=7, lr=0.5)
+    first, second = rows(study)
+    assert (first.state, first.attempt) == (RunState.FAILED, attempts)
+    assert first.result == Result(
+        RunState.FAILED, reason="crashed", cause=Cause(cause), step=7, lr=0.5
+    )
+    assert second.state is RunState.QUEUED
+
+
+def test_a_diverged_run_keeps_where_it_diverged(
+    new_study: Make, queue: Queue, claim: Claim, tell: Tell, rows: Rows
+) -> None:
+    """Cause, update and learning rate are stored as they were told, and tell results apart."""
+    study = new_study()
+    queue(study, trials=1, seeds=1)
+    run = claim("c1").runs[0]
+    assert tell(run, outcome="diverged", cause="blew_up", step=30, lr=0.1 + 0.2).status == "ok"
+    assert tell(run, outcome="diverged", cause="blew_up", step=30, lr=0.1 + 0.2).status == (
+        "duplicate"
+    )
+    with pytest.raises(Conflict, match="another result"):
+        tell(run, outcome="diverged", cause="non_finite", step=30, lr=0.1 + 0.2)
+    end = rows(study)[0].result
+    assert (end.cause, end.step, end.lr) == (Cause.BLEW_UP, 30, 0.1 + 0.2)
 
 
 def test_a_hand_back_is_no_attempt(

@@ -10,6 +10,7 @@ from service.store import generations, history, studies, work
 from service.store.engine import Store
 from tuning.errors import InvalidValue
 from tuning.records import (
+    Cause,
     RunState,
     StudyState,
     TrialState,
@@ -176,12 +177,12 @@ def test_fails_a_run_whose_leases_keep_expiring(
     for attempt in range(3):
         lanes.append(len(claim(f"c{attempt}", lanes=2).runs))
         if lanes[-1] == 1:
-            claim("rest", lanes=2)
+            claim("rest", lanes=2, worker="other")
         advance(31)
         sweep()
     assert lanes == [2, 2, 1]
-    assert [(row.state, row.result.reason) for row in rows(study)] == [
-        (RunState.FAILED, "lost_worker")
+    assert [(row.state, row.result.cause) for row in rows(study)] == [
+        (RunState.FAILED, Cause.LOST_WORKER)
     ] * 2
     with store.read() as session:
         assert history.trial(session, "a", study, 0).state is TrialState.FAILED
@@ -201,6 +202,51 @@ def test_requeues_a_dead_local_worker_at_once(
     assert beat(held).stop == "expired"
     assert beat(other).status == "ok"
     assert claim("c3").runs[0].attempt == 0
+
+
+def test_a_run_that_kills_its_local_worker_fails_in_the_end(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell, rows: Rows
+) -> None:
+    """Whoever was in a worker that died comes alone from then on, and alone it counts."""
+    study = new_study()
+    queue(study, trials=1, seeds=3)
+    lanes, culprit = [], f"{study}.0.1"
+    for number in range(20):
+        block = claim(f"c{number}", lanes=3)
+        if block is None:
+            break
+        lanes.append(len(block.runs))
+        if culprit in {run.id for run in block.runs}:
+            with store.write() as session:
+                assert work.bereave(session, "w", max_attempts=3) == len(block.runs)
+        else:
+            assert tell(block.runs[0]).status == "ok"
+    assert lanes == [3, 1, 1, 1, 1, 1]
+    ends = [(row.state, row.attempt) for row in rows(study)]
+    assert ends == [(RunState.COMPLETED, 0), (RunState.FAILED, 3), (RunState.COMPLETED, 0)]
+    assert rows(study)[1].result.cause is Cause.LOST_WORKER
+
+
+def test_a_worker_holds_one_suspect_at_a_time(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell
+) -> None:
+    """Of two runs that must be alone the second waits, or goes to another worker."""
+    queue(new_study(), trials=1, seeds=3)
+    for run in claim("c1", lanes=2).runs:
+        tell(run, outcome="crashed", lanes=2)
+    first = claim("c2", lanes=3).runs
+    (unsuspected,) = claim("c3", lanes=3).runs
+    assert unsuspected.id.endswith(".2")
+    assert claim("c4", lanes=3) is None
+    with store.read() as session:
+        assert not work.has_queued(session, "w")
+        assert work.has_queued(session, "other")
+    other = claim("c5", lanes=3, worker="other").runs
+    assert (len(first), len(other)) == (1, 1)
+    tell(first[0])
+    assert claim("c6") is None
+    assert tell(other[0], outcome="returned").status == "ok"
+    assert [run.id for run in claim("c7").runs] == [other[0].id]
 
 
 def test_tells_workers_of_a_cancelled_study_to_stop(

@@ -22,6 +22,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "best_code": lambda client: client.best_code("st_x", "torch"),
     "verdict": lambda client: client.verdict("st_x"),
     "trials": lambda client: list(client.trials("st_x")),
+    "runs": lambda client: client.runs("st_x", 0),
     "report": lambda client: client.report("st_x"),
     "wait": lambda client: client.wait("st_x"),
     "preview_schedule": lambda client: client.preview_schedule({}),

@@ -7,10 +7,13 @@ from tuning.execution.block import Block, Ended, Event, Lane, Measured
 from tuning.execution.executor import Executor
 from tuning.execution.inline import Inline
 from tuning.execution.process import Process
+from tuning.execution.watch import UNLIMITED, Allowance
 from tuning.objectives import Folders
 
 __all__ = [
     "EXECUTORS",
+    "UNLIMITED",
+    "Allowance",
     "Block",
     "Ended",
     "Event",

@@ -46,8 +46,8 @@ class Block:
         runs = [lane.run for lane in self.lanes]
         if not runs or len(set(runs)) < len(runs):
             raise InvalidValue("lanes", runs, "distinct runs, at least one")
-        if VALIDATION not in self.splits:
-            raise InvalidValue("splits", self.splits, f"{VALIDATION} among them")
+        if self.splits[:1] != (VALIDATION,) or len(set(self.splits)) < len(self.splits):
+            raise InvalidValue("splits", self.splits, f"distinct names, {VALIDATION} first")
         for lane in self.lanes:
             if lane.schedule.horizon != self.horizon:
                 found = lane.schedule.horizon

@@ -11,6 +11,7 @@ from tuning.errors import TrainingCrashed
 from tuning.execution.block import Block, write_event
 from tuning.execution.inline import Inline
 from tuning.execution.link import Channel, Message, attach
+from tuning.execution.memory import give_way
 from tuning.execution.pinning import pin
 from tuning.objectives import Folders
 
@@ -19,10 +20,11 @@ NICE = 10  # the server and the worker's heartbeat go first
 
 def serve(channel: Channel) -> None:
     """Train what comes over `channel`, until the parent ends this process."""
+    give_way()
     greeting = channel.receive()
     pin(greeting["core"])
     folders = Folders(_folder(greeting["data_folder"]), _folder(greeting["cache_folder"]))
-    executor = Inline(folders, greeting["modules"])
+    executor = Inline(folders, greeting["modules"], greeting["memory_bytes"])
     while True:
         channel.send(_train(executor, channel, channel.receive()))
 

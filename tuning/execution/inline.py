@@ -24,10 +24,19 @@ class Inline:
     Args:
         folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
+        memory_bytes: what this process may hold, for lanes that declare what they need; None if as
+            much as there is. Nothing ends a training that takes more.
     """
 
-    def __init__(self, folders: Folders = NO_FOLDERS, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folders: Folders = NO_FOLDERS,
+        modules: Sequence[str] = (),
+        memory_bytes: int | None = None,
+    ) -> None:
         self._folders = folders
+        self._memory_bytes = memory_bytes
+        self._checkpoints = folders.cache and folders.cache / "checkpoints"
         self._objectives = load(modules)
         self._problems: dict[str, Problem] = {}  # oldest use first
 
@@ -35,7 +44,8 @@ class Inline:
         """Train `block` here."""
         try:
             objective = find(block.objective, self._objectives)
-            yield from train(block, objective, self._open(objective, block.config))
+            problem = self._open(objective, block.config)
+            yield from train(block, objective, problem, self._memory_bytes, self._checkpoints)
         except Exception as error:
             self._problems.clear()  # a crash may have left anything behind
             raise TrainingCrashed(report(error), _cause(error)) from error

@@ -2,8 +2,8 @@
 
 The one idea: training code is not trusted to return. It runs in a child with its own session, one
 thread per numerical library and an environment without secrets; the child is kept from block to
-block, and replaced when a block killed it. Not here: the child's program
-(`tuning.execution.child`).
+block, and replaced when a block killed it, or went beyond its allowance. Not here: the child's
+program (`tuning.execution.child`), nor how an allowance is watched (`tuning.execution.watch`).
 """
 
 import threading
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tuning.errors import TrainingCrashed
 from tuning.execution.block import Block, Event, read_event
-from tuning.execution.link import Link
+from tuning.execution.link import Link, Message
+from tuning.execution.watch import UNLIMITED, Allowance, Watch
 from tuning.objectives import NO_FOLDERS, Folders
 from tuning.records import Cause
 
@@ -27,6 +28,7 @@ class Process:
         folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
         core: the processor the child is pinned to; None leaves it free.
+        allowance: what training may take; a block that takes more crashes.
     """
 
     def __init__(
@@ -34,12 +36,15 @@ class Process:
         folders: Folders = NO_FOLDERS,
         modules: Sequence[str] = (),
         core: int | None = None,
+        allowance: Allowance = UNLIMITED,
     ) -> None:
+        self._allowance = allowance
         self._greeting = {
             "data_folder": _resolved(folders.data),
             "cache_folder": _resolved(folders.cache),
             "modules": list(modules),
             "core": core,
+            "memory_bytes": allowance.memory_bytes,
         }
         self._lock = threading.Lock()  # held while the child is started, stopped or given up
         self._link: Link | None = None
@@ -54,8 +59,9 @@ class Process:
         link = self._connect()
         completed = False
         try:
-            yield from self._follow(link, block)
-            completed = True
+            with Watch(link, self._allowance, len(block.lanes)) as watch:
+                yield from self._follow(link, block, watch)
+            completed = watch.breach is None  # else the child was killed after its last word
         finally:
             if not completed:
                 self.close()
@@ -88,19 +94,30 @@ class Process:
             link.send(self._greeting)
         return link
 
-    def _follow(self, link: Link, block: Block) -> Iterator[Event]:
+    def _follow(self, link: Link, block: Block, watch: Watch) -> Iterator[Event]:
         with suppress(BrokenPipeError):  # the end of its pipe will tell
             link.send(block.document())
-        while (message := link.receive()) is not None:
+        while (message := self._receive(link)) is not None:
             if message["event"] == "done":
                 return
             if message["event"] == "crashed":
                 raise TrainingCrashed(message["message"], message["cause"])
-            yield read_event(message)
+            with watch.paused():
+                yield read_event(message)
         if self._stopped:
             raise TrainingCrashed(STOPPED, Cause.KILLED)
+        if watch.breach is not None:
+            raise watch.breach
         ending = link.ending()
         raise TrainingCrashed(ending, Cause.KILLED if link.was_killed else Cause.EXITED)
+
+    @staticmethod
+    def _receive(link: Link) -> Message | None:
+        try:
+            return link.receive()
+        except ValueError as error:  # training code can reach the pipe as well
+            told = f"the child process said what is no message: {error}"
+            raise TrainingCrashed(told, Cause.RAISED) from error
 
 
 def _resolved(folder: Path | None) -> str | None:

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from tuning.errors import InvalidValue
-from tuning.execution.block import Lane
 from tuning.objectives.base import Floats
 from tuning.schedules import Schedule
 from tuning.schedules.families.feedback import Listening
@@ -23,13 +22,19 @@ class Rates:
     Args:
         schedules: one per lane, all over that horizon.
         total: measurements there will be.
+        cap: the largest learning rate allowed.
+
+    Raises `InvalidValue` naming `schedule` if a table goes above the cap, at once or as soon as a
+    lane's measurements choose it.
     """
 
-    def __init__(self, schedules: Sequence[Schedule], total: int) -> None:
+    def __init__(self, schedules: Sequence[Schedule], total: int, cap: float = np.inf) -> None:
         self._schedules = list(schedules)
         self._total = total
+        self._cap = cap
         self._heard: list[list[float]] = [[] for _ in self._schedules]
-        self._tables = np.stack([schedule.table() for schedule in self._schedules])
+        tables = [schedule.table() for schedule in self._schedules]
+        self._tables = np.stack([check_cap(table, cap) for table in tables])
 
     def between(self, first: int, last: int) -> Floats:
         """The learning rates of updates `first` .. `last` - 1, of shape (lanes, chunk)."""
@@ -43,9 +48,10 @@ class Rates:
     def _answer(self, position: int, schedule: Schedule, listening: Listening) -> Floats:
         """The table in force after what the lane heard."""
         family, gain = listening.after(self._heard[position], self._total)
-        is_same = family == schedule.family
-        table: Floats = self._tables[position]
-        return gain * (table if is_same else replace(schedule, family=family).table())
+        if family == schedule.family:
+            table: Floats = self._tables[position]
+            return gain * table
+        return check_cap(gain * replace(schedule, family=family).table(), self._cap)
 
     def hear(self, metrics: Floats) -> None:
         """Note what each lane measured, of shape (lanes,)."""
@@ -59,12 +65,10 @@ class Rates:
         self._tables = self._tables[list(lanes)]
 
 
-def check_cap(lanes: Sequence[Lane], cap: float) -> None:
-    """Raise `InvalidValue` naming `schedule` if a table goes above the objective's hard cap."""
-    if cap == np.inf:
-        return
-    for lane in lanes:
-        largest = float(lane.schedule.table().max())
-        # A peak drawn at the cap may exceed it by a rounding of its logarithm.
-        if largest > cap * (1 + 1e-9):
-            raise InvalidValue("schedule", largest, f"learning rates up to the hard cap, {cap:g}")
+def check_cap(table: Floats, cap: float) -> Floats:
+    """Return a table, or raise `InvalidValue` naming `schedule` if it goes above the hard cap."""
+    largest = float(table.max())
+    # A peak drawn at the cap may exceed it by a rounding of its logarithm.
+    if largest > cap * (1 + 1e-9):
+        raise InvalidValue("schedule", largest, f"learning rates up to the hard cap, {cap:g}")
+    return table

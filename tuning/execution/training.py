@@ -10,20 +10,25 @@ Not here: the lanes' learning rates (`tuning.execution.rates`), nor where this h
 """
 
 import itertools
+import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from tuning.execution.block import Block, Ended, Event, Lane, Measured
-from tuning.execution.memory import split_to_fit
+from tuning.execution.checkpoints import Checkpoint, Checkpoints, merge
+from tuning.execution.memory import available_bytes, split_to_fit
 from tuning.execution.rates import Rates, check_cap
+from tuning.execution.readings import read_losses, read_metrics
 from tuning.objectives import (
     VALIDATION,
     Objective,
     Paced,
     Problem,
+    Resumable,
     Score,
     Segmented,
     Trainer,
@@ -32,25 +37,43 @@ from tuning.objectives import (
 from tuning.objectives.base import Floats
 from tuning.records import Cause, Direction, Measurement, Metric, Result, RunState
 
+logger = logging.getLogger(__name__)
+
 DIVERGED_FACTOR = 1e3  # times the loss before the first update
 
 
-def train(block: Block, objective: Objective, problem: Problem) -> Iterator[Event]:
+def train(
+    block: Block,
+    objective: Objective,
+    problem: Problem,
+    memory_bytes: int | None = None,
+    checkpoint_folder: Path | None = None,
+) -> Iterator[Event]:
     """Train the lanes of `block`, yielding every measurement and every end.
 
     A run diverges when its compared metric is not finite, after a chunk or at the end on any
     split, or, if minimised and positive at first, when it is more than `DIVERGED_FACTOR` times
     its value before the first update.
 
+    Args:
+        block: what to train.
+        objective: the one that the block names.
+        problem: opened with the block's config.
+        memory_bytes: what this process may hold in all; None if as much as there is.
+        checkpoint_folder: where runs leave how far they are, and go on from; None if nowhere.
+
     Raises `InvalidValue` naming `schedule` if a learning rate is above the objective's hard cap,
-    `NotEnoughMemory` if not even one lane fits.
+    `NotEnoughMemory` if not even one lane fits, `BrokenObjective` if what a trainer returns has
+    other names or shapes than it should.
     """
     config = configure(objective, block.config)
-    check_cap(block.lanes, objective.cap(config))
+    cap = objective.cap(config)
+    for lane in block.lanes:
+        check_cap(lane.schedule.table(), cap)
     estimate = objective.lane_bytes
     needed = None if estimate is None else estimate(config, block.horizon)
-    for lanes in split_to_fit(block.lanes, needed):
-        yield from _train_together(block, lanes, objective, problem)
+    for lanes in split_to_fit(block.lanes, needed, available_bytes(memory_bytes)):
+        yield from _train_together(block, lanes, objective, problem, cap, checkpoint_folder)
 
 
 def chunks(horizon: int, measurements: int, unit: int = 1) -> Iterator[tuple[int, int]]:
@@ -73,15 +96,21 @@ def chunks(horizon: int, measurements: int, unit: int = 1) -> Iterator[tuple[int
 
 
 def _train_together(
-    block: Block, lanes: Sequence[Lane], objective: Objective, problem: Problem
+    block: Block,
+    lanes: Sequence[Lane],
+    objective: Objective,
+    problem: Problem,
+    cap: float,
+    folder: Path | None,
 ) -> Iterator[Event]:
     """One training scored on all splits or, if the objective says so, one training per split."""
     parts = [(split,) for split in block.splits] if objective.trains_per_split else [block.splits]
     open_lanes = {lane.run: lane for lane in lanes}
     ends: dict[str, Result] = {}
+    saved: list[Checkpoints] = []
     for splits in parts:
-        training = _Training.begin(objective, problem, splits, block.horizon, open_lanes.values())
-        for event in training.events():
+        saved.append(Checkpoints(folder, objective, block, splits, problem.data_hash))
+        for event in _train_part(block, objective, problem, cap, splits, open_lanes, saved[-1]):
             if isinstance(event, Measured):
                 if splits[0] == VALIDATION:
                     yield event
@@ -89,11 +118,32 @@ def _train_together(
                 ends[event.run] = _joined(ends.get(event.run), event.result)
             else:
                 ends.pop(event.run, None)
-                del open_lanes[event.run]
+                lane = open_lanes.pop(event.run)
+                for one in saved:
+                    one.forget(lane)
                 yield event
-        if not open_lanes:
-            return
-    yield from (Ended(run, result) for run, result in ends.items())
+    for run, result in ends.items():
+        for one in saved:
+            one.forget(open_lanes[run])
+        yield Ended(run, result)
+
+
+def _train_part(
+    block: Block,
+    objective: Objective,
+    problem: Problem,
+    cap: float,
+    splits: tuple[str, ...],
+    lanes: Mapping[str, Lane],
+    saved: Checkpoints,
+) -> Iterator[Event]:
+    """One training of the lanes that are open, those together that stand at the same point."""
+    horizon = block.horizon
+    if objective.trains_per_split and isinstance(problem, Segmented):
+        horizon = problem.horizon(splits[0], horizon)
+    for members, found in list(saved.together(list(lanes.values()))):
+        training = _Training.begin(objective, problem, splits, horizon, members, cap, saved, found)
+        yield from training.events()
 
 
 def _joined(before: Result | None, after: Result) -> Result:
@@ -116,11 +166,11 @@ class _Mean:
     sums: dict[str, Floats] = field(default_factory=dict)
 
     def add(self, first: int, last: int, values: Mapping[str, Floats]) -> None:
-        if self.score.kind == "last" or first < math.floor(self.score.begin * self.horizon):
+        if self.score.kind == "last" or first < self.score.first_update(self.horizon):
             return
         self.weight += last - first
         for name, column in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + (last - first) * np.asarray(column)
+            self.sums[name] = self.sums.get(name, 0.0) + (last - first) * column
 
     def keep(self, positions: Sequence[int]) -> None:
         self.sums = {name: column[positions] for name, column in self.sums.items()}
@@ -136,14 +186,18 @@ class _Training:
     """The lanes still in one training and their trainer, in step."""
 
     objective: Objective
+    problem: Problem
     splits: tuple[str, ...]
-    horizon: int
-    unit: int
+    chunks: tuple[tuple[int, int], ...]
     trainer: Trainer
     lanes: list[Lane]
     rates: Rates
     mean: _Mean
     limits: Floats
+    last: Floats  # learning rate of each lane's last update
+    saved: Checkpoints
+    found: Sequence[Checkpoint]  # where the lanes begin; none at the beginning
+    pasts: dict[str, list[Measurement]]
 
     @staticmethod
     def begin(
@@ -151,25 +205,33 @@ class _Training:
         problem: Problem,
         splits: tuple[str, ...],
         horizon: int,
-        lanes: Iterable[Lane],
+        lanes: Sequence[Lane],
+        cap: float,
+        saved: Checkpoints,
+        found: Sequence[Checkpoint],
     ) -> "_Training":
         """Lay out the learning rates and note each lane's loss before the first update."""
         chosen = list(lanes)
-        if objective.trains_per_split and isinstance(problem, Segmented):
-            horizon = problem.horizon(splits[0], horizon)
+        unit = problem.unit if isinstance(problem, Paced) else 1
+        edges = tuple(chunks(horizon, objective.measurements, unit))
+        rates = Rates([lane.schedule.at(horizon) for lane in chosen], len(edges), cap)
         trainer = problem.trainer([lane.seed for lane in chosen], horizon, splits)
         metric = objective.metrics[0]
-        start = np.asarray(trainer.evaluate(splits[0])[metric.name])
+        start = read_metrics(trainer, splits[0], objective.metrics, len(chosen))[metric.name]
         return _Training(
             objective,
+            problem,
             splits,
-            horizon,
-            problem.unit if isinstance(problem, Paced) else 1,
+            edges,
             trainer,
             chosen,
-            Rates([lane.schedule.at(horizon) for lane in chosen], objective.measurements),
+            rates,
             _Mean(objective.score, horizon),
             _limits(start, metric.direction),
+            np.full(len(chosen), np.nan),
+            saved,
+            found,
+            {lane.run: [] for lane in chosen},
         )
 
     @property
@@ -179,28 +241,61 @@ class _Training:
 
     def events(self) -> Iterator[Event]:
         """Train to the end."""
-        for first, last in chunks(self.horizon, self.objective.measurements, self.unit):
+        done = yield from self._resume()
+        for first, last in self.chunks[done:]:
             yield from self._advance(first, last)
             if not self.lanes:
                 return
+            self.saved.note(self.trainer, self.lanes, self.pasts)
         yield from self._finish()
+
+    def _resume(self) -> Generator[Event, None, int]:
+        """Take up the checkpoints, as if what was measured happened now; how many chunks."""
+        if not self.found or not isinstance(self.trainer, Resumable):
+            return 0
+        try:
+            self.trainer.restore(merge(self.found))
+        except Exception as error:  # noqa: BLE001 - another version of somebody else's code
+            logger.warning("checkpoints cannot be taken up, their runs begin anew: %r", error)
+            seeds = [lane.seed for lane in self.lanes]
+            self.trainer = self.problem.trainer(seeds, self.chunks[-1][1], self.splits)
+            return 0
+        done = len(self.found[0].past)
+        for number, (first, last) in enumerate(self.chunks[:done]):
+            rows = [one.past[number].values for one in self.found]
+            columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+            self.last = columns.pop("lr")
+            self.mean.add(first, last, columns)
+            self.rates.hear(columns[self.metric.name])
+            yield from self._tell(last, columns)
+        return done
 
     def _advance(self, first: int, last: int) -> Iterator[Event]:
         """Make updates `first` .. `last` - 1, measure, and drop what diverged."""
         used = self.rates.between(first, last)
+        self.last = used[:, -1].copy()
         self.trainer.train(used)
-        values = self.trainer.evaluate(self.splits[0])
+        values = self._read(self.splits[0])
         self.mean.add(first, last, values)
-        for position, lane in enumerate(self.lanes):
-            named = {name: float(column[position]) for name, column in values.items()}
-            yield Measured(lane.run, Measurement(last, {**named, "lr": float(used[position, -1])}))
-        compared = np.asarray(values[self.metric.name], dtype=np.float64)
+        yield from self._tell(last, values)
+        compared = values[self.metric.name]
         self.rates.hear(compared)
         lost = ~(np.abs(compared) < np.inf) | (compared > self.limits)
         for position in np.flatnonzero(lost).tolist():
-            end = self._diverged(compared[position], last, float(used[position, -1]))
+            end = self._diverged(compared[position], last, float(self.last[position]))
             yield Ended(self.lanes[position].run, end)
         self._drop(lost)
+
+    def _tell(self, step: int, values: Mapping[str, Floats]) -> Iterator[Event]:
+        """Every lane's measurement after `step` updates."""
+        for position, lane in enumerate(self.lanes):
+            named = {name: float(column[position]) for name, column in values.items()}
+            measurement = Measurement(step, {**named, "lr": float(self.last[position])})
+            self.pasts[lane.run].append(measurement)
+            yield Measured(lane.run, measurement)
+
+    def _read(self, split: str) -> Mapping[str, Floats]:
+        return read_metrics(self.trainer, split, self.objective.metrics, len(self.lanes))
 
     def _diverged(self, value: float, step: int, lr: float) -> Result:
         where = f"{self.metric.name} on {self.splits[0]} was {value:g}"
@@ -218,29 +313,36 @@ class _Training:
         self.rates.keep(kept)
         self.mean.keep(kept)
         self.limits = self.limits[kept]
+        self.last = self.last[kept]
 
     def _finish(self) -> Iterator[Event]:
         """Score every lane on every split of the training."""
-        metrics = {split: self.trainer.evaluate(split) for split in self.splits}
+        metrics = {split: self._read(split) for split in self.splits}
         metrics[self.splits[0]] = self.mean.value(metrics[self.splits[0]])
-        losses = {split: self.trainer.block_losses(split) for split in self.splits}
+        blocks_of = self.problem.blocks
+        losses = {
+            split: read_losses(self.trainer, split, len(self.lanes), len(blocks_of[split]))
+            for split in self.splits
+        }
         for position, lane in enumerate(self.lanes):
             scores = {
                 split: {name: float(column[position]) for name, column in columns.items()}
                 for split, columns in metrics.items()
             }
             blocks = {split: tuple(rows[position].tolist()) for split, rows in losses.items()}
-            yield Ended(lane.run, self._result(scores, blocks))
+            yield Ended(lane.run, self._result(scores, blocks, float(self.last[position])))
 
     def _result(
-        self, scores: Mapping[str, Mapping[str, float]], blocks: Mapping[str, tuple[float, ...]]
+        self,
+        scores: Mapping[str, Mapping[str, float]],
+        blocks: Mapping[str, tuple[float, ...]],
+        lr: float,
     ) -> Result:
         for split, values in scores.items():
             if not math.isfinite(values[self.metric.name]):
                 reason = f"{self.metric.name} on {split} was {values[self.metric.name]:g} at last"
-                return Result(
-                    RunState.DIVERGED, reason=reason, cause=Cause.NON_FINITE, step=self.horizon
-                )
+                step, cause = self.chunks[-1][1], Cause.NON_FINITE
+                return Result(RunState.DIVERGED, reason=reason, cause=cause, step=step, lr=lr)
         return Result(RunState.COMPLETED, metrics=scores, blocks=blocks)
 
 

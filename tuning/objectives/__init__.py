@@ -90,14 +90,29 @@ def load(modules: Iterable[str] = ()) -> Mapping[str, Objective]:
     Args:
         modules: importable names, chosen by an administrator and never taken from a request.
 
-    Raises `InvalidValue` if two tables hold the same name, or hold something else.
+    Raises `InvalidValue` if two tables hold the same name, or hold something else, or if there is
+    no such module or no table in it.
     """
     known = dict(OBJECTIVES)
     for entry in entry_points(group=ENTRY_POINTS):
         _add(known, entry.value, {entry.name: entry.load()})
     for module in modules:
-        _add(known, module, importlib.import_module(module).OBJECTIVES)
+        _add(known, module, _table_of(module))
     return MappingProxyType(known)
+
+
+def _table_of(module: str) -> Mapping[str, object]:
+    allowed = "an importable module with a table OBJECTIVES"
+    try:
+        table = getattr(importlib.import_module(module), "OBJECTIVES", None)
+    except ModuleNotFoundError as error:
+        # A module that lacks something else is broken, and its own error says best how.
+        if error.name is None or f"{module}.".startswith(f"{error.name}."):
+            raise InvalidValue("objectives", module, allowed) from error
+        raise
+    if not isinstance(table, Mapping):
+        raise InvalidValue("objectives", module, allowed)
+    return table
 
 
 def _add(known: dict[str, Objective], source: str, table: Mapping[str, object]) -> None:

@@ -61,11 +61,14 @@ class Resumable(Protocol):
     """A trainer that can be put down and taken up again, to the last bit."""
 
     def state(self) -> Arrays:
-        """Everything that later updates depend on, as arrays."""
+        """Everything that later updates and evaluations depend on.
+
+        Arrays have the lanes on their first axis; what all lanes share has no axes.
+        """
         ...
 
     def restore(self, state: Arrays) -> None:
-        """Go on from what `state` returned, in a trainer made with the same arguments."""
+        """Go on from what `state` returned, in a trainer made for the lanes that it holds."""
         ...
 
 
@@ -139,6 +142,14 @@ class Score:
             raise UnknownName("score.kind", self.kind, ("last", "mean"))
         if check_number("score.begin", self.begin, 0.0, 1.0) == 1.0:
             raise InvalidValue("score.begin", self.begin, "a number from 0 to below 1")
+
+    def first_update(self, horizon: int) -> int:
+        """The first update of the segment.
+
+        >>> Score("mean", 0.29).first_update(100)
+        29
+        """
+        return int(self.begin * horizon + 1e-9)  # 0.29 times 100 is less than 29 in floats
 
 
 LAST = Score()

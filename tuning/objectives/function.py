@@ -156,7 +156,7 @@ class _Exchange:
         self.has_ended = False
         self.error: BaseException | None = None
         self._metrics = metrics
-        self._begin = math.floor(score.begin * horizon) if score.kind == "mean" else None
+        self._begin = score.first_update(horizon) if score.kind == "mean" else None
         self._latest: dict[str, list[Values]] = {}  # reports since the last grant, or before it
         self._stale: set[str] = set()
         self._segment: dict[str, list[float]] = {}

@@ -18,6 +18,7 @@ from tuning.records import (
     Phase,
     Result,
     Run,
+    RunState,
     StudySpec,
     Trial,
 )
@@ -27,6 +28,7 @@ from tuning.search.space import FAMILY, PEAK, is_fixed, lay_out, peak_grid
 from tuning.seeds import derive
 
 LAG = 2  # a search generation sees results this many generations old
+TOLD_REASONS = 3  # different ones, when too many runs failed
 RETRIES = 8  # asks without a new schedule before the space counts as used up
 
 
@@ -72,16 +74,21 @@ def decide(spec: StudySpec, history: History) -> Decision:
     """
     number = 1 + max((run.generation for run in history.runs), default=-1)
     settled = _settled(history, number)
-    if any(run.phase is Phase.CONFIRM for run in history.runs):
-        return Conclude() if settled >= number - 1 else Wait()
-    if settled < number - LAG:
+    is_confirming = any(run.phase is Phase.CONFIRM for run in history.runs)
+    needed = number - 1 if is_confirming else number - LAG
+    if settled < needed:
         return Wait()
-    trials = _next_trials(spec, history.up_to(number - 1, number - LAG), number)
+    view = history.up_to(number - 1, needed)
+    if (failure := _too_many_failures(spec, view)) is not None:
+        return failure
+    if is_confirming:
+        return Conclude()
+    trials = _next_trials(spec, view, number)
     if trials:
         return Generation(number, trials, tuple(_search_runs(spec, trials)))
     if settled < number - 1:
         return Wait()
-    return _confirm(spec, history, number)
+    return _too_many_failures(spec, history) or _confirm(spec, history, number)
 
 
 def trial_limit(spec: StudySpec) -> int:
@@ -215,6 +222,18 @@ def _search_runs(spec: StudySpec, trials: tuple[Trial, ...]) -> Iterator[Run]:
                 splits=(SEARCHED,),
             )
             index += 1
+
+
+def _too_many_failures(spec: StudySpec, view: History) -> GiveUp | None:
+    """The end of a study of which more runs failed than may, with the first reasons."""
+    failed = [end for _, end in sorted(view.results.items()) if end.state is RunState.FAILED]
+    if spec.max_failures is None or len(failed) <= spec.max_failures:
+        return None
+    told = [(end.reason.splitlines() or ["no reason told"])[0] for end in failed]
+    first = "; ".join(list(dict.fromkeys(told))[:TOLD_REASONS])
+    return GiveUp(
+        f"{len(failed)} runs failed, and {spec.max_failures} may; the first reasons: {first}"
+    )
 
 
 def _confirm(spec: StudySpec, history: History, number: int) -> Decision:
