@@ -165,6 +165,9 @@ NOISY_QUADRATIC = Objective(
     settings=lambda config: {"momentum": config.momentum, "batch": config.recipe.batch},
     config_type=Config,
     open=_open,
+    # Measured on 38 shapes and ten problems: the best quarter of the shapes at a quarter of the
+    # horizon holds one within 0.2 % of the best, at half the horizon the best itself.
+    rungs=(0.25, 0.5),
     hard_cap=lambda config: build(config).cap,
     lane_bytes=_lane_bytes,
 )
