@@ -43,12 +43,18 @@ class Server:
     """A server process that can be killed and started again on the same port and database."""
 
     def __init__(
-        self, database: str, log: Path, *, has_worker: bool = False, lease_seconds: float = 2.0
+        self,
+        database: str,
+        log: Path,
+        *,
+        has_worker: bool = False,
+        lease_seconds: float = 2.0,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._database = database
         self._log = log
         self._has_worker = has_worker
-        self._lease = {"GLIDESLOPE_LEASE_SECONDS": str(lease_seconds)}
+        self._variables = {"GLIDESLOPE_LEASE_SECONDS": str(lease_seconds), **(variables or {})}
         self._port = 0
         self.url = ""
         self.process = self._start()
@@ -84,7 +90,7 @@ class Server:
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(self._lease),
+                env=environment(self._variables),
                 text=True,
             )
         assert process.stdout is not None

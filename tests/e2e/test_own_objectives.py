@@ -1,0 +1,88 @@
+"""A user's own objectives through the REST API: server, planner, worker and training child."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.client import Client, ProblemError
+from tests.chaos.processes import ROOT, Server, ended
+from tuning.evidence import rank_trials
+from tuning.execution import Inline
+from tuning.objectives import load
+from tuning.records import Budget
+from tuning.study import run_study, specify
+
+HERE = Path(__file__).parent
+MODULE = "own_objectives"
+NAMES = ("loop", "bowl", "bowls")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """The service with its local worker, which were told a module by name."""
+    folder = tmp_path_factory.mktemp("own")
+    server = Server(
+        f"sqlite:///{folder / 'own.db'}",
+        folder / "log",
+        has_worker=True,
+        variables={
+            "GLIDESLOPE_OBJECTIVES": MODULE,
+            "GLIDESLOPE_CACHE_FOLDER": str(folder / "cache"),
+            "PYTHONPATH": f"{ROOT}:{HERE}",
+        },
+    )
+    with ended(server), Client(server.url) as client:
+        yield client
+        assert server.stop() == 0, (folder / "log").read_text()
+
+
+def test_own_objectives_are_described(client: Client) -> None:
+    """Beside the built-in ones, with the JSON Schema of their settings."""
+    found = {one.name: one for one in client.objectives()}
+    assert {*NAMES, "realized_volatility"} <= set(found)
+    for name in NAMES:
+        assert found[name].config_schema["properties"]["noise"]["default"] == 0.1
+        assert [metric.name for metric in found[name].metrics] == ["loss"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_of_an_own_objective_ends_with_its_best_schedule(
+    client: Client, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same trials and the same best, to the last bit, as in memory."""
+    request = {"baselines": ["constant"], "seeds": 2, "confirm_seeds": 2, "seed": 3}
+    config = {"noise": 0.5}
+    body = {"objective": name, "config": config, "budget": {"trials": 4}, **request}
+    study = client.create_study(body)
+    final = client.wait(study.id, lambda _: None, poll_seconds=0.1)
+    assert (final.state, final.error) == ("completed", None)
+    best = client.best(study.id)
+
+    monkeypatch.syspath_prepend(HERE)
+    objectives = load([MODULE])
+    spec = specify(
+        name,
+        config=config,
+        budget=Budget(trials=4),
+        baselines=("constant",),
+        seeds=2,
+        confirm_seeds=2,
+        seed=3,
+        objectives=objectives,
+    )
+    outcome = run_study(spec, Inline(modules=[MODULE]))
+    assert outcome.verdict is not None
+    assert best.schedule["family"] == outcome.verdict.winner
+    assert best.metric.seeds == 2
+    values = {one.number: one.value for one in client.trials(study.id)}
+    ranked = rank_trials(outcome.history, spec.metric)
+    assert values == {trial.number: value for trial, value in ranked}
+
+
+def test_a_config_that_an_own_objective_refuses_is_a_problem_document(client: Client) -> None:
+    """Its own words name field, value and range; nothing is stored."""
+    with pytest.raises(ProblemError, match=r"(?s)422.*/config/noise.*a number from 0"):
+        client.create_study({"objective": "loop", "config": {"noise": -1.0}})
+    with pytest.raises(ProblemError, match=r"(?s)422.*/config/noises"):
+        client.create_study({"objective": "loop", "config": {"noises": 1.0}})
