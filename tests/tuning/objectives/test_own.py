@@ -1,5 +1,7 @@
 """A user's own classes as objectives, and lanes that can be put down."""
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
@@ -180,3 +182,15 @@ def test_a_description_that_does_not_hold_together_is_refused() -> None:
     """As for any objective."""
     with pytest.raises(InvalidValue, match="peak"):
         model_objective(Bowl, name="bowl", horizon=10, peak=(1.0, 0.1))
+
+
+def test_describing_objectives_loads_no_training_library() -> None:
+    """A server that lists them can do without; only opening one needs it."""
+    modules = "tuning.objectives.function, tuning.objectives.own, tuning.objectives.torch_module"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {modules}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"torch", "jax", "sklearn", "scipy", "pandas"} & set(done.stdout.split())

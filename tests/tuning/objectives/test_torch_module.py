@@ -1,16 +1,19 @@
 """PyTorch modules as objectives, beside PyTorch's own optimisers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tuning.errors import InvalidValue
+from tuning.execution import Block, Ended, Inline, Lane, Process
 from tuning.objectives import NO_FOLDERS, TEST, VALIDATION, Objective, Resumable, Trainer
 from tuning.objectives.base import Floats
 from tuning.objectives.batches import Permutations
 from tuning.objectives.torch_module import Adam, Rule, Sgd, module_objective
+from tuning.schedules import Schedule, build
 from tuning.seeds import derive
 
 pytestmark = pytest.mark.full
@@ -309,6 +312,44 @@ def test_datasets_that_are_not_there_are_named(wrong: Mapping[str, Any], told: s
     """Before anything is trained."""
     with pytest.raises(InvalidValue, match=told):
         objective(datasets=lambda *_: wrong).open(None, NO_FOLDERS)
+
+
+MODULE = """
+import torch
+from tuning.objectives.torch_module import module_objective
+
+def datasets(config, folders):
+    inputs = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    rows = torch.utils.data.TensorDataset(inputs, inputs.sum(1, keepdim=True))
+    return {name: rows for name in ("train", "validation", "test")}
+
+def module(config):
+    layers = torch.nn.Linear(5, 30), torch.nn.Dropout(0.1), torch.nn.ELU(), torch.nn.Linear(30, 1)
+    return torch.nn.Sequential(*layers)
+
+OBJECTIVES = {
+    "own": module_objective(
+        module, datasets=datasets, loss=torch.nn.functional.mse_loss,
+        name="own", horizon=40, peak=(1e-3, 1.0),
+    )
+}
+"""
+
+
+def test_a_training_child_gives_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a module is trained changes nothing, whatever the number of cores there."""
+    (tmp_path / "own_torch.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    lanes = tuple(Lane(str(seed), seed, Schedule(build("cosine", 0.01, {}), 40)) for seed in (1, 2))
+    block = Block("own", {}, 40, lanes, (VALIDATION, TEST))
+    executors = Inline(modules=("own_torch",)), Process(modules=("own_torch",))
+    here, there = (list(executor.run(block)) for executor in executors)
+    executors[1].close()
+    assert here == there
+    assert isinstance(here[-1], Ended)
 
 
 def test_settings_are_those_of_pytorch() -> None:
