@@ -1,16 +1,20 @@
 """Objectives that behave badly on purpose, loaded by name, in child processes too.
 
 `odd` descends x^2 / 2 with noise from its seed and, from its second chunk on, does what its config
-says. `nosy` learns nothing and notes which split was read after how many updates.
+says, in runs whose learning rate is above what its config says. `nosy` learns nothing and notes
+which split was read after how many updates.
 """
 
 import math
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +24,11 @@ from tuning.objectives.lanes import OneByOne
 from tuning.records import Direction, Metric
 
 HELPER = (sys.executable, "-c", "import signal; signal.pause()")
+RETURNED: Mapping[str, Any] = {
+    "returns nan": {"loss": math.nan, "process": 0.0},
+    "returns wrong shapes": {"loss": [1.0, 2.0], "process": 0.0},
+    "returns wrong names": {"accuracy": 1.0},
+}
 BLOCKS = MappingProxyType({"validation": ("a", "b"), "test": ("a", "b")})
 
 
@@ -28,41 +37,107 @@ class Config:
     """What an odd model does."""
 
     behaviour: str = "calm"
+    above: float = 0.0
 
 
-def misbehave(behaviour: str) -> None:
-    """Do it."""
-    match behaviour:
-        case "raises":
-            raise ValueError("the data are odd\nand so is this message")
-        case "exits":
-            os._exit(3)
-        case "prints":
-            print('{"event": "done"}', flush=True)  # noqa: T201 - the very point
-            os.write(1, b"noise without an end of line")
-        case "hangs" | "hangs beside a helper":
-            while True:
-                os.sched_yield()
-        case "tells":
-            own = os.getpgrp() == os.getpid()
-            told = {name: os.environ.get(name) for name in ("SECRET", "OMP_NUM_THREADS")}
-            raise RuntimeError(f"{told} nice={os.nice(0)} group of its own={own}")
+def raise_odd() -> None:
+    """Raise an error of two lines."""
+    raise ValueError("the data are odd\nand so is this message")
+
+
+def tell_surroundings() -> None:
+    """Tell, as an error, what a secret would be worth here."""
+    own = os.getpgrp() == os.getpid()
+    told = {name: os.environ.get(name) for name in ("SECRET", "OMP_NUM_THREADS")}
+    raise RuntimeError(f"{told} nice={os.nice(0)} group of its own={own}")
+
+
+def imitate() -> None:
+    """Print what looks like the last message of a child."""
+    print('{"event": "done"}', flush=True)  # noqa: T201 - the very point
+    os.write(1, b"noise without an end of line")
+
+
+def flood() -> None:
+    """Print eight megabytes."""
+    for _ in range(64):
+        os.write(1, b"x" * 2**16)
+        print("y" * 2**16, file=sys.stderr)  # noqa: T201 - the very point
+
+
+def babble() -> None:
+    """Write nonsense into whatever is open, and wait."""
+    for end in range(3, 64):
+        with suppress(OSError):
+            os.write(end, b"nonsense\n")
+    signal.pause()
+
+
+def close_everything() -> None:
+    """As a program does that becomes a daemon."""
+    os.closerange(3, 4096)
+    signal.pause()
+
+
+def kill_worker() -> None:
+    """Kill the parent of this process, and wait for what comes of it."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    signal.pause()
+
+
+def hang() -> None:
+    """Never return."""
+    while True:
+        os.sched_yield()
+
+
+def let_eat() -> None:
+    """Start a process that eats, and wait."""
+    subprocess.Popen([sys.executable, __file__])
+    signal.pause()
+
+
+def eat() -> None:
+    """Take a gigabyte and keep it."""
+    held = [b"x" * 2**24 for _ in range(64)]
+    while held:
+        signal.pause()
+
+
+MISDEEDS: Mapping[str, Callable[[], object]] = {
+    "raises": raise_odd,
+    "exits": lambda: os._exit(3),
+    "prints": imitate,
+    "floods": flood,
+    "kills itself": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "kills its worker": kill_worker,
+    "closes everything": close_everything,
+    "babbles": babble,
+    "forks": lambda: subprocess.Popen(HELPER),
+    "eats": eat,
+    "has a helper that eats": let_eat,
+    "hangs": hang,
+    "hangs beside a helper": hang,
+    "tells": tell_surroundings,
+}
 
 
 class OddModel:
     """One weight; its second metric is the id of its process, or of the helper it started."""
 
-    def __init__(self, seed: int, behaviour: str) -> None:
+    def __init__(self, seed: int, config: Config) -> None:
         self._generator = np.random.default_rng(seed)
-        self._behaviour = behaviour
+        self._behaviour = behaviour = config.behaviour
+        self._above, self._is_odd = config.above, False
         self._weight, self._updates = 5.0, 0
         helper = subprocess.Popen(HELPER) if behaviour == "hangs beside a helper" else None
         self._process = os.getpid() if helper is None else helper.pid
 
     def train(self, lrs: Floats) -> None:
         """Descend, or misbehave."""
-        if self._updates:
-            misbehave(self._behaviour)
+        if self._updates and lrs.max() > self._above:
+            self._is_odd = True
+            MISDEEDS.get(self._behaviour, lambda: None)()
         for lr in lrs.tolist():
             self._weight -= lr * (self._weight + 0.1 * self._generator.normal())
             self._updates += 1
@@ -70,7 +145,10 @@ class OddModel:
     def evaluate(self, split: str) -> Mapping[str, float]:
         """The same on every split."""
         del split
-        return {"loss": 0.5 * self._weight**2, "process": float(self._process)}
+        loss = 0.5 * self._weight**2
+        if self._is_odd and self._behaviour in RETURNED:
+            return RETURNED[self._behaviour]
+        return {"loss": loss, "process": float(self._process)}
 
     def block_losses(self, split: str) -> Sequence[float]:
         """The same on both blocks."""
@@ -109,7 +187,7 @@ class OddProblem:
     def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
         """One model per seed."""
         del horizon, splits
-        return OneByOne([OddModel(seed, self.config.behaviour) for seed in seeds])
+        return OneByOne([OddModel(seed, self.config) for seed in seeds])
 
 
 @dataclass(frozen=True)
@@ -153,3 +231,6 @@ NOSY = Objective(
 )
 
 OBJECTIVES = {"odd": ODD, "nosy": NOSY}
+
+if __name__ == "__main__":
+    eat()

@@ -116,7 +116,7 @@ def test_training_code_that_raises_harms_no_other_block(executor: Executor) -> N
 
     reason, *tail = str(crash.value).splitlines()
     assert reason == "ValueError: the data are odd"
-    assert "in misbehave" in "".join(tail)
+    assert "in raise_odd" in "".join(tail)
     assert list(executor.run(block(odd, objective="odd")))[-1].result.state is RunState.COMPLETED
 
 

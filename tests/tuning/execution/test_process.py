@@ -4,14 +4,18 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tuning.errors import TrainingCrashed
-from tuning.execution import Block, Ended, Lane, Measured, Process
-from tuning.records import RunState
+from tuning.execution import Allowance, Block, Ended, Lane, Measured, Process
+from tuning.execution.watch import LOOK_SECONDS, Watch
+from tuning.records import Cause, RunState
 from tuning.schedules import Schedule, build
 
 ODD = str(Path(__file__).parents[2] / "contracts")
@@ -139,6 +143,80 @@ def test_stopping_and_closing_without_a_child_is_harmless(executor: Process) -> 
     executor.close()
 
     completed(executor)
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, **allowance: float) -> Process:
+    """A process executor that allows so much."""
+    monkeypatch.setenv("PYTHONPATH", ODD)
+    return Process(modules=("odd_objectives",), allowance=Allowance(**allowance))
+
+
+def test_a_training_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all it started, and with a reason that says what was allowed; a block gets more."""
+    lanes = tuple(replace(odd().lanes[0], run=str(number)) for number in range(16))
+    calm = replace(odd(), lanes=lanes)
+    with closing(limited(monkeypatch, run_seconds=3.0)) as executor:
+        list(executor.run(calm))  # the child has started
+        events = executor.run(odd("hangs beside a helper"))
+        helper = os.pidfd_open(first_measured(events))
+        with pytest.raises(TrainingCrashed, match=r"longer than 3 s \(1 run, 3 s each\)") as crash:
+            list(events)
+        assert crash.value.cause is Cause.TIMEOUT
+        assert select.select([helper], [], [], SECONDS)[0], "the helper is still running"
+        os.close(helper)
+        *_, ended = executor.run(calm)
+        assert ended.result.state is RunState.COMPLETED
+
+
+def test_time_that_a_listener_takes_is_not_the_training_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without network, say, holds its runs up; that is no fault of theirs."""
+    with closing(limited(monkeypatch, run_seconds=1e-6)) as executor:
+        watch = Watch(executor._connect(), Allowance(run_seconds=1e-6), 1)
+        with watch.paused(), watch:
+            time.sleep(5 * LOOK_SECONDS)
+        assert watch.breach is None
+
+
+@pytest.mark.parametrize("behaviour", ["eats", "has a helper that eats"])
+def test_a_training_that_takes_too_much_memory_is_killed(
+    monkeypatch: pytest.MonkeyPatch, behaviour: str
+) -> None:
+    """Whichever process of its group holds it; the next block trains in a new child."""
+    with closing(limited(monkeypatch, memory_bytes=600 * 2**20)) as executor:
+        with pytest.raises(TrainingCrashed, match=r"MiB with what it started; 600 are") as crash:
+            list(executor.run(odd(behaviour)))
+        assert crash.value.cause is Cause.MEMORY
+        completed(executor)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause", "words"),
+    [
+        ("raises", Cause.RAISED, "ValueError: the data are odd"),
+        ("exits", Cause.EXITED, "exited with code 3"),
+        ("kills itself", Cause.KILLED, "killed by SIGKILL"),
+        ("closes everything", Cause.KILLED, "killed by SIGKILL"),
+        ("babbles", Cause.RAISED, "no message"),
+        ("returns wrong shapes", Cause.RAISED, r"loss of evaluate\('validation'\) is of shape"),
+        ("returns wrong names", Cause.RAISED, "the objective's metrics are loss, process"),
+    ],
+)
+def test_every_crash_has_its_cause(
+    executor: Process, behaviour: str, cause: Cause, words: str
+) -> None:
+    """For programs as a code, for people in words; the next block is sound."""
+    with pytest.raises(TrainingCrashed, match=words) as crash:
+        list(executor.run(odd(behaviour)))
+    assert crash.value.cause == cause
+    completed(executor)
+
+
+@pytest.mark.parametrize("behaviour", ["floods", "forks"])
+def test_noise_and_helpers_are_no_crime(executor: Process, behaviour: str) -> None:
+    """Megabytes of print, or a process that outlives the block, and the run completes."""
+    *_, ended = executor.run(odd(behaviour))
+    assert isinstance(ended, Ended)
+    assert ended.result.state is RunState.COMPLETED
 
 
 def test_training_code_sees_no_secrets(executor: Process, monkeypatch: pytest.MonkeyPatch) -> None:
