@@ -31,12 +31,16 @@ SMALL: Mapping[str, Mapping[str, object]] = {
     "heston_surface": {"surfaces": 64, "validation_surfaces": 24, "test_surfaces": 16},
     "regime_finetune": {"surfaces": 64, "validation_surfaces": 24, "test_surfaces": 16},
     "online_surface": {"snapshots": 12, "updates": 1},
+    "regime_rugged": {"jumps": 1, "replicas": 20},
+    # Exact losses do not depend on the seed, which is no chance lost: see test_noisy_quadratic.py.
+    "noisy_quadratic": {"mode": "sampled", "modes": 20, "replicas": 4},
 }
 
 
 # Other forms of an objective, which must keep the same promises.
 VARIANTS: Sequence[tuple[str, Mapping[str, object]]] = (
     ("realized_volatility", {"model": "mlp", "hidden": 4, "folds": 1}),
+    ("noisy_quadratic", {"mode": "sampled", "problem": "N5", "modes": 20, "momentum": 0.5}),
 )
 CASES = [(name, SMALL.get(name, {})) for name in sorted(OBJECTIVES)] + list(VARIANTS)
 

@@ -29,9 +29,11 @@ from tuning.objectives.base import (
     configure,
 )
 from tuning.objectives.heston_surface import HESTON_SURFACE
+from tuning.objectives.noisy_quadratic import NOISY_QUADRATIC
 from tuning.objectives.online_surface import ONLINE_SURFACE
 from tuning.objectives.realized_volatility import REALIZED_VOLATILITY
 from tuning.objectives.regime_finetune import REGIME_FINETUNE
+from tuning.objectives.regime_rugged import REGIME_RUGGED
 
 __all__ = [
     "ENTRY_POINTS",
@@ -64,6 +66,8 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
             HESTON_SURFACE,
             REGIME_FINETUNE,
             ONLINE_SURFACE,
+            REGIME_RUGGED,
+            NOISY_QUADRATIC,
         )
     }
 )

