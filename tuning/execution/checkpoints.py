@@ -3,7 +3,8 @@
 The one idea: a file per run, named by a hash of all that decides its bits (objective, config, data,
 horizon, splits, schedule, seed), holds its lane of the trainer's state and what was measured so
 far. Runs that stand at the same point go on together; those that do not are trained apart, which
-changes none of their bits. A file is removed when its run ends, and may be deleted at any time.
+changes none of their bits. A file is removed when its run ends, and may be deleted at any time; it
+should be when the training code has changed, which the hash does not know.
 Not here: trainers (`tuning.objectives.base.Resumable`), nor how they are driven
 (`tuning.execution.training`).
 """
