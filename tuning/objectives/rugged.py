@@ -113,7 +113,7 @@ class RuggedTrainer:
                 for begin, end in world.pieces(first, last):
                     noise = self._noise(seed, end - begin)
                     for lane in lanes:
-                        if begin in world.edges[1:]:
+                        if begin > 0 and begin in world.edges:
                             self._distances[lane] += world.centre(begin - 1) - world.centre(begin)
                         row = lrs[lane, begin - first : end - first]
                         self._losses[lane, begin:end] = _walk(self._distances[lane], row, noise)

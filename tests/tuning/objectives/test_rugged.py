@@ -129,6 +129,16 @@ def test_a_horizon_shorter_than_the_jumps_is_trained_all_the_same() -> None:
     assert np.isfinite(trainer.block_losses(VALIDATION)).all()
 
 
+def test_an_empty_stretch_is_skipped() -> None:
+    """Two jumps at once, at the start or later, are one: to where the last of them leads."""
+    world, lrs = draw(), np.full(HORIZON, 0.1)
+    centres = world.centres
+    twice = replace(world, edges=(0, 0, 60, 60, HORIZON))
+    once = replace(world, edges=(0, 60, HORIZON), centres=centres[[1, 3]])
+
+    assert (losses(twice, lrs) == losses(once, lrs)).all()
+
+
 def test_before_the_first_update_the_start_is_measured() -> None:
     """And updates beyond the horizon change nothing."""
     world = draw()
