@@ -316,13 +316,7 @@ class StackedLanes:
 
 
 def buckets(lanes: int) -> list[list[int]]:
-    """Lanes of every bucket, padded by repeating the last one.
-
-    >>> buckets(3)
-    [[0, 1, 2, 2]]
-    >>> [len(bucket) for bucket in buckets(18)]
-    [16, 4]
-    """
+    """Lanes of every bucket, padded by repeating the last one: 3 are [[0, 1, 2, 2]]."""
     small, large = WIDTHS
     found = []
     for begin in range(0, lanes, large):
