@@ -263,7 +263,10 @@ def _still(bench: _Bench) -> Answer:
     before = bench.scores(trainer)
     trainer.train(rates[:, half:])
     if not _same(before, bench.scores(trainer)):
-        return False, "updates with a learning rate of 0 change something"
+        return (
+            False,
+            "updates with a learning rate of 0 change something: a weight, or running statistics",
+        )
     return True, "updates with a learning rate of 0 change nothing"
 
 
