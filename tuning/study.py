@@ -146,7 +146,8 @@ def _peak_range(
     """The range of the peak: what was asked for, or the objective's own below its hard cap."""
     if asked is None:
         low, high = objective.peak
-        return min(low, cap), min(high, cap)
+        top = min(high, cap)
+        return min(low, low / high * top), top
     if asked[1] > cap:
         raise InvalidValue("space.peak", asked[1], f"at most the objective's hard cap, {cap:g}")
     return asked
