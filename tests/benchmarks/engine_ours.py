@@ -9,15 +9,17 @@ import time
 from pathlib import Path
 
 from tuning.execution.pinning import pin
+from tuning.execution.programs import keep_programs
 
 pin(int(sys.argv[1]))  # before XLA makes its threads
+keep_programs(Path(sys.argv[2]))  # before JAX is imported
 
 import numpy as np  # noqa: E402
 from engine_cases import CASES, CHUNK, LR, ROWS, Case, data  # noqa: E402
 
 from tuning.objectives.batches import Permutations  # noqa: E402
 from tuning.objectives.networks import Mlp, SquaredError  # noqa: E402
-from tuning.objectives.scan import Recipe, Scan, cache_programs  # noqa: E402
+from tuning.objectives.scan import Recipe, Scan  # noqa: E402
 
 GEMM_SECONDS = 1.0
 
@@ -61,7 +63,6 @@ def gemm(size: int) -> float:
 
 def main() -> None:
     """Answer until there are no more lines."""
-    cache_programs(Path(sys.argv[2]))
     recipes = {name: recipe(case) for name, case in CASES.items()}
     for line in sys.stdin:
         asked = json.loads(line)

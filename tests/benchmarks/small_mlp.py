@@ -76,11 +76,7 @@ def recipe(splits: Sequence[str]) -> "object":
     )
 
 
-def _open(_config: object, folders: Folders) -> SmallMlp:
-    if folders.cache is not None:
-        from tuning.objectives.scan import cache_programs
-
-        cache_programs(folders.cache / "programs")
+def _open(_config: object, _folders: Folders) -> SmallMlp:
     return SmallMlp()
 
 

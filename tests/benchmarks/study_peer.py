@@ -12,12 +12,12 @@ import time
 
 import optuna
 import torch
+from figures import say
 from small_mlp import DATA, HORIZON, MEASUREMENTS, ORDER, PEAK, WIDTHS
 
 from tuning.execution.training import chunks
 from tuning.objectives import VALIDATION
 from tuning.objectives.networks import Mlp
-from tuning.schedules import PARAMETERS
 from tuning.search.samplers.rebuild import _suggest
 from tuning.search.space import DEFAULT_FAMILIES, FAMILY, lay_out, narrow, used
 
@@ -79,11 +79,11 @@ def main(storage: str, name: str, trials: int, seed: int, process: int) -> None:
         storage=storage, study_name=name, sampler=sampler, load_if_exists=True
     )
     train([1e-3] * 2, 0)  # warm, as the worker of the other side is
-    print("ready", flush=True)
+    say("ready")
     sys.stdin.readline()
     begin = time.perf_counter()
     study.optimize(lambda trial: objective(trial, seed), n_trials=trials)
-    print(json.dumps({"seconds": time.perf_counter() - begin}), flush=True)
+    say(json.dumps({"seconds": time.perf_counter() - begin}))
 
 
 if __name__ == "__main__":

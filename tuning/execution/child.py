@@ -13,6 +13,7 @@ from tuning.execution.inline import Inline
 from tuning.execution.link import Channel, Message, attach
 from tuning.execution.memory import give_way
 from tuning.execution.pinning import pin
+from tuning.execution.programs import keep_programs
 from tuning.objectives import Folders
 
 NICE = 10  # the server and the worker's heartbeat go first
@@ -24,6 +25,7 @@ def serve(channel: Channel) -> None:
     greeting = channel.receive()
     pin(greeting["core"])
     folders = Folders(_folder(greeting["data_folder"]), _folder(greeting["cache_folder"]))
+    keep_programs(folders.cache)
     executor = Inline(folders, greeting["modules"], greeting["memory_bytes"])
     while True:
         channel.send(_train(executor, channel, channel.receive()))

@@ -4,7 +4,7 @@ The one idea: a file is named by the hash of the recipe its arrays were made by,
 recipe and the hash of its arrays; what does not match both is made anew. Files appear whole or not
 at all, so processes that make the same arrays at once do not disturb each other, and a cache may
 be deleted at any time.
-Not here: compiled programs (`tuning.objectives.scan.cache_programs`).
+Not here: compiled programs (`tuning.execution.programs`).
 """
 
 import hashlib

@@ -13,14 +13,12 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.experimental.compilation_cache import compilation_cache
 from numpy.typing import NDArray
 
 from tuning.errors import InvalidValue
@@ -234,14 +232,3 @@ def _each(
 
     result = jax.lax.fori_loop(0, lanes, step, carried)
     return result
-
-
-def cache_programs(folder: Path) -> None:
-    """Keep compiled programs in `folder`, for this process and for those that come after it."""
-    update: Callable[[str, object], None] = jax.config.update
-    if jax.config.jax_compilation_cache_dir == str(folder):  # type: ignore[attr-defined] # made late
-        return
-    update("jax_compilation_cache_dir", str(folder))
-    update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    update("jax_persistent_cache_min_entry_size_bytes", 0)
-    compilation_cache.reset_cache()  # JAX looks for its folder once, at the first compilation

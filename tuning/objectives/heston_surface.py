@@ -100,13 +100,11 @@ class HestonSurfaceProblem:
         train: to learn, with the config's noise.
         scored: per split, without noise.
         config: the settings.
-        cache: folder that compiled programs are kept in.
     """
 
     train: Surfaces
     scored: Mapping[str, Surfaces]
     config: Config
-    cache: Path | None = None
 
     @property
     def data_hash(self) -> str:
@@ -134,7 +132,6 @@ class HestonSurfaceProblem:
             {split: {ERROR.name: self.scored[split]} for split in splits},
             self.config.batch,
             seeds,
-            self.cache,
         )
 
 
@@ -171,7 +168,7 @@ def _open(config: Config, folders: Folders) -> HestonSurfaceProblem:
         TEST: draw(TEST, config.test_surfaces),
     }
     noisy = train.with_noise(config.noise_bp / 1e4, derive(config.data_seed, "noise"))
-    return HestonSurfaceProblem(noisy, scored, config, folders.cache)
+    return HestonSurfaceProblem(noisy, scored, config)
 
 
 def _lane_bytes(config: Config, horizon: int) -> int:

@@ -10,7 +10,6 @@ Not here: the network to start from, pretrained here or the user's own
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tuning.errors import InvalidValue
 from tuning.objectives import tables
@@ -95,14 +94,12 @@ class RegimeFinetuneProblem:
         train: surfaces of the new regime to learn, with the config's noise.
         scored: per split and metric, without noise.
         config: the settings.
-        cache: folder that compiled programs are kept in.
     """
 
     start: SurfaceNetwork
     train: Surfaces
     scored: Mapping[str, Mapping[str, Surfaces]]
     config: Config
-    cache: Path | None = None
 
     @property
     def data_hash(self) -> str:
@@ -133,7 +130,6 @@ class RegimeFinetuneProblem:
             {split: self.scored[split] for split in splits},
             self.config.batch,
             seeds,
-            self.cache,
         )
 
 
@@ -145,7 +141,7 @@ def _open(config: Config, folders: Folders) -> RegimeFinetuneProblem:
     }
     train = _wild("train", config.surfaces, config, folders)
     noisy = train.with_noise(config.noise_bp / 1e4, derive(config.data_seed, "wild", "noise"))
-    return RegimeFinetuneProblem(_start(config, folders), noisy, scored, config, folders.cache)
+    return RegimeFinetuneProblem(_start(config, folders), noisy, scored, config)
 
 
 def _wild(split: str, count: int, config: Config, folders: Folders) -> Surfaces:

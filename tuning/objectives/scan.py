@@ -27,12 +27,11 @@ from tuning.objectives.compiled import (
     Rows,
     State,
     Trace,
-    cache_programs,
     scorer,
     trainer,
 )
 
-__all__ = ["ADAM", "Recipe", "Scan", "Split", "Trace", "cache_programs"]
+__all__ = ["ADAM", "Recipe", "Scan", "Split", "Trace"]
 
 ADAM = optax.scale_by_adam()
 

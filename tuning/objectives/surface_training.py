@@ -20,7 +20,7 @@ from tuning.objectives.cached import cached, hash_arrays
 from tuning.objectives.heston import Domain
 from tuning.objectives.networks import Mlp, SquaredError, Weights
 from tuning.objectives.pretrained import PRETRAINED_WIDTHS, Scaling, SurfaceNetwork, assemble
-from tuning.objectives.scan import Recipe, Scan, Split, cache_programs
+from tuning.objectives.scan import Recipe, Scan, Split
 from tuning.objectives.surfaces import MATURITIES, Surfaces
 from tuning.seeds import derive
 
@@ -98,7 +98,6 @@ def make_trainer(
     scored: Mapping[str, Mapping[str, Surfaces]],
     batch: int,
     seeds: Sequence[int],
-    cache: Path | None = None,
 ) -> Scan:
     """Networks in training with Adam, one lane per seed.
 
@@ -108,10 +107,7 @@ def make_trainer(
         scored: per split, per metric the surfaces it is measured on.
         batch: surfaces per update.
         seeds: of the lanes.
-        cache: folder that compiled programs are kept in.
     """
-    if cache is not None:
-        cache_programs(cache / "programs")
     network, scaling = Mlp(start.widths, start.activation), start.scaling
     splits = {
         split: Split(
@@ -142,7 +138,7 @@ def pretrain(train: Surfaces, domain: Domain, seed: int, cache: Path | None) -> 
     start = Untrained(PRETRAINED_WIDTHS, PRETRAINED_ACTIVATION, Scaling.of(domain, train))
 
     def make() -> Arrays:
-        trainer = make_trainer(start, train, {}, PRETRAINING_BATCH, (seed,), cache)
+        trainer = make_trainer(start, train, {}, PRETRAINING_BATCH, (seed,))
         fractions = np.arange(PRETRAINING_UPDATES) / PRETRAINING_UPDATES
         trainer.train(PRETRAINING_PEAK * (1 - fractions)[None])
         return SurfaceNetwork(trainer.params()[0], start.activation, start.scaling).arrays

@@ -1,8 +1,6 @@
 """The engine: lanes of small networks trained by compiled programs."""
 
 import functools
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -313,45 +311,3 @@ def test_one_compilation_serves_all_lanes_chunks_and_equal_problems() -> None:
         scan.train(rates(len(seeds), chunk))
         assert scan._train is first._train
     assert first._train._cache_size() == 1
-
-
-PROGRAM = """
-import sys
-from pathlib import Path
-import jax
-import numpy as np
-before = dict(jax.config.values)
-from tuning.objectives.batches import Permutations
-from tuning.objectives.networks import Mlp, SquaredError
-from tuning.objectives.scan import Recipe, Scan, cache_programs
-assert dict(jax.config.values) == before, "importing changes no setting"
-events = []
-jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
-jax.numpy.zeros(3).block_until_ready()  # a first compilation, before there is a folder
-cache_programs(Path(sys.argv[1]))
-network = Mlp((2, 4, 1))
-rows = np.ones((9, 2)), np.ones((9, 1))
-recipe = Recipe(
-    init=network.init, loss=SquaredError(network), rows=rows, order=Permutations(9, 3)
-)
-scan = Scan(recipe, [1, 2])
-scan.train(np.full((2, 5), 1e-3))
-scan.params()
-hits = events.count("/jax/compilation_cache/cache_hits")
-misses = events.count("/jax/compilation_cache/cache_misses")
-print(hits, misses, scan.state()["leaf_0"].tobytes().hex())
-"""
-
-
-def test_compiled_programs_are_kept_in_a_folder(tmp_path: Path) -> None:
-    """A second process finds all that the first one compiled, and computes the same bits."""
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "programs")]
-    runs = [
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        for _ in range(2)
-    ]
-    (hits, misses, weights), (hits_later, misses_later, weights_later) = runs
-    assert int(misses) > 0
-    assert int(misses_later) == 0
-    assert int(hits_later) == int(hits) + int(misses)
-    assert weights == weights_later
