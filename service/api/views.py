@@ -170,6 +170,7 @@ def run_view(row: RunRow) -> RunView:
 
 def objective_view(objective: Objective, config_schema: dict[str, Any]) -> ObjectiveView:
     """A registered objective."""
+    config = objective.config_type()
     return ObjectiveView(
         name=objective.name,
         title=objective.title,
@@ -177,7 +178,14 @@ def objective_view(objective: Objective, config_schema: dict[str, Any]) -> Objec
         metrics=[MetricView(**asdict(metric)) for metric in objective.metrics],
         default_horizon=objective.default_horizon,
         peak=[float(end) for end in objective.peak],
-        applies_to=objective.applies_to(objective.config_type()),
+        measurements=objective.measurements,
+        score=objective.score.kind,
+        score_begin=objective.score.begin,
+        rungs=list(objective.rungs),
+        hard_cap=None if objective.hard_cap is None else objective.cap(config),
+        has_fixed_horizon=objective.fixed_horizon is not None,
+        trains_per_split=objective.trains_per_split,
+        applies_to=objective.applies_to(config),
         config_schema=config_schema,
     )
 

@@ -15,7 +15,13 @@ class MetricView(Schema):
 
 
 class ObjectiveView(Schema):
-    """A registered objective; `config_schema` is the JSON Schema of its settings."""
+    """A registered objective; `config_schema` is the JSON Schema of its settings.
+
+    `score` is `last`, or `mean` over the updates beyond `score_begin` of the horizon; `rungs` are
+    shorter horizons, as fractions, over which it is the same in small; `hard_cap` is the largest
+    learning rate its default settings allow; `has_fixed_horizon` says that its data allow one
+    horizon only, `trains_per_split` that each split has a training of its own.
+    """
 
     name: str
     title: str
@@ -23,6 +29,13 @@ class ObjectiveView(Schema):
     metrics: list[MetricView]
     default_horizon: int
     peak: list[float]
+    measurements: int
+    score: str
+    score_begin: float
+    rungs: list[float]
+    hard_cap: float | None
+    has_fixed_horizon: bool
+    trains_per_split: bool
     applies_to: dict[str, Any]
     config_schema: dict[str, Any]
 

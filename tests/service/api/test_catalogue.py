@@ -18,9 +18,29 @@ def test_objectives_come_with_a_schema_of_their_settings(api: TestClient) -> Non
         objective = OBJECTIVES[one["name"]]
         assert one["metrics"][0]["name"] == objective.metrics[0].name
         assert one["peak"] == list(objective.peak)
+        assert (one["score"], one["score_begin"]) == (objective.score.kind, objective.score.begin)
+        assert (one["rungs"], one["measurements"]) == (
+            list(objective.rungs),
+            objective.measurements,
+        )
+        assert one["trains_per_split"] is objective.trains_per_split
         properties = one["config_schema"]["properties"]
         defaults = {field.name: field.default for field in fields(objective.config_type)}
         assert {name: known.get("default") for name, known in properties.items()} == defaults
+
+
+def test_a_hard_cap_is_told_and_kept(api: TestClient) -> None:
+    """`noisy_quadratic` allows no learning rate above 1; the others declare no cap."""
+    items = api.get("/v1/objectives").json()["items"]
+    assert {one["name"]: one["hard_cap"] for one in items if one["hard_cap"] is not None} == {
+        "noisy_quadratic": 1.0
+    }
+
+    refused = api.post(
+        "/v1/studies", json={"objective": "noisy_quadratic", "space": {"peak": [0.1, 2.0]}}
+    )
+    assert refused.status_code == 422
+    assert "hard cap, 1" in refused.text
 
 
 def test_families_come_with_their_parameters(api: TestClient) -> None:

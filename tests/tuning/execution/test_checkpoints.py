@@ -59,8 +59,8 @@ def block(*lanes: Lane, objective: str = "walk", splits: Sequence[str] = ("valid
 
 
 def files(folder: Path) -> list[Path]:
-    """Checkpoints that are there."""
-    return sorted(folder.iterdir()) if folder.exists() else []
+    """Checkpoints that are there; a process killed while it wrote one leaves half a file beside."""
+    return sorted(folder.glob("*.npz"))
 
 
 def trained(objective: Objective, block: Block, folder: Path | None = None) -> Iterator[Event]:
