@@ -137,9 +137,9 @@ def _requeue(store: Store, name: str) -> None:
         stored_work.requeue(session, worker=name)
 
 
-def _bereave(store: Store, name: str, max_attempts: int) -> None:
+def _bereave(store: Store, name: str, max_attempts: int) -> int:
     with store.write() as session:
-        stored_work.bereave(session, worker=name, max_attempts=max_attempts)
+        return stored_work.bereave(session, worker=name, max_attempts=max_attempts)
 
 
 def _start_worker(settings: Settings, url: str, name: str) -> subprocess.Popen[bytes]:

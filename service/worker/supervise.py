@@ -1,8 +1,9 @@
 """Keeping the server's own worker alive.
 
 The one idea: a dead worker is noticed at once, its runs are put back at once, and a new one is
-started after a pause that grows while workers keep dying young. If that fails, of a database that
-is away or a machine without room for a process, it is tried again after the next pause.
+started after a pause that grows while workers keep dying young and idle; one that held runs died of
+what it trained, which is counted there. If that fails, of a database that is away or a machine
+without room for a process, it is tried again after the next pause.
 Not here: what a worker does, and how runs are put back (a function that is handed in).
 """
 
@@ -24,14 +25,15 @@ class Supervisor:
 
     Args:
         start: starts the process.
-        on_death: called after an unexpected end, before the next start; again if it fails.
+        on_death: called after an unexpected end, before the next start; again if it fails. It
+            puts back what the dead worker held, and returns how many runs that were.
         grace_seconds: how long a worker that was asked to end may take.
     """
 
     def __init__(
         self,
         start: Callable[[], subprocess.Popen[bytes]],
-        on_death: Callable[[], object],
+        on_death: Callable[[], int],
         grace_seconds: float,
     ) -> None:
         self._start = start
@@ -67,24 +69,26 @@ class Supervisor:
             code = self._worker.wait()
             if self._stopping.is_set():
                 return
-            if time.monotonic() - born > YOUNG_SECONDS:
+            held = self._put_back()
+            if held or time.monotonic() - born > YOUNG_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             logger.warning("the worker ended with %s; another starts in %.1f s", code, pause)
-            self._replace(pause)
+            if not self._stopping.wait(pause) and held is not None:
+                self._replace()
             if self._stopping.is_set():  # stop() may have looked before the new one was there
                 self._worker.terminate()
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def _replace(self, pause: float) -> None:
-        """Put back what the dead worker held, and start another; the dead one stays if we fail."""
+    def _put_back(self) -> int | None:
+        """Put back what the dead worker held, and say how much it was; None if that fails."""
         try:
-            self._on_death()
+            return self._on_death()
         except Exception:
             logger.exception("what the dead worker held could not be put back yet")
-            self._stopping.wait(pause)
-            return
-        if self._stopping.wait(pause):
-            return
+            return None
+
+    def _replace(self) -> None:
+        """Start another; the dead one stays if we fail."""
         try:
             self._worker = self._start()
         except Exception:

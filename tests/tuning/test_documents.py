@@ -25,6 +25,7 @@ from tuning.documents import (
 )
 from tuning.records import (
     Budget,
+    Cause,
     Direction,
     Metric,
     Phase,
@@ -200,3 +201,20 @@ def test_reading_does_not_share_what_was_written() -> None:
     document = write_spec(spec)
     document["config"]["names"].append("b")
     assert spec.config == {"names": ["a"]}
+
+
+def test_what_older_versions_stored_is_still_read() -> None:
+    """A result without cause and place, a spec without a limit of failures."""
+    result = write_result(Result(RunState.FAILED, reason="lost_worker"))
+    old = {name: result[name] for name in ("state", "metrics", "blocks", "reason")}
+    assert read_result(old) == Result(RunState.FAILED, reason="lost_worker")
+    spec = write_spec(make_spec())
+    del spec["max_failures"]
+    assert read_spec(spec) == make_spec(max_failures=None)
+
+
+def test_how_a_run_failed_survives() -> None:
+    """Cause, update and learning rate, to the last bit."""
+    for cause in Cause:
+        end = Result(RunState.FAILED, reason="up", cause=cause, step=7, lr=0.1 + 0.2)
+        assert read_result(travelled(write_result(end))) == end

@@ -180,3 +180,15 @@ def test_a_study_that_only_diverges_says_why() -> None:
     outcome = run_study(spec, Inline())
     assert (outcome.verdict, outcome.best) == (None, None)
     assert outcome.reason.startswith("no trial completed (2 diverged); the first reason: ")
+
+
+@pytest.mark.parametrize(("trials", "limit"), [(14, 10), (50, 10), (60, 12), (1000, 200)])
+def test_a_fifth_as_many_runs_as_trials_may_fail(trials: int, limit: int) -> None:
+    """But ten at least, unless the user says otherwise."""
+    budget = Budget(trials=trials)
+    spec = specify("realized_volatility", budget=budget, baselines=("constant",))
+    assert spec.max_failures == limit
+    strict = specify("realized_volatility", budget=budget, baselines=(), max_failures=0)
+    assert strict.max_failures == 0
+    with pytest.raises(InvalidValue, match="max_failures: -1"):
+        specify("realized_volatility", max_failures=-1)

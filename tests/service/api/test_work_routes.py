@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.testclient import TestClient
 
+from service.schemas.work import CauseName
 from service.store import work as stored_work
 from service.store.engine import Store
+from tuning.records import Cause
 from tuning.schedules import Schedule
 
 Submit = Callable[..., dict[str, Any]]
@@ -215,3 +217,31 @@ def test_a_run_that_keeps_crashing_fails(
     after = claim(lanes=1)
     assert after is None or after["runs"][0]["run"] != run["run"]
     assert api.get(f"/v1/studies/{block['study']}").json()["progress"]["finished_runs"] == 1
+
+
+def test_why_a_run_failed_is_told(
+    api: TestClient, block: dict[str, Any], tell: Tell, claim: Claim
+) -> None:
+    """Cause, reason and place travel from whoever trained to whoever asks."""
+    first, second = block["runs"]
+    assert first["run"].endswith(".0")
+    end = {"metrics": {}, "cause": "timeout", "reason": "too long", "step": 5, "lr": 0.25}
+    tell(first, outcome="crashed", lanes=2, **end)
+    tell(second, outcome="diverged", metrics={}, cause="blew_up", step=7, lr=3.0, reason="up")
+    again = claim(lanes=1)
+    assert again is not None
+    tell(again["runs"][0], outcome="crashed", **end)
+    runs = api.get(f"/v1/studies/{block['study']}/trials/0/runs").json()["items"]
+    shown = ("state", "attempt", "cause", "reason", "step", "lr")
+    assert [[run[name] for name in shown] for run in runs] == [
+        ["failed", 1, "timeout", "too long", 5, 0.25],
+        ["diverged", 0, "blew_up", "up", 7, 3.0],
+    ]
+    assert api.get(f"/v1/studies/{block['study']}/trials/99/runs").status_code == 404
+
+
+def test_an_unknown_cause_is_refused(block: dict[str, Any], tell: Tell) -> None:
+    """With the known ones listed; they are those of the core."""
+    response = tell(block["runs"][0], outcome="failed", metrics={}, cause="fate")
+    assert response.status_code == 422
+    assert set(get_args(CauseName)) == {cause.value for cause in Cause}

@@ -49,9 +49,11 @@ def request_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_file: Path) -> None:
     """Created from a file and options, watched, listed, shown, and its best schedule read."""
     options = ("--seed", "5", "--label", LABEL, "--set", "batch=32", "--trials", "2", "--json")
+    options += ("--max-failures", "7")
     created = glideslope("study", "create", "--file", str(request_file), *options)
     assert (created.code, created.err) == (0, "")
     study = json.loads(created.out)
+    assert study["spec"]["max_failures"] == 7
     spec = study["spec"]
     assert (spec["seed"], spec["config"]["batch"], spec["budget"]["trials"]) == (5, 32, 2)
     assert spec["horizon"] == 10

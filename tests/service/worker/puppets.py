@@ -11,7 +11,7 @@ import httpx2
 
 from tuning.errors import TrainingCrashed
 from tuning.execution import Block, Ended, Event, Measured
-from tuning.records import Measurement, Result, RunState
+from tuning.records import Cause, Measurement, Result, RunState
 
 Play = Callable[[Block, threading.Event], Iterator[Event]]
 
@@ -79,7 +79,7 @@ def crash(block: Block, stopped: threading.Event) -> Iterator[Event]:
     """Measure every lane, then die."""
     for lane in block.lanes:
         yield measured(lane.run)
-    raise TrainingCrashed("the child process was killed by SIGSEGV")
+    raise TrainingCrashed("the child process was killed by SIGSEGV", Cause.KILLED)
 
 
 def by_run(plays: Mapping[str, Play]) -> Play:

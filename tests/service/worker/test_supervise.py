@@ -37,7 +37,12 @@ def test_replaces_a_worker_that_was_killed() -> None:
     """What it held is put back first; stopping ends the last one and is not a death."""
     deaths = []
     nursery = Nursery()
-    supervisor = Supervisor(nursery.start, lambda: deaths.append(len(nursery.workers)), 10)
+
+    def put_back() -> int:
+        deaths.append(len(nursery.workers))
+        return 0
+
+    supervisor = Supervisor(nursery.start, put_back, 10)
     supervisor.start()
     nursery.await_birth()
     nursery.workers[0].kill()
@@ -52,12 +57,13 @@ def test_a_store_that_is_away_delays_the_next_worker() -> None:
     nursery = Nursery()
     calls = 0
 
-    def put_back() -> None:
+    def put_back() -> int:
         nonlocal calls
         calls += 1
         assert len(nursery.workers) == 1
         if calls < 3:
             raise StoreBusy("the database did not answer")
+        return 0
 
     supervisor = Supervisor(nursery.start, put_back, 10)
     supervisor.start()
@@ -71,7 +77,7 @@ def test_a_store_that_is_away_delays_the_next_worker() -> None:
 def test_a_worker_that_cannot_be_started_is_tried_again() -> None:
     """The machine had no room for a process for a while."""
     nursery = Nursery(stillborn=2)
-    supervisor = Supervisor(nursery.start, lambda: None, 10)
+    supervisor = Supervisor(nursery.start, lambda: 0, 10)
     supervisor.start()
     nursery.await_birth()
     nursery.workers[0].kill()
@@ -80,10 +86,23 @@ def test_a_worker_that_cannot_be_started_is_tried_again() -> None:
     assert (len(nursery.workers), nursery.stillborn) == (2, 0)
 
 
+def test_workers_that_die_of_what_they_train_are_replaced_without_delay() -> None:
+    """One study that kills workers must not keep the others waiting longer and longer."""
+    nursery = Nursery()
+    supervisor = Supervisor(nursery.start, lambda: 1, 10)
+    supervisor.start()
+    for number in range(10):  # the tenth pause would be beyond all patience
+        nursery.await_birth()
+        nursery.workers[number].kill()
+    nursery.await_birth()
+    supervisor.stop()
+    assert len(nursery.workers) == 11
+
+
 def test_stops_while_there_is_no_worker() -> None:
     """Stopping does not wait for a start that never succeeds."""
     nursery = Nursery(stillborn=10**9)
-    supervisor = Supervisor(nursery.start, lambda: None, 10)
+    supervisor = Supervisor(nursery.start, lambda: 0, 10)
     supervisor.start()
     nursery.await_birth()
     nursery.workers[0].kill()

@@ -19,7 +19,7 @@ from service.worker.translate import (
 from tests.service.worker.puppets import completed, measured
 from tuning.errors import InvalidValue
 from tuning.execution import Ended
-from tuning.records import Measurement, Result, RunState
+from tuning.records import Cause, Measurement, Result, RunState
 from tuning.schedules import Schedule, build
 
 A, B = Lease("a", "token of a"), Lease("b", "token of b")
@@ -134,10 +134,30 @@ def test_closing_puts_back_only_what_has_not_ended() -> None:
     assert outbox.close("returned", "stopped") == 1
     assert outbox.close("crashed", "again") == 0
     assert outbox.take_reports(everyone) == []
-    assert [(one.run, one.outcome, one.lanes) for one in outbox.take_tells(everyone)] == [
+    tells = outbox.take_tells(everyone)
+    assert [(one.run, one.outcome, one.lanes) for one in tells] == [
         ("a", "diverged", 2),
         ("b", "returned", 2),
     ]
+
+
+def test_a_crash_tells_how_far_each_run_came() -> None:
+    """The update and the learning rate of its last measurement, even if that was sent; or none."""
+    outbox = Outbox({"a": A, "b": B})
+    outbox.add(measured("a", step=5, loss=1.0, lr=0.25))
+    outbox.take_reports(everyone)
+    outbox.close("crashed", "too long", Cause.TIMEOUT)
+
+    told = {one.run: (one.cause, one.step, one.lr) for one in outbox.take_tells(everyone)}
+    assert told == {"a": ("timeout", 5, 0.25), "b": ("timeout", None, None)}
+
+
+def test_where_a_run_diverged_crosses_the_wire() -> None:
+    """A learning rate that nobody can compute with is null."""
+    end = Result(RunState.DIVERGED, reason="up", cause=Cause.NON_FINITE, step=7, lr=0.1 + 0.2)
+    tell = tell_of(A, end, 1)
+    assert (tell.cause, tell.step, tell.lr) == ("non_finite", 7, 0.1 + 0.2)
+    assert tell_of(A, Result(RunState.DIVERGED, lr=math.inf), 1).lr is None
 
 
 def test_waiting_counts_numbers_until_they_are_taken() -> None:

@@ -21,7 +21,7 @@ from tests.service.worker.puppets import (
     measured,
 )
 from tuning.execution import Block, Ended, Event
-from tuning.records import Result, RunState
+from tuning.records import Cause, Result, RunState
 
 CLAIM, HEARTBEAT = "/v1/work:claim", "/v1/runs:heartbeat"
 REPORT, TELL = "/v1/runs:report", "/v1/runs:tell"
@@ -193,7 +193,9 @@ def test_a_crash_is_told_of_every_run_with_the_size_of_its_block(board: Board, h
     for run in "abc":
         assert board.outcomes(run) == ["crashed", "completed"]
         assert board.cards[run].tells[0].lanes == 3
-        assert board.cards[run].tells[0].reason == "the child process was killed by SIGSEGV"
+        tell = board.cards[run].tells[0]
+        assert tell.reason == "the child process was killed by SIGSEGV"
+        assert (tell.cause, tell.step, tell.lr) == ("killed", 5, None)
     assert [len(block.lanes) for block in hand.puppets[0].blocks] == [3, 1, 1, 1]
 
 
@@ -201,8 +203,8 @@ def test_runs_that_ended_before_a_crash_keep_their_results(board: Board, hire: H
     """A diverged lane is not trained again because its neighbour crashed."""
 
     def diverge_then_crash(block: Block, stopped: threading.Event) -> Iterator[Event]:
-        reason = "loss was inf after update 5"
-        yield Ended(block.lanes[0].run, Result(RunState.DIVERGED, reason=reason))
+        end = Result(RunState.DIVERGED, reason="up", cause=Cause.BLEW_UP, step=5, lr=0.5)
+        yield Ended(block.lanes[0].run, end)
         yield from crash(block, stopped)
 
     board.offer("a", "b")
@@ -210,6 +212,8 @@ def test_runs_that_ended_before_a_crash_keep_their_results(board: Board, hire: H
     board.until_ended()
 
     assert board.outcomes("a") == ["diverged"]
+    (end,) = board.cards["a"].tells
+    assert (end.cause, end.reason, end.step, end.lr) == ("blew_up", "up", 5, 0.5)
     assert board.outcomes("b") == ["crashed", "completed"]
 
 

@@ -1,9 +1,13 @@
 """The policy: the same study whatever the order of results, and budgets kept exactly."""
 
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from tests.tuning.search.worlds import HELD_OUT, confirm_runs, make_spec, play
-from tuning.records import Budget, History, Phase, Result, RunState
+from tuning.records import Budget, History, Phase, Result, RunState, StudySpec
 from tuning.search.policy import (
     Conclude,
     Generation,
@@ -163,8 +167,62 @@ def test_failed_runs_do_not_stop_a_study() -> None:
     spec = make_spec()
     first = decide(spec, History())
     assert isinstance(first, Generation)
-    failed = Result(RunState.FAILED, reason="lost_worker")
+    failed = Result(RunState.FAILED, reason="its worker died")
     history = History(
         first.trials, first.runs, {(run.generation, run.index): failed for run in first.runs}
     )
     assert isinstance(decide(spec, history), Generation)
+
+
+def failing(spec: StudySpec, generations: int, reasons: Sequence[str]) -> History:
+    """A history whose runs all failed, with these reasons in turn."""
+    history = History()
+    for _ in range(generations):
+        proposed = decide(spec, history)
+        assert isinstance(proposed, Generation)
+        runs = history.runs + proposed.runs
+        told = zip(runs, itertools.cycle(reasons), strict=False)
+        results = {
+            (run.generation, run.index): Result(RunState.FAILED, reason=reason)
+            for run, reason in told
+        }
+        history = History(history.trials + proposed.trials, runs, results)
+    return history
+
+
+def test_a_study_gives_up_when_more_runs_failed_than_may() -> None:
+    """Three generations of eight runs each: the third is too much, and three reasons are told."""
+    spec = make_spec(max_failures=23)
+    history = failing(
+        spec, 3, ["ValueError: a\nat line 7", "", "exit 139", "too long", "ValueError: a"]
+    )
+    assert isinstance(decide(spec, history), Generation)  # it may see 16 of them only
+    proposed = decide(spec, history)
+    more = replace(
+        history, runs=history.runs + proposed.runs, trials=history.trials + proposed.trials
+    )
+    assert decide(spec, more) == GiveUp(
+        "24 runs failed, and 23 may; the first reasons: ValueError: a; no reason told; exit 139"
+    )
+    assert isinstance(decide(replace(spec, max_failures=24), more), Generation)
+    assert isinstance(decide(replace(spec, max_failures=None), more), Generation)
+
+
+def test_diverged_runs_are_no_failures() -> None:
+    """A large learning rate diverges, and that is a result like any other."""
+    spec = make_spec(max_failures=0)
+    history, decision = play(spec, order=14)
+    diverged = [end for end in history.results.values() if end.state is RunState.DIVERGED]
+    assert diverged
+    assert decision == Conclude()
+
+
+def test_failures_of_the_confirmation_count_as_well() -> None:
+    """No verdict rests on runs of which too many failed."""
+    spec = make_spec(max_failures=0)
+    history, _ = play(spec, order=15)
+    last = confirm_runs(history)[0]
+    failed = {(last.generation, last.index): Result(RunState.FAILED, reason="exit 139")}
+    broken = replace(history, results={**history.results, **failed})
+    assert decide(spec, broken) == GiveUp("1 runs failed, and 0 may; the first reasons: exit 139")
+    assert decide(replace(spec, max_failures=1), broken) == Conclude()

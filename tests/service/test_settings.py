@@ -1,0 +1,45 @@
+"""Settings: what a training process may take, and what a local worker is told of it."""
+
+import pytest
+from pydantic import ValidationError
+
+from service.cli.serving import _worker_environment
+from service.settings import MEMORY_SHARE, Settings
+from tuning.execution import Allowance
+from tuning.execution.memory import total_bytes
+
+MEBIBYTE = 2**20
+
+
+def test_a_training_process_may_take_an_hour_and_most_of_the_machine() -> None:
+    """Unless it is told otherwise."""
+    whole = total_bytes()
+    share = None if whole is None else int(MEMORY_SHARE * whole)
+    assert Settings().allowance == Allowance(run_seconds=3600.0, memory_bytes=share)
+
+
+def test_what_it_may_take_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In seconds and in MiB."""
+    monkeypatch.setenv("GLIDESLOPE_RUN_TIMEOUT_SECONDS", "7.5")
+    monkeypatch.setenv("GLIDESLOPE_RUN_MEMORY_MIB", "600")
+    assert Settings().allowance == Allowance(run_seconds=7.5, memory_bytes=600 * MEBIBYTE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RUN_TIMEOUT_SECONDS", "0"), ("RUN_TIMEOUT_SECONDS", "inf"), ("RUN_MEMORY_MIB", "0")],
+)
+def test_nothing_is_no_allowance(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Refused at the start of the service, by name."""
+    monkeypatch.setenv(f"GLIDESLOPE_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_the_local_worker_is_told_what_its_server_was() -> None:
+    """The allowance among it, and no database."""
+    settings = Settings(run_timeout_seconds=7.5, run_memory_mib=600)
+    told = _worker_environment(settings)
+    assert told["GLIDESLOPE_RUN_TIMEOUT_SECONDS"] == "7.5"
+    assert told["GLIDESLOPE_RUN_MEMORY_MIB"] == "600"
+    assert "GLIDESLOPE_DATABASE_URL" not in told
