@@ -111,7 +111,9 @@ def _listen(settings: Settings) -> socket.socket:
         raise InvalidValue(
             "host", settings.host, f"an address of this machine ({error})"
         ) from error
-    listener = socket.socket(family, kind)
+    # The protocol is named, for asyncio turns Nagle's algorithm off for nothing but a socket that
+    # is TCP by name; with it every answer would wait 40 ms for an acknowledgement.
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)

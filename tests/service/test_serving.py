@@ -1,13 +1,18 @@
 """`serve` as a process: whatever ends it, it ends whole and in order."""
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
+
+from service.cli.serving import _listen
+from service.settings import Settings
 
 PATIENCE_SECONDS = 30.0
 
@@ -39,3 +44,24 @@ def test_a_server_nobody_listens_to_does_not_hang(tmp_path: Path) -> None:
     server = serve(tmp_path, writer)
     os.close(writer)
     assert server.wait(PATIENCE_SECONDS) == 1
+
+
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    """Connections to the server have Nagle's algorithm off: an answer is sent at once."""
+    delays: list[int] = []
+
+    async def note(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        delays.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def connect() -> None:
+        with _listen(Settings(port=0)) as listener:
+            server = await asyncio.start_server(note, sock=listener)
+            reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+            await reader.read()
+            writer.close()
+            server.close()
+
+    asyncio.run(connect())
+    assert delays == [1]
