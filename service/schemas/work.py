@@ -112,7 +112,8 @@ class Tell(Schema):
     """How one run ended.
 
     `crashed`: its training process died or raised (`lanes` runs were in it); `returned`: handed
-    back untrained. Both put the run back; a crash counts as an attempt only when it was alone.
+    back untrained. Both put the run back; a crash counts as an attempt only when it was alone, and
+    is the last one if its cause is `timeout`.
     What did not complete says why (`cause`, `reason`) and after which update (`step`, `lr`).
     """
 
