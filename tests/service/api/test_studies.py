@@ -1,6 +1,7 @@
 """Studies over HTTP: created once, read as they stand, listed in pages, cancelled."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 from service.store import projects, studies
 from service.store.engine import Store
 from tests.service.api.conftest import SMALL
+from tuning.objectives import OBJECTIVES, configure
 from tuning.study import specify
 
 STUDIES = "/v1/studies"
@@ -35,13 +37,8 @@ def test_only_the_objective_is_needed(api: TestClient) -> None:
     spec = view["spec"]
     assert (spec["budget"], spec["seeds"], spec["batch"]) == ({"trials": 60, "steps": None}, 3, 4)
     assert (spec["sampler"], spec["horizon"], spec["worthwhile"]) == ("tpe", 300, 0.01)
-    assert spec["config"] == {
-        "file": None,
-        "target_bars": None,
-        "embargo_bars": None,
-        "batch": 64,
-        "l2": 1e-4,
-    }
+    assert spec["max_failures"] == 12
+    assert spec["config"] == asdict(configure(OBJECTIVES["realized_volatility"], {}))
 
 
 def test_the_spec_is_the_one_a_notebook_gets(submit: Submit, store: Store) -> None:
