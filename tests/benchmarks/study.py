@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 TRIALS, HORIZON, BATCH, REPEATS, QUALITY_SEEDS = 64, 480, 16, 5, 16
 SLEEPING_TRIALS = 60
 LISTENING = re.compile(r"listening on (http://\S+)")
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.05  # a look costs the server some milliseconds of a core that trains
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from small_mlp import DATA, HORIZON, MEASUREMENTS, ORDER, PEAK, WIDTHS
 from tuning.execution.training import chunks
 from tuning.objectives import VALIDATION
 from tuning.objectives.networks import Mlp
-from tuning.search.samplers.rebuild import _suggest
+from tuning.schedules import Parameter
 from tuning.search.space import DEFAULT_FAMILIES, FAMILY, lay_out, narrow, used
 
 torch.set_num_threads(1)
@@ -60,11 +60,21 @@ def train(rates: list[float], seed: int, report: object = None) -> float:
     return value
 
 
+def suggest(trial: optuna.Trial, parameter: Parameter) -> float | int | str:
+    """A value of one coordinate, as a user of Optuna asks for it."""
+    name, low, high = parameter.name, parameter.low, parameter.high
+    if parameter.kind == "choice":
+        return str(trial.suggest_categorical(name, parameter.choices))
+    if parameter.kind == "int":
+        return trial.suggest_int(name, int(low), int(high), log=parameter.log)
+    return trial.suggest_float(name, low, high, log=parameter.log)
+
+
 def objective(trial: optuna.Trial, seed: int) -> float:
     """One trial of the space."""
     params = {FAMILY: trial.suggest_categorical(FAMILY, SPACE.families)}
     for parameter in used(SPACE, str(params[FAMILY])):
-        params[parameter.name] = _suggest(trial, parameter)
+        params[parameter.name] = suggest(trial, parameter)
     trial.set_user_attr("params", params)
     return train(lay_out(params, HORIZON).table().tolist(), seed, trial.report)
 

@@ -212,7 +212,7 @@ def called(call: str = "CosineAnnealingLR", **kwargs: object) -> dict[str, Any]:
         ("preview", changed(params={"flor": 0}), "/schedule/params/flor"),
         ("preview", changed(surprise=1), "/schedule/surprise"),
         ("preview", changed(identity="x"), "/schedule/identity"),
-        ("preview", changed(table={"values": [10**400] * 100}), "/schedule/table/values"),
+        ("preview", changed(table={"values": [10**400] * 100}), "/schedule/table/values/0"),
         ("preview", {"schedule": SHORT, "points": 3}, "/points"),
         ("preview", {"schedule": SHORT, "points": 10_001}, "/points"),
         ("preview", {"schedule": SHORT, "horizon": 0}, "/horizon"),

@@ -15,11 +15,11 @@ from tuning.search.samplers.rebuild import Observation, propose
 
 
 def _tpe(seed: int) -> BaseSampler:
-    """Multivariate and grouped: shared parameters are modelled together across families."""
+    """Multivariate: parameters that the same families use are modelled together (`rebuild`)."""
     with warnings.catch_warnings():
-        # Optuna marks `group` experimental; the lock pins the version this was tested with.
+        # Optuna marks both options experimental; the lock pins the version this was tested with.
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
+        return TPESampler(multivariate=True, constant_liar=True, seed=seed)
 
 
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {

@@ -1,6 +1,7 @@
 """An Optuna study rebuilt in memory from stored history, to be asked once per proposal.
 
 The one idea: Optuna only suggests; what was tried and what came of it is ours and handed in.
+Coordinates that the same families use are modelled together, each such group in a study of its own.
 Not here: the table of samplers (the package's `__init__`).
 """
 
@@ -21,6 +22,7 @@ from optuna.trial import TrialState, create_trial
 from tuning.records import Direction, ParameterValue, Space
 from tuning.schedules import Parameter
 from tuning.search.space import FAMILY, contains, is_fixed, used
+from tuning.seeds import derive
 
 DIVERGED_PENALTY = 2.0  # a diverged trial counts as this many spreads worse than the worst score
 
@@ -53,69 +55,108 @@ def propose(
         direction: which way a score is better.
         seeds: one per proposal.
     """
-    study = _rebuild(space, observations, direction)
-    for seed in seeds:
-        study.sampler = make_sampler(seed)
-        yield _ask(study, space)
-
-
-def _rebuild(
-    space: Space, observations: Sequence[Observation], direction: Direction
-) -> optuna.Study:
     # Optuna logs every trial and warns of experimental options; neither helps a user of ours.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction=direction.value)
+    known = [seen for seen in observations if contains(space, seen.params)]
     penalty = _penalty(observations, direction)
-    for seen in observations:
-        if not contains(space, seen.params):
-            continue
-        value = penalty if seen.is_bad else seen.value
-        free = _distributions(space, str(seen.params[FAMILY]))
-        study.add_trial(
-            create_trial(
-                state=TrialState.RUNNING if value is None else TrialState.COMPLETE,
-                value=value,
-                params={name: seen.params[name] for name in free},
-                distributions=free,
-            )
+    models = [_Model(names, space, direction, penalty) for names in groups(space)]
+    for seed in seeds:
+        point: dict[str, ParameterValue] = {}
+        for number, model in enumerate(models):
+            if not number or model.serves(str(point[FAMILY])):
+                point |= model.ask(make_sampler(derive(seed, "group", number)), known)
+        known.append(Observation(point))
+        yield {name: point[name] for name in _names(space, str(point[FAMILY]))}
+
+
+def groups(space: Space) -> list[tuple[str, ...]]:
+    """Coordinates that are modelled together: those that the same families use.
+
+    The family comes first, with the peak and whatever else every family uses.
+
+    >>> from tuning.search.space import narrow
+    >>> groups(narrow(("constant", "linear", "wsd"), (1e-3, 1.0), {}, {}))
+    [('family', 'peak', 'warmup'), ('floor',), ('hold', 'cooldown')]
+    """
+    users: dict[frozenset[str], list[str]] = {frozenset(space.families): [FAMILY]}
+    for name in space.parameters:
+        families = frozenset(one for one in space.families if name in _names(space, one))
+        users.setdefault(families, []).append(name)
+    return [tuple(names) for names in users.values()]
+
+
+def _names(space: Space, family: str) -> list[str]:
+    return [FAMILY, *(parameter.name for parameter in used(space, family))]
+
+
+class _Model:
+    """An Optuna study of one group of coordinates, which is asked only if a family uses them.
+
+    A sampler that was asked for all groups would model every group for every proposal.
+    """
+
+    def __init__(
+        self, names: tuple[str, ...], space: Space, direction: Direction, penalty: float
+    ) -> None:
+        self._names = names
+        self._space = space
+        self._penalty = penalty
+        self._study = optuna.create_study(direction=direction.value)
+        self._known = 0
+        self._free = _distributions(space, names)
+
+    def serves(self, family: str) -> bool:
+        """Whether the family uses these coordinates."""
+        return self._names[0] in _names(self._space, family)
+
+    def ask(self, sampler: BaseSampler, known: Sequence[Observation]) -> dict[str, ParameterValue]:
+        """New values of the group, given all that is known, in order."""
+        for seen in known[self._known :]:
+            self._study.add_trial(self._frozen(seen))
+        self._known = len(known) + 1  # with the trial that is asked now
+        self._study.sampler = sampler
+        trial = self._study.ask()
+        return {name: self._suggest(trial, name) for name in self._names}
+
+    def _frozen(self, seen: Observation) -> optuna.trial.FrozenTrial:
+        value = self._penalty if seen.is_bad else seen.value
+        free = {name: one for name, one in self._free.items() if name in seen.params}
+        return create_trial(
+            state=TrialState.RUNNING if value is None else TrialState.COMPLETE,
+            value=value,
+            params={name: seen.params[name] for name in free},
+            distributions=free,
         )
-    return study
+
+    def _suggest(self, trial: optuna.Trial, name: str) -> ParameterValue:
+        if name == FAMILY:
+            families = self._space.families
+            return families[0] if len(families) == 1 else _choice(trial, name, families)
+        parameter = self._space.parameters[name]
+        if is_fixed(parameter):
+            return parameter.choices[0] if parameter.kind == "choice" else parameter.low
+        if parameter.kind == "choice":
+            return _choice(trial, name, parameter.choices)
+        low, high = parameter.low, parameter.high
+        if parameter.kind == "int":
+            return trial.suggest_int(name, int(low), int(high), log=parameter.log)
+        return trial.suggest_float(name, low, high, log=parameter.log)
 
 
-def _ask(study: optuna.Study, space: Space) -> dict[str, ParameterValue]:
-    trial = study.ask()
-    params: dict[str, ParameterValue] = {FAMILY: space.families[0]}
-    if len(space.families) > 1:
-        params[FAMILY] = trial.suggest_categorical(FAMILY, space.families)
-    for parameter in used(space, str(params[FAMILY])):
-        params[parameter.name] = _suggest(trial, parameter)
-    return params
+def _choice(trial: optuna.Trial, name: str, choices: Sequence[str]) -> str:
+    return str(trial.suggest_categorical(name, choices))
 
 
-def _suggest(trial: optuna.Trial, parameter: Parameter) -> ParameterValue:
-    if is_fixed(parameter):
-        return parameter.choices[0] if parameter.kind == "choice" else parameter.low
-    match parameter.kind:
-        case "choice":
-            return str(trial.suggest_categorical(parameter.name, parameter.choices))
-        case "int":
-            return trial.suggest_int(
-                parameter.name, int(parameter.low), int(parameter.high), log=parameter.log
-            )
-        case _:
-            return trial.suggest_float(
-                parameter.name, parameter.low, parameter.high, log=parameter.log
-            )
-
-
-def _distributions(space: Space, family: str) -> dict[str, BaseDistribution]:
-    found: dict[str, BaseDistribution] = {}
-    if len(space.families) > 1:
-        found[FAMILY] = CategoricalDistribution(space.families)
-    for parameter in used(space, family):
-        if not is_fixed(parameter):
-            found[parameter.name] = _distribution(parameter)
-    return found
+def _distributions(space: Space, names: Sequence[str]) -> dict[str, BaseDistribution]:
+    """What a sampler is free to choose among these coordinates."""
+    free: dict[str, BaseDistribution] = {}
+    for name in names:
+        if name == FAMILY:
+            if len(space.families) > 1:
+                free[name] = CategoricalDistribution(space.families)
+        elif not is_fixed(space.parameters[name]):
+            free[name] = _distribution(space.parameters[name])
+    return free
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
