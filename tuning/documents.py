@@ -6,6 +6,8 @@ number, so it is written as null and read as NaN.
 Not here: the portable form of a schedule (`tuning.schedules.Schedule.document`).
 """
 
+import functools
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -28,6 +30,9 @@ from tuning.records import (
 from tuning.schedules import PARAMETERS, Schedule
 
 Document = dict[str, Any]
+
+KEPT_SCHEDULES = 4096
+LONGEST_KEPT = 10_000  # characters: an explicit table may have millions
 
 
 def write_spec(spec: StudySpec) -> Document:
@@ -70,9 +75,26 @@ def read_trial(document: Mapping[str, Any]) -> Trial:
         **{
             **document,
             "phase": Phase(document["phase"]),
-            "schedule": Schedule.from_document(document["schedule"]),
+            "schedule": read_schedule(document["schedule"]),
         }
     )
+
+
+def read_schedule(document: Mapping[str, Any]) -> Schedule:
+    """The schedule of a portable document, as `Schedule.from_document` reads it.
+
+    Schedules never change and a study's are read again for every generation, so those read lately
+    are remembered, with the hashes they know of themselves.
+    """
+    text = json.dumps(document, sort_keys=True)
+    if len(text) > LONGEST_KEPT:
+        return Schedule.from_document(document)
+    return _remembered(text)
+
+
+@functools.lru_cache(KEPT_SCHEDULES)
+def _remembered(text: str) -> Schedule:
+    return Schedule.from_document(json.loads(text))
 
 
 def write_run(run: Run) -> Document:

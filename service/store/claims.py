@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from service.store import leases, models, studies
 from service.store.clock import now
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
+from tuning.documents import read_schedule
 from tuning.records import Phase, RunState, StudyState, TrialState, check_integer
-from tuning.schedules import Schedule
 
 MAX_LANES = 1_024
 ACTIVE = (StudyState.RUNNING, StudyState.CONFIRMING)
@@ -238,5 +238,5 @@ def _to_run(session: Session, run: models.Run) -> ClaimedRun:
     trial = session.get_one(models.Trial, (run.project, run.study, run.trial))
     schedule = trial.schedule
     if schedule["horizon"] != run.horizon:
-        schedule = Schedule.from_document(schedule).at(run.horizon).document()
+        schedule = read_schedule(schedule).at(run.horizon).document()
     return ClaimedRun(run.id, str(run.token), run.seed, tuple(run.splits), run.attempt, schedule)

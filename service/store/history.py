@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from service.errors import NotFound
 from service.store import models, studies
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
-from tuning.documents import read_result
+from tuning.documents import read_result, read_schedule
 from tuning.records import (
     History,
     Phase,
@@ -28,7 +28,6 @@ from tuning.records import (
     Trial,
     TrialState,
 )
-from tuning.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ def _to_record(row: models.Trial) -> Trial:
         number=row.number,
         generation=row.generation,
         phase=Phase(row.phase),
-        schedule=Schedule.from_document(row.schedule),
+        schedule=read_schedule(row.schedule),
         params=row.params,
     )
 
