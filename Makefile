@@ -11,9 +11,10 @@ SELECT ?= full or not full
 PARITY := .venv-parity
 PARITY_READY := $(PARITY)/.ready
 DRAWS ?= 100
-PART ?= schedules engine
+PART ?= schedules engine study
+SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full parity format lock bench clean
+.PHONY: help demo serve check test test-full parity format lock bench benchmark-objectives clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -63,8 +64,11 @@ $(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
 parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
 	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
 
-bench: $(TORCH) ## speed beside peers (PART=schedules, engine, api or scale)
+bench: $(TORCH) ## speed beside peers (PART=schedules, engine or study)
 	@for part in $(PART); do $(BIN)/python tests/benchmarks/$$part.py || exit; done
+
+benchmark-objectives: $(READY) ## who wins on which objective, on fresh seeds (SEED=…)
+	@SEED=$(SEED) $(BIN)/python tests/benchmarks/objectives.py
 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

@@ -12,6 +12,7 @@ from service.cli.main import app as command_line
 from service.schemas.studies import BudgetRequest, SpaceRequest, StudyRequest
 from service.settings import Settings
 from service.store.engine import Store
+from tuning.objectives import OBJECTIVES
 from tuning.search.samplers import SAMPLERS
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +82,14 @@ def test_every_field_of_a_study_is_in_its_table() -> None:
         assert f"| `{name}` | {default} |" in table
     assert "| `worthwhile` | 0.01 |" in table
     assert StudyRequest.model_fields["worthwhile"].default == 0.01
+
+
+def test_every_objective_is_in_the_table() -> None:
+    """What can be tuned without a line of code."""
+    table = between(
+        "| objective | what is trained | what wins here |", "`make benchmark-objectives`"
+    )
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)) == set(OBJECTIVES)
 
 
 def test_every_sampler_is_named() -> None:
