@@ -76,22 +76,30 @@ def train(
         yield from _train_together(block, lanes, objective, problem, cap, checkpoint_folder)
 
 
-def chunks(horizon: int, measurements: int, unit: int = 1) -> Iterator[tuple[int, int]]:
+def chunks(
+    horizon: int, measurements: int, unit: int = 1, begin: int = 0
+) -> Iterator[tuple[int, int]]:
     """First and one past the last update of each chunk: as equal as can be, none empty.
 
     Args:
         horizon: updates in all.
         measurements: chunks in all, if there are as many units.
         unit: updates that belong together; only the end of the last chunk may be between.
+        begin: an update that a chunk begins with, or the unit after it; the nearest edge moves.
 
     >>> list(chunks(10, 4))
     [(0, 2), (2, 5), (5, 7), (7, 10)]
     >>> list(chunks(10, 4, unit=3))
     [(0, 3), (3, 6), (6, 9), (9, 10)]
+    >>> list(chunks(10, 4, begin=1))
+    [(0, 1), (1, 5), (5, 7), (7, 10)]
     """
     units = -(-horizon // unit)
     count = min(units, measurements)
     edges = [min(horizon, unit * (units * number // count)) for number in range(count + 1)]
+    wanted = unit * -(-begin // unit)
+    if count > 1 and 0 < wanted < horizon:
+        edges[min(range(1, count), key=lambda number: abs(edges[number] - wanted))] = wanted
     return itertools.pairwise(edges)
 
 
@@ -176,7 +184,7 @@ class _Mean:
         self.sums = {name: column[positions] for name, column in self.sums.items()}
 
     def value(self, latest: Mapping[str, Floats]) -> Mapping[str, Floats]:
-        if self.weight == 0:  # the last iterate counts, or the segment holds no whole chunk
+        if self.weight == 0:  # the last iterate counts, or there is no chunk but one
             return latest
         return {name: column / self.weight for name, column in self.sums.items()}
 
@@ -213,7 +221,9 @@ class _Training:
         """Lay out the learning rates and note each lane's loss before the first update."""
         chosen = list(lanes)
         unit = problem.unit if isinstance(problem, Paced) else 1
-        edges = tuple(chunks(horizon, objective.measurements, unit))
+        score = objective.score
+        begin = score.first_update(horizon) if score.kind == "mean" else 0
+        edges = tuple(chunks(horizon, objective.measurements, unit, begin))
         rates = Rates([lane.schedule.at(horizon) for lane in chosen], len(edges), cap)
         trainer = problem.trainer([lane.seed for lane in chosen], horizon, splits)
         metric = objective.metrics[0]

@@ -32,8 +32,8 @@ def ends(events: Iterable[Event]) -> dict[str, Ended]:
     [
         (0.0, (2 * 2 + 3 * 5 + 2 * 7 + 3 * 10) / 10),
         (0.5, (2 * 7 + 3 * 10) / 5),
-        (0.6, 10.0),  # the chunk that the segment begins in is not all within
-        (0.9, 10.0),  # no whole chunk is: the last iterate counts
+        (0.6, (1 * 7 + 3 * 10) / 4),  # a chunk begins where the segment does
+        (0.9, 10.0),
     ],
 )
 def test_a_mean_weights_measurements_by_the_updates_they_stand_for(

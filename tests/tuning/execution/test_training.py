@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuning.execution import Block, Ended, Lane, Measured
 from tuning.execution.training import chunks, train
@@ -48,6 +50,25 @@ def test_chunks_cover_the_horizon(horizon: int, count: int) -> None:
     assert len(edges) == min(horizon, count)
     lengths = {last - first for first, last in edges}
     assert max(lengths) - min(lengths) <= 1
+
+
+@given(
+    horizon=st.integers(1, 500),
+    count=st.integers(1, 30),
+    unit=st.integers(1, 15),
+    begin=st.integers(0, 500),
+)
+def test_a_chunk_begins_where_a_segment_does(
+    horizon: int, count: int, unit: int, begin: int
+) -> None:
+    """Or with the unit after it; the number of chunks, and that none is empty, stay as they are."""
+    edges = list(chunks(horizon, count, unit, begin))
+
+    assert [step for first, last in edges for step in range(first, last)] == list(range(horizon))
+    assert len(edges) == len(list(chunks(horizon, count, unit)))
+    assert all(first < last and first % unit == 0 for first, last in edges)
+    wanted = unit * -(-begin // unit)
+    assert len(edges) == 1 or wanted >= horizon or wanted in [first for first, _ in edges]
 
 
 def test_a_finite_but_absurd_loss_is_divergence(odd: ModuleType) -> None:

@@ -119,11 +119,13 @@ def test_an_update_sees_its_own_snapshot_alone() -> None:
     assert (order(8, 0, 8) != rows).any()
 
 
-def test_the_score_is_the_mean_over_scored_snapshots() -> None:
+@pytest.mark.parametrize(("snapshots", "scored"), [(20, 18), (116, 104)])
+def test_the_score_is_the_mean_over_scored_snapshots(snapshots: int, scored: int) -> None:
     """The first tenth is left out; what remains counts alike, snapshot by snapshot."""
-    (result,) = results({"snapshots": 20, "updates": 2}, "constant", 0.01, 1, ("validation",))
+    config = {"snapshots": snapshots, "updates": 2}
+    (result,) = results(config, "constant", 0.01, 1, ("validation",))
 
-    assert len(result.blocks["validation"]) == 18
+    assert len(result.blocks["validation"]) == scored
     mean = np.mean(result.blocks["validation"])
     assert result.metrics["validation"]["rmse_bp"] == pytest.approx(mean, rel=1e-12)
 
