@@ -236,7 +236,7 @@ def online(pool: Pool, seed: int) -> list[Figure]:
 def rugged(pool: Pool, seed: int) -> list[Figure]:
     """Cosine cycles as many as there are jumps explore and settle in time."""
     counts = (4, 7, 8, 9, 16)
-    cycles = [Arm(f"cycles_{count}", "sgdr", {"cycles": count}) for count in counts]
+    cycles = [Arm(f"cycles_{count}", "sgdr", {"cycles": count, "cycle_growth": 1.0}) for count in counts]
     arms = (Arm("constant", "constant"), Arm("cosine", "cosine"), *cycles)
     trial = Trial("regime_rugged", arms, tuple(np.geomspace(5e-3, 0.3, 9).round(4).tolist()))
     ranking = rank(pool, trial, seed)
