@@ -132,7 +132,8 @@ def test_examples_run(example: str, capsys: pytest.CaptureFixture[str]) -> None:
     """As they stand, they print something, and objectives among them keep their promises."""
     if "import torch" in example:
         pytest.importorskip("torch")
-    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own words
+    names = {"__name__": "__main__"}
+    exec(compile(example, "README.md", "exec"), names)  # noqa: S102 - our own words
     printed = capsys.readouterr().out.strip()
     assert printed
     assert "passed=False" not in printed
