@@ -31,7 +31,7 @@ class Judged:
     verdict: Mapping[str, Any]
 
 
-VERSIONED = ("glideslope", "numpy", "optuna", "scikit-learn", "scipy")
+VERSIONED = ("glideslope", "jax", "jaxlib", "numpy", "optax", "optuna", "scikit-learn", "scipy")
 
 Answer = Generation | Judged | GiveUp | Wait
 

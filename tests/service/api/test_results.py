@@ -67,7 +67,7 @@ def test_a_finished_study_has_a_confirmed_best(
     schedule = Schedule.from_document(best["schedule"])
     assert np.array_equal(schedule.table(), best["schedule"]["table"]["values"])
     assert best["applies_to"]["optimizer"] == "sgd"
-    assert set(best["provenance"]["versions"]) >= {"glideslope", "optuna"}
+    assert set(best["provenance"]["versions"]) >= {"glideslope", "jax", "optuna"}
 
 
 def test_trials_come_in_order_and_in_pages(
