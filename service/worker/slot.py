@@ -145,7 +145,8 @@ class Slot:
             outbox.close("returned", "the block was stopped")
         elif outbox.close("crashed", str(crash), Cause(crash.cause)):
             told = {"study": claimed.study, "cause": crash.cause, "reason": str(crash)}
-            logger.warning("a block crashed", extra=told)
+            first = str(crash).partition("\n")[0]  # a traceback may follow
+            logger.warning("a block of %s crashed: %s", claimed.study, first, extra=told)
 
     def _begin(self) -> bool:
         with self._lock:
