@@ -12,7 +12,6 @@ Not here: trainers (`tuning.objectives.base.Resumable`), nor how they are driven
 import hashlib
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ import numpy as np
 from tuning.execution.block import Block, Lane
 from tuning.objectives import Objective, Resumable, Trainer
 from tuning.objectives.base import Arrays
-from tuning.objectives.cached import read_arrays
+from tuning.objectives.cached import read_arrays, write_arrays
 from tuning.records import Measurement
 
 logger = logging.getLogger(__name__)
@@ -132,7 +131,13 @@ class Checkpoints:
 
 
 def merge(checkpoints: Sequence[Checkpoint]) -> Arrays:
-    """The state of a trainer of these lanes."""
+    """The state of a trainer of these lanes.
+
+    >>> one, other = (Checkpoint([], {"weights": np.full((1, 2), x)}) for x in (1, 2))
+    >>> merge([one, other])
+    {'weights': array([[1, 1],
+           [2, 2]])}
+    """
     first, *_ = states = [one.state for one in checkpoints]
     return {
         name: np.concatenate([state[name] for state in states]) if array.ndim else array
@@ -141,7 +146,7 @@ def merge(checkpoints: Sequence[Checkpoint]) -> Arrays:
 
 
 def _write(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a file that appears whole or not at all; if that fails, it is told and no more."""
+    """Write a file; if that fails, it is told and no more."""
     names = list(checkpoint.past[0].values)
     rows = [[one.values[name] for name in names] for one in checkpoint.past]
     arrays = {
@@ -151,15 +156,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
         **{f"{_STATE}{name}": array for name, array in checkpoint.state.items()},
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            try:
-                np.savez(part, allow_pickle=False, **arrays)
-                part.close()
-                Path(part.name).replace(path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        write_arrays(path, arrays)
     except OSError as error:
         logger.warning("a checkpoint cannot be written: %s", error)
 

@@ -84,6 +84,27 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
         raise ValueError(f"not a whole .npz file: {error}") from error
 
 
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an .npz file that appears whole or not at all, and its folder if there is none.
+
+    Raises `OSError` if it cannot be written.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_arrays(Path(folder, "new", "two.npz"), {"a": np.arange(2)})
+    ...     read_arrays(Path(folder, "new", "two.npz"))
+    {'a': array([0, 1])}
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+        try:
+            np.savez(part, allow_pickle=False, **arrays)
+            part.close()
+            Path(part.name).replace(path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+
+
 def _read(path: Path, recipe: str) -> dict[str, np.ndarray] | None:
     """The arrays of a file made by `recipe`; None if there is none, or it is damaged."""
     if not path.exists():
@@ -101,17 +122,9 @@ def _read(path: Path, recipe: str) -> dict[str, np.ndarray] | None:
 
 
 def _write(path: Path, recipe: str, arrays: Arrays) -> None:
-    """Write a file that appears whole or not at all; a cache that cannot be written is told."""
-    stored = {**arrays, _RECIPE: np.array(recipe), _SHA256: np.array(hash_arrays(arrays))}
+    """Write a file with its recipe; a cache that cannot be written is told."""
+    digest = hash_arrays(arrays)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            try:
-                np.savez(part, allow_pickle=False, **stored)
-                part.close()
-                Path(part.name).replace(path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        write_arrays(path, {**arrays, _RECIPE: np.array(recipe), _SHA256: np.array(digest)})
     except OSError as error:
         logger.warning("the cache cannot be written: %s", error)
