@@ -49,9 +49,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
-        file: object = self.file  # straight from JSON
-        if file is not None and not (isinstance(file, str) and file):
-            raise InvalidValue("config.file", file, "a relative path, or null")
+        tables.check_file(self.file)
         if self.snapshots is not None:
             check_integer("config.snapshots", self.snapshots, LEAST_SNAPSHOTS, MOST_SNAPSHOTS)
         check_integer("config.updates", self.updates, 1, 1_000)
@@ -171,13 +169,13 @@ ONLINE_SURFACE = Objective(
         Metric(
             "rmse_bp",
             Direction.MINIMIZE,
-            unit="bp of volatility",
+            unit="basis points of volatility",
             help="weighted root mean square error of the forecasts, averaged over snapshots",
         ),
         Metric(
             "mae_bp",
             Direction.MINIMIZE,
-            unit="bp of volatility",
+            unit="basis points of volatility",
             help="weighted mean absolute error, less moved by shocks",
         ),
         Metric(
@@ -188,7 +186,13 @@ ONLINE_SURFACE = Objective(
     ),
     default_horizon=12 * 250,
     peak=(1e-4, 1e-1),
-    optimizer={"optimizer": "adam", "betas": [0.9, 0.999], "weight_decay": 0.0},
+    optimizer={
+        "optimizer": "adam",
+        "betas": [0.9, 0.999],
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+        "loss": "weighted mean squared error of volatilities",
+    },
     settings=lambda config: {"batch": config.batch},
     config_type=Config,
     open=_open,

@@ -82,7 +82,8 @@ class Config:
     """Settings of `noisy_quadratic`; None is the named problem's own value.
 
     Args:
-        problem: N1 to N6, `random` (drawn by `data_seed`), or `custom`.
+        problem: N1 to N6, `random` (drawn by `data_seed`), or `custom`. What is known of N6 is
+            known at a horizon of 50, of the others at 500.
         mode: `exact` computes the expected loss; `sampled` trains `replicas` by SGD and averages.
         form: `static`, `regression` or `drifting`.
         modes: how many; 300 if None. A custom problem has one per curvature.

@@ -1,9 +1,9 @@
-"""Forecast realised volatility by linear regression, on real prices, walking forward.
+"""Forecast realised volatility by a regression or a small network, on real prices, walking forward.
 
-The one idea: the honest objective where a schedule hardly matters. Three folds of the validation
-years are what a search sees; three folds of later years are trained anew, in confirmation runs
-only, and read once. Not here: how bars become folds (`tuning.objectives.volatility`), how a fold
-is trained (`tuning.objectives.sgd`, imported when a problem is opened).
+The one idea: the honest objective where a schedule hardly matters. The folds of the validation
+years are what a search sees; those of later years are trained anew, in confirmation runs only, and
+read once. Not here: how bars become folds (`tuning.objectives.volatility`), how a fold is trained
+(`tuning.objectives.sgd` and `.fold_networks`, imported when a trainer is made).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tuning.errors import DataError, InvalidValue, UnknownName
+from tuning.errors import DataError, UnknownName
 from tuning.objectives import bars as sources
 from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
@@ -44,7 +44,7 @@ MODELS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "momentum": 0.0,
             "note": "one update is a pass over a batch, row by row (SGDRegressor.partial_fit)",
         },
-        "mlp": {"optimizer": "adam", "betas": [0.9, 0.999], "weight_decay": 0.0},
+        "mlp": {"optimizer": "adam", "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0},
     }
 )
 
@@ -81,9 +81,7 @@ class Config:
             raise UnknownName("config.model", self.model, MODELS)
         check_integer("config.hidden", self.hidden, 1, MOST_HIDDEN)
         check_integer("config.folds", self.folds, 1, MOST_FOLDS)
-        file: object = self.file  # straight from JSON
-        if file is not None and not (isinstance(file, str) and file):
-            raise InvalidValue("config.file", file, "a relative path, or null")
+        tables.check_file(self.file)
         if self.target_bars is not None:
             check_integer("config.target_bars", self.target_bars, 1, MAX_TARGET_BARS)
         if self.embargo_bars is not None:

@@ -11,7 +11,6 @@ Not here: the network to start from, pretrained here or the user's own
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuning.errors import InvalidValue
 from tuning.objectives import tables
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
 from tuning.objectives.heston import Domain
@@ -74,9 +73,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
-        file: object = self.file  # straight from JSON
-        if file is not None and not (isinstance(file, str) and file):
-            raise InvalidValue("config.file", file, "a relative path, or null")
+        tables.check_file(self.file)
         check_integer("config.surfaces", self.surfaces, 1, MOST_SURFACES)
         check_integer("config.validation_surfaces", self.validation_surfaces, 1, MOST_SURFACES)
         check_integer("config.test_surfaces", self.test_surfaces, 1, MOST_SURFACES)

@@ -107,6 +107,19 @@ def read_rows(path: Path, roles: Roles) -> Iterator[Row]:
         raise DataError(f"{path.name}, line {lines.line_num}: {error}") from error
 
 
+def check_file(file: object) -> None:
+    """Refuse what is neither a path nor None; it may come straight from JSON.
+
+    Raises `InvalidValue` naming `config.file`.
+
+    >>> check_file(7)
+    Traceback (most recent call last):
+    tuning.errors.InvalidValue: config.file: 7 is not allowed; allowed: a relative path, or null
+    """
+    if file is not None and not (isinstance(file, str) and file):
+        raise InvalidValue("config.file", file, "a relative path, or null")
+
+
 def locate(file: str, data_folder: Path | None, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     """The path of `file` inside `data_folder`, symlinks resolved.
 
