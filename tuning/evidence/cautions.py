@@ -67,7 +67,11 @@ def look_for_trouble(
         )
     if versus and all(one.is_tie for one in versus):
         found.append(
-            Caveat("no_signal", "no baseline can be told from the winner with these seeds")
+            Caveat(
+                "no_signal",
+                "every baseline ties with the winner: these seeds show no difference, "
+                "or none that is worthwhile",
+            )
         )
     return found
 
