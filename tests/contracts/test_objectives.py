@@ -121,7 +121,7 @@ def test_the_default_config_is_complete_json(objective: Objective) -> None:
 
 def test_an_unknown_setting_is_refused_by_name(objective: Objective) -> None:
     """A misspelled field is not ignored."""
-    with pytest.raises(UnknownName, match=r"config\.no_such_setting"):
+    with pytest.raises(UnknownName, match=r"^config\.no_such_setting: 'no_such_setting' "):
         configure(objective, {"no_such_setting": 1})
 
 

@@ -277,10 +277,16 @@ def configure(objective: Objective, document: Mapping[str, Any]) -> Config:
     """Make `objective`'s config from JSON, filling in defaults.
 
     Raises `UnknownName` or `InvalidValue` naming `config.<field>` if the field is unknown or its
-    value not allowed.
+    value not allowed, `InvalidValue` naming `config` if there are no settings.
+
+    >>> from tuning.objectives import find
+    >>> configure(find("regime_rugged"), {"jumps": 3})
+    Config(jumps=3, irregular=False, noise=2.0, replicas=200)
     """
     known = [field.name for field in fields(objective.config_type)]
-    for name, value in document.items():
+    for name in document:
+        if not known:
+            raise InvalidValue("config", name, "nothing, for the objective has no settings")
         if name not in known:
-            raise UnknownName(f"config.{name}", value, known)
+            raise UnknownName(f"config.{name}", name, known)
     return objective.config_type(**document)

@@ -192,7 +192,7 @@ def _names() -> Iterator[Bad]:
 
 def _configs() -> Iterator[Bad]:
     for name, config, pointer, value in (
-        ("unknown setting", {"bach": 1}, "!/config/bach", 1),
+        ("unknown setting", {"bach": 1}, "!/config/bach", "bach"),
         ("text for a number", {"batch": "64"}, "!/config/batch", "64"),
         ("an object for a number", {"batch": {"a": 1}}, "!/config/batch", "{'a': 1}"),
         ("truth for a number", {"batch": True}, "!/config/batch", True),
