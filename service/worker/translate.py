@@ -103,7 +103,11 @@ def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
 
 
 def shorten(reason: str) -> str:
-    """Cut a reason to what the wire takes: its beginning says what, its end says where."""
+    """Cut a reason to what the wire takes: its beginning says what, its end says where.
+
+    >>> len(shorten("x" * 10_000)) == LONGEST_REASON
+    True
+    """
     if len(reason) <= LONGEST_REASON:
         return reason
     gap = "\n…\n"

@@ -31,7 +31,11 @@ class Executor(Protocol):
 
 
 def report(error: BaseException) -> str:
-    """What `error` is, in one line, then the tail of its traceback."""
+    """What `error` is, in one line, then the tail of its traceback.
+
+    >>> report(ValueError("no rows")).splitlines()
+    ['ValueError: no rows', 'ValueError: no rows']
+    """
     lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
     reason = traceback.format_exception_only(error)[-1].splitlines()[0]
     return "\n".join([reason, *lines[-TRACEBACK_LINES:]])

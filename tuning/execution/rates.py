@@ -66,7 +66,13 @@ class Rates:
 
 
 def check_cap(table: Floats, cap: float) -> Floats:
-    """Return a table, or raise `InvalidValue` naming `schedule` if it goes above the hard cap."""
+    """Return a table, or raise `InvalidValue` naming `schedule` if it goes above the hard cap.
+
+    >>> check_cap(np.array([0.5, 2.0]), 1.0)
+    Traceback (most recent call last):
+    tuning.errors.InvalidValue: schedule: 2.0 is not allowed; allowed: learning rates up to the \
+hard cap, 1
+    """
     largest = float(table.max())
     # A peak drawn at the cap may exceed it by a rounding of its logarithm.
     if largest > cap * (1 + 1e-9):

@@ -151,7 +151,11 @@ def draw_calm(split: str, count: int, data_seed: int, cache: Path | None) -> Sur
 
 
 def training_bytes(widths: Sequence[int], surfaces: int) -> int:
-    """About what a lane needs: weights, gradients and moments, and one evaluation."""
+    """About what a lane needs: weights, gradients and moments, and one evaluation.
+
+    >>> training_bytes((5, 30, 30, 30, 88), surfaces=2_500)
+    4622576
+    """
     weights = sum((before + 1) * after for before, after in itertools.pairwise(widths))
     return 4 * (8 * weights + surfaces * (sum(widths) + 3 * POINTS))
 

@@ -35,7 +35,16 @@ class Blocked(Protocol):
 
 
 def side_by_side(models: Sequence[Model]) -> Trainer:
-    """A trainer of these models, which is `Resumable` if all of them are."""
+    """A trainer of these models, which is `Resumable` if all of them are.
+
+    >>> class Still:
+    ...     def train(self, lrs): ...
+    ...     def evaluate(self, split):
+    ...         return {"loss": 0.5}
+    >>> trainer = side_by_side([Still(), Still()])
+    >>> trainer.evaluate("validation"), isinstance(trainer, Resumable)
+    ({'loss': array([0.5, 0.5])}, False)
+    """
     resumable = [model for model in models if isinstance(model, Resumable)]
     lanes = OneByOne(models)
     return lanes if len(resumable) < len(models) else ResumableLanes(lanes, resumable)

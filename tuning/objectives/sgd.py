@@ -24,6 +24,10 @@ def batches(seed: int, rows: int, size: int) -> Iterator[NDArray[np.intp]]:
     """Indices of `size` rows per update, without end: each epoch is a fresh permutation.
 
     An epoch's last rows go together with the next one's first, so that every batch is full.
+
+    >>> drawn = batches(7, rows=5, size=2)
+    >>> sorted(np.concatenate([next(drawn) for _ in range(5)]).tolist())
+    [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     """
     generator = np.random.default_rng(seed)
     waiting = np.empty(0, dtype=np.intp)

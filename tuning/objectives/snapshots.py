@@ -84,6 +84,9 @@ def transform(log_moneyness: Floats, maturity: Floats) -> Floats:
     Args:
         log_moneyness: k, the log of strike over forward.
         maturity: T in years, positive, of the same shape.
+
+    >>> transform(np.array([0.1]), np.array([0.25])).round(4)
+    array([[0.2   , 0.4091]])
     """
     scaled = log_moneyness / np.sqrt(maturity)
     logs = (np.log(maturity) - LOG_MATURITY_CENTRE) / LOG_MATURITY_SCALE

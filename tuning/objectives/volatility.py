@@ -67,6 +67,10 @@ def log_variance(bars: Bars) -> Floats:
     """Log of the range estimate of each bar's variance, shape (bars,).
 
     v_t = log(ln(high_t / low_t)^2 / (4 ln 2)) (Parkinson, 1980).
+
+    >>> one = np.ones(1)
+    >>> log_variance(Bars(np.zeros(1, np.int64), np.exp(one), one, one)).round(6)  # -log(4 ln 2)
+    array([-1.019781])
     """
     spread = np.maximum(np.log(bars.high / bars.low), FLOOR)
     variance: Floats = np.log(spread**2 / (4 * np.log(2)))
