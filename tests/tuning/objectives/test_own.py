@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from tuning.errors import InvalidValue
-from tuning.objectives import NO_FOLDERS, TEST, VALIDATION, Objective, Resumable, Trainer
+from tuning.objectives import (
+    NO_FOLDERS,
+    TEST,
+    VALIDATION,
+    Objective,
+    Resumable,
+    Trainer,
+    configure,
+)
 from tuning.objectives.base import Arrays, Floats
 from tuning.objectives.cached import hash_arrays
 from tuning.objectives.lanes import side_by_side
@@ -194,3 +202,10 @@ def test_describing_objectives_loads_no_training_library() -> None:
         check=True,
     )
     assert not {"torch", "jax", "sklearn", "scipy", "pandas"} & set(done.stdout.split())
+
+
+def test_an_objective_without_settings_says_so() -> None:
+    """Rather than that a value must be one of none."""
+    objective = model_objective(Bowl, name="bowl", horizon=10, peak=(0.1, 1.0))
+    with pytest.raises(InvalidValue, match=r"^config: 'depth' .* has no settings$"):
+        configure(objective, {"depth": 3})
