@@ -54,7 +54,9 @@ def test_a_finished_study_has_a_confirmed_best(
     play()
     view = api.get(path).json()
     assert (view["state"], view["error"]) == ("completed", None)
-    assert view["progress"]["finished_runs"] == view["progress"]["expected_runs"] == 16
+    runs = view["progress"]
+    # Two fewer if a baseline wins, which the sampler decides.
+    assert runs["finished_runs"] == runs["expected_runs"] in {14, 16}
     best = api.get(f"{path}/best?table=true").json()
     verdict = api.get(f"{path}/verdict").json()
     assert best["verdict"] == verdict
