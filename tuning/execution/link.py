@@ -34,7 +34,12 @@ THREADS = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+KEPT_VARIABLES = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
+    # Which device, and how much of it: several children share a GPU.
+    *("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"),
+    *("XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_PYTHON_CLIENT_MEM_FRACTION"),
+)
 EXIT_SECONDS = 5.0  # between the end of a child's pipe and the end of the child
 
 _ENDS = "GLIDESLOPE_LINK"  # tells the child its two pipe ends and its parent's pid

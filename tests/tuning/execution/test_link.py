@@ -183,8 +183,10 @@ def test_the_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> No
     """Only what a program needs to run is passed on, and numerical libraries get one thread."""
     monkeypatch.setenv("GLIDESLOPE_DATABASE_URL", "postgresql://secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     environment = child_environment()
 
     assert "postgresql://secret" not in environment.values()
     assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "1"
     assert environment["PATH"] == os.environ["PATH"]
+    assert environment["CUDA_VISIBLE_DEVICES"] == "1"
