@@ -163,7 +163,8 @@ ONLINE_SURFACE = Objective(
         "on it, and then learns from it, snapshot after snapshot. The surface drifts and jumps: a "
         "generated one, or option quotes of your own. The schedule is laid out afresh over each "
         "segment; validation is the first half of the snapshots, test the second. A schedule that "
-        "anneals over the whole life cannot follow: expect constants and cycles to win."
+        "anneals over the whole life cannot follow: expect constants and short decays to win. So "
+        "small a network does not beat the forecast of no change: its skill is below 0."
     ),
     metrics=(
         Metric(
