@@ -2,8 +2,9 @@
 
 The one idea: every node writes itself as an object with one key, its kind; `read_node` looks the
 kind up in a table and checks each field by the limit that stands beside it. `Tree` is a frozen
-value that holds the JSON of a node, so that a family can have a whole expression as a field.
-Not here: the nodes (`compose`, `combine`, `points`, `waves`, `noise`).
+value that holds the JSON of a node, so that a family can have a whole expression as a field; its
+lengths may depend on how many updates there are.
+Not here: the nodes (`compose`, `combine`, `points`, `waves`, `noise`), what lengths mean (`spans`).
 """
 
 import json
@@ -11,18 +12,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, TypeAlias, final, get_args
+from typing import Annotated, Any, TypeAlias, final, get_args
 
 from tuning.errors import InvalidValue, UnknownName
 from tuning.schedules.combine import OPERATIONS, Combine, Every, Loop, Part, Turn
 from tuning.schedules.compose import Affine, Node, Ramp, Sequence, hold
 from tuning.schedules.curves import BASES, CURVES, Curve
-from tuning.schedules.limits import Among, Flag, Integer, Number, check_known
+from tuning.schedules.limits import Among, Each, Flag, Integer, Number, check_known
 from tuning.schedules.noise import Noise
 from tuning.schedules.points import Between, Points, Samples, Scale, Through
+from tuning.schedules.spans import (
+    LONGEST,
+    SPANS,
+    Document,
+    Span,
+    counts,
+    depends,
+    is_span,
+    lengths_of,
+    measures,
+    resolved,
+    taken,
+)
 from tuning.schedules.waves import Wave
 
-LONGEST = 10_000_000
 DEEPEST = 64
 MOST_NODES = 100_000
 LARGEST_VALUE = 1e6
@@ -84,7 +97,7 @@ _CURVED: Fields = {"curve": read_curve, "phase": read_phase}
 
 # What of a node is needed, and what may be left out.
 _RAMP: Fields = {"length": UPDATES, "start": VALUE, "end": VALUE}
-_PARTS: Mapping[str, tuple[Callable[..., Node], Fields, Fields]] = MappingProxyType(
+LEAVES: Mapping[str, tuple[Callable[..., Node], Fields, Fields]] = MappingProxyType(
     {
         "ramp": (Ramp, _RAMP, {**_CURVED, "order": VALUE}),
         "hold": (hold, {"length": UPDATES}, {"value": VALUE}),
@@ -120,7 +133,7 @@ _PARTS: Mapping[str, tuple[Callable[..., Node], Fields, Fields]] = MappingProxyT
         ),
     }
 )
-_AROUND: Mapping[str, tuple[Callable[..., Node], Fields, Fields]] = MappingProxyType(
+AROUND: Mapping[str, tuple[Callable[..., Node], Fields, Fields]] = MappingProxyType(
     {
         "affine": (Affine, {"low": VALUE, "high": VALUE}, {}),
         "every": (Every, {"updates": SOME_UPDATES}, {}),
@@ -128,7 +141,9 @@ _AROUND: Mapping[str, tuple[Callable[..., Node], Fields, Fields]] = MappingProxy
         "loop": (Loop, {"length": UPDATES}, {"turn": Among(get_args(Turn))}),
     }
 )
-KINDS = (*_PARTS, *_AROUND, "sequence", *OPERATIONS)
+OVER = "over"
+KINDS_OF_FIELDS = MappingProxyType({**LEAVES, **AROUND})
+KINDS = (*KINDS_OF_FIELDS, "sequence", *OPERATIONS)
 
 
 def read_node(document: object, field: str = "node") -> Node:
@@ -144,10 +159,14 @@ def read_node(document: object, field: str = "node") -> Node:
 
 
 class _Reader:
-    """Counts nodes while it reads them, as a tree may be deep or wide but not without end."""
+    """Counts nodes while it reads them, as a tree may be deep or wide but not without end.
 
-    def __init__(self) -> None:
+    With `has_spans`, lengths may be spans; in the node they are a single update.
+    """
+
+    def __init__(self, *, has_spans: bool = False) -> None:
         self.nodes = 0
+        self.has_spans = has_spans
 
     def read(self, field: str, document: object, depth: int) -> Node:
         self.nodes += 1
@@ -163,21 +182,37 @@ class _Reader:
         return self._read_kind(kind, f"{field}.{kind}", inner, depth + 1)
 
     def _read_kind(self, kind: str, field: str, inner: object, depth: int) -> Node:
-        if kind in _PARTS:
-            make, needed, optional = _PARTS[kind]
+        if kind not in KINDS_OF_FIELDS:
+            nodes = self._several(field, inner, depth)
+            return Sequence(nodes) if kind == "sequence" else Combine(kind, nodes)  # type: ignore[arg-type] # a key of OPERATIONS
+        make, *known = KINDS_OF_FIELDS[kind]
+        needed, optional = (self._fields(kind, inner, one) for one in known)
+        if kind not in AROUND:
             return _make(make, field, _checked(field, inner, needed, optional))
-        if kind in _AROUND:
-            make, needed, optional = _AROUND[kind]
-            checked = _checked(field, inner, needed, optional, ("of",))
-            of = self.read(f"{field}.of", _object(field, inner)["of"], depth)
-            return _make(make, field, {"node": of, **checked})
-        nodes = self._several(field, inner, depth)
-        return Sequence(nodes) if kind == "sequence" else Combine(kind, nodes)  # type: ignore[arg-type] # a key of OPERATIONS
+        checked = _checked(field, inner, needed, optional, ("of",))
+        of = self.read(f"{field}.of", _object(field, inner)["of"], depth)
+        return _make(make, field, {"node": of, **checked})
 
     def _several(self, field: str, inner: object, depth: int) -> tuple[Node, ...]:
         if not isinstance(inner, list | tuple) or not inner:
             raise InvalidValue(field, inner, "a list of at least one node")
         return tuple(self.read(f"{field}[{place}]", one, depth) for place, one in enumerate(inner))
+
+    def _fields(self, kind: str, inner: object, known: Fields) -> Fields:
+        """The checks of fields, those of spans among them if there may be any."""
+        if not self.has_spans or not isinstance(inner, Mapping):
+            return known
+        lengths = lengths_of(kind, inner).items()
+        spans = {name: _stand_in(SPANS[name]) for name, value in lengths if is_span(name, value)}
+        return {name: spans.get(name, check) for name, check in known.items()}
+
+
+def _stand_in(span: Span) -> Check:
+    def check(field: str, value: object) -> int:
+        span(field, value)
+        return 1
+
+    return check
 
 
 def _object(field: str, value: object) -> Mapping[str, Any]:
@@ -216,16 +251,65 @@ def _make(make: Callable[..., Node], field: str, named: Mapping[str, Any]) -> No
 
 @final
 class Tree(dict[str, Any]):
-    """The JSON of a node as a value: made once, compared and hashed by content, not changed."""
+    """The JSON of a node as a value: made once, compared and hashed by content, not changed.
+
+    A tree whose lengths are mere numbers of updates is laid out in proportion to them. One with
+    fractions or rests may say over how many updates its other numbers are meant: {"over":
+    {"updates": n, "of": tree}}; else they are meant over what there is.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same: a length of 1.0 is all there is, one of 1 is an update."""
+        if not isinstance(other, Mapping) or not super().__eq__(other):
+            return False
+        pairs = zip(measures(self), measures(other), strict=True)
+        return all(type(one) is type(two) for (_, one), (_, two) in pairs)
+
+    __ne__ = object.__ne__  # the opposite; a dict has one of its own
 
     def __hash__(self) -> int:  # type: ignore[override] # never changed once made
         """The hash of the canonical JSON."""
         return hash(json.dumps(self, sort_keys=True))
 
     @property
-    def node(self) -> Node:
-        """The node itself."""
-        return read_node(self)
+    def length(self) -> int | None:
+        """The updates it takes by itself; none if it depends on what there is."""
+        return None if depends(self) else taken(self, 1, 1)
+
+    def taken(self, room: int) -> int:
+        """The updates its lengths add up to, before they are stretched over the `room` there is."""
+        tree, reference = self._meant(room)
+        own = self.length
+        return taken(tree, room, reference) if own is None else own
+
+    def node(self, length: int, field: str = "node") -> Node:
+        """The node, laid out over so many updates; `field` is where the tree stands.
+
+        Raises `InvalidValue` naming a node whose lengths do not fit.
+
+        >>> tree = Grown()("node", {"sequence": [{"ramp": {"length": 0.2, "start": 0, "end": 1}},
+        ...     {"hold": {"length": "rest"}}]})
+        >>> [part.length for part in tree.node(10).nodes]
+        [2, 8]
+        """
+        tree, reference = self._meant(length)
+        if not any(is_span(name, value) for name, value in measures(tree)):
+            return read_node(tree).fitted(length)
+        if not length:  # the form it has over a single update
+            return self.node(1, field).fitted(0)
+        return read_node(resolved(tree, length, reference, field), field)
+
+    def _meant(self, length: int) -> tuple[Document, int]:
+        """The tree itself, and over how many updates its numbers are meant."""
+        if OVER in self:
+            return self[OVER]["of"], self[OVER]["updates"]
+        return self, self.length or length or 1
+
+    def stretched(self, updates: int) -> "Tree":
+        """The same tree, its numbers of updates being meant over as many as given."""
+        if OVER in self or not depends(self) or not counts(self):
+            return self
+        return Tree({OVER: {"updates": updates, "of": self}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +318,42 @@ class Grown:
 
     def __call__(self, field: str, value: object) -> Tree:
         """Return the complete JSON of the node, every field in it."""
-        if isinstance(value, Tree):
-            return value
-        return Tree(
-            (
-                read_node(value, field) if isinstance(value, Mapping) else _own(field, value)
-            ).document()
-        )
+        match value:
+            case Tree():
+                return value
+            case Mapping() if set(value) == {OVER}:
+                return _read_over(f"{field}.{OVER}", value[OVER])
+            case Mapping():
+                return _read_tree(field, value)
+        return Tree(_own(field, value).document())
+
+
+AnyTree = Annotated[Any, Grown()]
+AnyTrees = Annotated[tuple[Any, ...], Each(Grown())]
+
+
+def _read_over(field: str, value: object) -> Tree:
+    content = _object(field, value)
+    check_known(content, ("updates", "of"), field)
+    updates = SOME_UPDATES(f"{field}.updates", content.get("updates"))
+    tree = _read_tree(f"{field}.of", _object(f"{field}.of", content.get("of")))
+    return tree.stretched(updates)
+
+
+def _read_tree(field: str, value: Document) -> Tree:
+    node = _Reader(has_spans=True).read(field, value, 0)
+    return Tree(_with_spans(node.document(), value))
+
+
+def _with_spans(complete: Document, written: Document) -> dict[str, Any]:
+    """A complete tree that was read with its spans left out, and the spans that were written."""
+    ((kind, inner),), (found,) = complete.items(), written.values()
+    if isinstance(inner, list):
+        return {kind: [_with_spans(*pair) for pair in zip(inner, found, strict=True)]}
+    lengths = lengths_of(kind, found).items()
+    spans = {name: SPANS[name](name, value) for name, value in lengths if is_span(name, value)}
+    of = {"of": _with_spans(inner["of"], found["of"])} if "of" in inner else {}
+    return {kind: {**inner, **spans, **of}}
 
 
 def _own(field: str, value: object) -> Node:

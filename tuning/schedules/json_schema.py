@@ -11,12 +11,27 @@ from dataclasses import Field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from tuning.schedules.channels import CHANNELS, LONGEST_NAME, MOST_GROUPS
+from tuning.schedules.combine import OPERATIONS
+from tuning.schedules.curves import CURVES, Curve
 from tuning.schedules.documents import FORM, FORMAT, NEEDED, OPTIONAL, REQUIRED
-from tuning.schedules.expressions import KINDS, Grown
+from tuning.schedules.expressions import (
+    AROUND,
+    KINDS_OF_FIELDS,
+    LARGEST_VALUE,
+    OVER,
+    SOME_UPDATES,
+    Check,
+    Grown,
+    read_curve,
+    read_numbers,
+    read_phase,
+    read_places,
+)
 from tuning.schedules.families import FAMILIES, Family, Warmup
 from tuning.schedules.families.warmup import PHASES, OffsetLimit
 from tuning.schedules.limits import Among, Each, Flag, Integer, Number, Share
 from tuning.schedules.schedule import MAX_HORIZON
+from tuning.schedules.spans import LONGEST, REST, SEQUENCE, SPANS, Span, lengths_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SHA256: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -39,6 +54,8 @@ def schedule_schema() -> dict[str, Any]:
         **_object({name: PROPERTIES[name] for name in (*REQUIRED, *OPTIONAL)}, REQUIRED),
         "allOf": [PARAMS],
         "$defs": {
+            "tree": _tree(),
+            "node": _node(),
             "params": {"allOf": [_when(kind, family) for kind, family in FAMILIES.items()]},
             "channel": {
                 **_object({name: PROPERTIES[name] for name in (*NEEDED, *FORM)}, NEEDED),
@@ -96,12 +113,59 @@ def _limit(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kin
         case OffsetLimit():
             return {"enum": [list(phase) for phase in PHASES]}
         case Grown():
-            return NODE
+            return {"$ref": "#/$defs/tree"}
         case Each():
             most = {"maxItems": limit.most} if limit.most < math.inf else {}
             items = _limit(limit.limit)
             return {"type": "array", "items": items, "minItems": limit.fewest, **most}
     raise TypeError(f"no JSON Schema of {limit!r}")
+
+
+def _tree() -> dict[str, Any]:
+    """A node, with the updates its numbers are meant over if it needs to say so."""
+    over = _object({"updates": _limit(SOME_UPDATES), "of": NODE}, ("updates", "of"))
+    return {"anyOf": [NODE, _object({OVER: over}, (OVER,))]}
+
+
+def _node() -> dict[str, Any]:
+    """A node of the algebra: an object with one key, its kind."""
+    several = {"type": "array", "items": NODE, "minItems": 1}
+    kinds = {
+        **{kind: _kind(kind) for kind in KINDS_OF_FIELDS},
+        **dict.fromkeys((SEQUENCE, *OPERATIONS), several),
+    }
+    summary = "A node of the algebra: an object with one key, its kind."
+    return {"description": summary, **_object(kinds), "minProperties": 1, "maxProperties": 1}
+
+
+def _kind(kind: str) -> dict[str, Any]:
+    """The fields of a node."""
+    _, needed, optional = KINDS_OF_FIELDS[kind]
+    known = {**needed, **optional}
+    spans = lengths_of(kind, known)
+    properties = {
+        name: {"anyOf": [_check(check), *_span(SPANS[name])]} if name in spans else _check(check)
+        for name, check in known.items()
+    }
+    if kind not in AROUND:
+        return _object(properties, tuple(needed))
+    return _object({**properties, "of": NODE}, (*needed, "of"))
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return READ[check] if check in READ else _limit(check)
+
+
+def _span(span: Span) -> list[dict[str, Any]]:
+    """The forms of a length that is no mere number."""
+    updates = _limit(Integer(span.fewest, LONGEST))
+    pinned = _object({"updates": updates, "pinned": {"type": "boolean"}}, ("updates", "pinned"))
+    fraction = Number(0.0, 1.0, above=span.fewest > 0)
+    return [
+        *([_limit(fraction)] if span.has_fraction else []),
+        *([{"const": REST}] if span.has_rest else []),
+        pinned,
+    ]
 
 
 def _common(name: str) -> dict[str, Any]:
@@ -110,12 +174,23 @@ def _common(name: str) -> dict[str, Any]:
 
 PARAMS: dict[str, Any] = {"$ref": "#/$defs/params"}
 UPDATES = Integer(0, MAX_HORIZON)
-NODE: dict[str, Any] = {
-    "description": "A node of the algebra: an object with one key, its kind.",
-    "type": "object",
-    "propertyNames": {"enum": list(KINDS)},
-    "minProperties": 1,
-    "maxProperties": 1,
+NODE: dict[str, Any] = {"$ref": "#/$defs/node"}
+VALUE: dict[str, Any] = {"type": "number", "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
+NUMBERS: dict[str, Any] = {"type": "array", "items": VALUE, "minItems": 1}
+PLACES: dict[str, Any] = {"type": "number", "minimum": 0.0, "maximum": 1.0}
+# What the readers of fields of nodes accept that are no limits.
+READ: dict[Check, dict[str, Any]] = {
+    read_curve: {
+        "anyOf": [
+            {"enum": list(CURVES)},
+            _object(
+                {one.name: NUMBERS if one.name == "args" else _field(one) for one in fields(Curve)}
+            ),
+        ]
+    },
+    read_numbers: NUMBERS,
+    read_phase: {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+    read_places: {"type": "array", "items": PLACES, "minItems": 2},
 }
 PROPERTIES: dict[str, Any] = {
     "format": {"const": FORMAT},

@@ -7,6 +7,7 @@ Not here: what is laid out over those lengths (`tuning.schedules.compose`).
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tuning.errors import InvalidValue
 from tuning.schedules.limits import Length
@@ -35,6 +36,73 @@ def resolve(field: str, length: Length, whole: int) -> int:
     return length
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a part asks of a whole.
+
+    Args:
+        pinned: updates it gets as they are.
+        asked: updates, or parts of one, that may be rounded.
+        rests: how many equal shares of what is left.
+    """
+
+    pinned: int = 0
+    asked: float = 0.0
+    rests: int = 0
+
+    def __add__(self, other: "Ask") -> "Ask":
+        """What two parts ask for together."""
+        rests = self.rests + other.rests
+        return Ask(self.pinned + other.pinned, self.asked + other.asked, rests)
+
+
+def share(field: str, whole: int, asks: Sequence[Ask]) -> tuple[int, ...]:
+    """Share `whole` updates among parts by what they ask for, by largest remainder.
+
+    Every part gets its pinned updates. If some part asks for a rest, the others get what they ask
+    for and the rests share what is left; if none does, they share it in proportion to what they ask
+    for. The sum is always `whole`, no share is negative.
+
+    Args:
+        field: the name to blame.
+        whole: updates there are, >= 0.
+        asks: of each part.
+
+    Raises `InvalidValue` if the parts ask for more than there is, or leave updates to nobody.
+
+    >>> share("node", 10, [Ask(asked=2.5), Ask(rests=1), Ask(pinned=3)])
+    (3, 4, 3)
+    >>> share("node", 10, [Ask(asked=1), Ask(asked=2), Ask(pinned=4)])
+    (2, 4, 4)
+    """
+    total = sum(asks, Ask())
+    left = whole - total.pinned
+    if left < 0:
+        taken = f"pinned lengths of {total.pinned:,} updates"
+        raise InvalidValue(field, taken, f"at most the {whole:,} updates there are")
+    taken = f"lengths of {total.pinned + total.asked:,.10g} updates"
+    # Fractions may sum to a little more than one by rounding alone.
+    if total.rests and total.asked > left + 1e-9 * whole:
+        raise InvalidValue(field, taken, f"at most the {whole:,} updates there are")
+    if left and not total.rests and not total.asked:
+        raise InvalidValue(field, taken, f"the {whole:,} updates there are, or a rest beside them")
+    if total.rests:
+        spare = max(0.0, left - total.asked) / total.rests
+        parts = rounded(left, [ask.asked + ask.rests * spare for ask in asks])
+    else:
+        parts = rounded(left, [ask.asked * left / (total.asked or 1.0) for ask in asks])
+    return tuple(ask.pinned + part for ask, part in zip(asks, parts, strict=True))
+
+
+def rounded(whole: int, quotas: Sequence[float]) -> list[int]:
+    """Quotas that sum to `whole`, as integers that do, by largest remainder, the earlier first."""
+    counts = [math.floor(quota) for quota in quotas]
+    neediest = sorted(range(len(quotas)), key=lambda i: (counts[i] - quotas[i], i))
+    for i in neediest[: whole - sum(counts)]:
+        counts[i] += 1
+    return counts
+
+
 def apportion(whole: int, weights: Sequence[float]) -> tuple[int, ...]:
     """Share `whole` updates in proportion to `weights`, by largest remainder.
 
@@ -54,14 +122,10 @@ def apportion(whole: int, weights: Sequence[float]) -> tuple[int, ...]:
     """
     if whole <= len(weights):
         return tuple(int(i < whole) for i in range(len(weights)))
-    counts = [1] * len(weights)
     quotas = _quotas_above_one(whole, weights)
-    for i, quota in quotas.items():
-        counts[i] = math.floor(quota)
-    neediest = sorted(quotas, key=lambda i: (counts[i] - quotas[i], i))
-    for i in neediest[: whole - sum(counts)]:
-        counts[i] += 1
-    return tuple(counts)
+    shares = rounded(whole - len(weights) + len(quotas), list(quotas.values()))
+    counts = dict(zip(quotas, shares, strict=True))
+    return tuple(counts.get(i, 1) for i in range(len(weights)))
 
 
 def _quotas_above_one(whole: int, weights: Sequence[float]) -> dict[int, float]:

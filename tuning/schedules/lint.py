@@ -244,7 +244,7 @@ def _find_mismatch(case: Case) -> Iterator[Finding]:
     if case.updates is not None and case.updates != case.horizon:
         yield _mismatch(case, case.updates)
     room = case.horizon - case.family.warmup.updates(case.horizon)
-    for field, has, what in _own_lengths(case.family):
+    for field, has, what in _own_lengths(case.family, room):
         if has != room:
             message = f"{what} of {_updates(has)} {_stretched(has, room)}"
             yield Finding("horizon_mismatch", "info", message, None, field)
@@ -267,12 +267,12 @@ def _mismatch(case: Case, updates: int) -> Finding:
     return Finding("horizon_mismatch", "warning", laid_out + message, case.horizon)
 
 
-def _own_lengths(family: Family) -> Iterator[tuple[str, int, str]]:
+def _own_lengths(family: Family, room: int) -> Iterator[tuple[str, int, str]]:
     """What of a family was made for a certain number of updates: field, updates, words."""
     if isinstance(family, Table):
         yield "params.values", len(family.values), "A table"
     if isinstance(family, Expression):
-        yield "params.node", family.node.node.length, "An expression"
+        yield "params.node", family.node.taken(room), "An expression"
 
 
 def _stretched(has: int, room: int) -> str:

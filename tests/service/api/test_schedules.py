@@ -52,6 +52,31 @@ def test_a_preview_over_another_horizon_keeps_the_shape(api: TestClient) -> None
     assert seen["values"] == SCHEDULE.at(50).table().tolist()
 
 
+def test_a_tree_with_fractions_is_laid_out_over_any_horizon(api: TestClient) -> None:
+    """Rests and pinned updates too; what does not fit is located, what is stretched told."""
+    warmup = {"ramp": {"length": {"updates": 5, "pinned": True}, "start": 0.1, "end": 1}}
+    cooldown = {"ramp": {"length": 0.2, "start": 1, "end": 0}}
+    parts = [warmup, {"hold": {"length": "rest"}}, cooldown]
+    body = expression({"sequence": parts})
+    body["schedule"]["horizon"] = 100
+    for horizon in (10, 50):
+        seen = api.post(f"{TOOLS}:preview", json={**body, "horizon": horizon}).json()
+        falls = int((np.diff(seen["values"]) < 0).sum())
+        assert seen["values"][4:6] == pytest.approx([0.082, 0.1])
+        assert falls == horizon // 5 - 1
+        assert Schedule.from_document(seen["schedule"]).table().tolist() == seen["values"]
+    refused = api.post(f"{TOOLS}:preview", json={**body, "horizon": 4})
+    assert refused.status_code == 422
+    assert "pinned lengths of 5 updates" in refused.text
+    (found,) = api.post(f"{TOOLS}:lint", json=body).json()["findings"]
+    assert found["message"] == "With these parameters expression is wsd, at every update"
+    parts[1] = {"hold": {"length": 0.3}}
+    body["schedule"]["params"]["node"]["sequence"] = parts[1:]
+    found = api.post(f"{TOOLS}:lint", json=body).json()["findings"]
+    stretched = "An expression of 50 updates is stretched over 100"
+    assert stretched in [one["message"] for one in found]
+
+
 def test_channels_and_groups_pass_through_the_tools(api: TestClient) -> None:
     """Previewed, converted and written as code; over another horizon, too."""
     momentum = {"momentum": Cosine(0.9, floor=0.5)}

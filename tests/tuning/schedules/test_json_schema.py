@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tuning.errors import InvalidValue
-from tuning.schedules import FAMILIES, Constant, OneCycle, Schedule, Warmup
+from tuning.schedules import FAMILIES, Constant, Expression, OneCycle, Schedule, Warmup
 from tuning.schedules.json_schema import schedule_schema
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
@@ -99,6 +99,40 @@ def written(kind: str, horizon: int = 40) -> Any:  # noqa: ANN401 # JSON
     return json.loads(json.dumps(schedule.document(table=True)))
 
 
+HOLD: dict[str, Any] = {"hold": {"length": "rest"}}
+PINNED: dict[str, Any] = {"updates": 4, "pinned": True}
+CURVED: dict[str, Any] = {"start": 1, "end": 0, "curve": "cosine", "phase": [0, -0.5]}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        HOLD,
+        {"sequence": [{"ramp": {"length": 0.25, **CURVED}}, {"sequence": [HOLD]}]},
+        {"hold": {"length": 1.0}},
+        {"sequence": [{"hold": {"length": PINNED}}, {"noise": {"length": 3}}, HOLD]},
+        {"loop": {"length": "rest", "of": {"samples": {"length": 0.5, "values": [1, 0]}}}},
+        {
+            "part": {
+                "start": 0.5,
+                "length": "rest",
+                "of": {"every": {"updates": PINNED, "of": HOLD}},
+            }
+        },
+        {"affine": {"low": -1, "high": 1, "of": {"wave": {"length": "rest", "period": PINNED}}}},
+        {"max": [{"points": {"length": 0.5, "at": [0, 1], "values": [1, 2]}}, HOLD]},
+        {"over": {"updates": 20, "of": {"sequence": [{"hold": {"length": 3}}, HOLD]}}},
+    ],
+)
+def test_lengths_of_all_forms_fit(node: dict[str, Any]) -> None:
+    """As users write them, and as they are written from it."""
+    schedule = Schedule(Expression(0.1, node=node), 40)
+    document = json.loads(json.dumps(schedule.document(table=True)))
+    for one in (document, {**document, "params": {"node": node}}):
+        assert list(misfits(one, schedule_schema())) == []
+        assert Schedule.from_document(one) == schedule
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_what_is_written_fits(kind: str) -> None:
     """Documents of all families, with their tables; one field more does not."""
@@ -137,6 +171,26 @@ def test_what_is_written_fits(kind: str) -> None:
         ("plateau", ("params", "best_in_cooldown"), "yes"),
         ("expression", ("params", "node"), {"ramps": {}}),
         ("expression", ("params", "node"), {}),
+        ("expression", ("params", "node"), {"ramp": {"length": 0.5, "start": 1.0}}),
+        ("expression", ("params", "node"), {"hold": {"length": 0.5, "level": 1.0}}),
+        ("expression", ("params", "node"), {"hold": {"length": 1.5}}),
+        ("expression", ("params", "node"), {"hold": {"length": -1}}),
+        ("expression", ("params", "node"), {"hold": {"length": "all"}}),
+        ("expression", ("params", "node"), {"hold": {"length": {"updates": 4}}}),
+        ("expression", ("params", "node"), {"hold": {"length": {"updates": 0.5, "pinned": True}}}),
+        ("expression", ("params", "node"), {"hold": {"length": 1, "value": "rest"}}),
+        ("expression", ("params", "node"), {"sequence": []}),
+        ("expression", ("params", "node"), {"min": [{"hold": {"length": None}}]}),
+        ("expression", ("params", "node"), {"every": {"updates": "rest", "of": HOLD}}),
+        ("expression", ("params", "node"), {"every": {"updates": 0, "of": HOLD}}),
+        ("expression", ("params", "node"), {"every": {"updates": 0.5}}),
+        ("expression", ("params", "node"), {"part": {"start": "rest", "length": 1, "of": HOLD}}),
+        ("expression", ("params", "node"), {"wave": {"length": 1, "period": 0.0}}),
+        ("expression", ("params", "node"), {"over": {"updates": 4}}),
+        ("expression", ("params", "node"), {"over": {"updates": 0.5, "of": HOLD}}),
+        ("expression", ("params", "node"), {"sequence": [{"over": {"updates": 4, "of": HOLD}}]}),
+        ("plateau", ("params", "node"), {"hold": {"length": "all"}}),
+        ("change_on_plateau", ("params", "nodes"), [{"hold": {"length": 2.5}}]),
         ("wsd", ("channels",), []),
         ("wsd", ("channels", "beta2"), {"family": "constant", "peak": 0.9}),
         ("wsd", ("channels", "momentum"), 0.9),

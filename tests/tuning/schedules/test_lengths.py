@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuning.errors import InvalidValue
-from tuning.schedules.lengths import apportion, resolve
+from tuning.schedules.lengths import Ask, apportion, resolve, share
 
 weights = st.lists(st.floats(0.01, 100.0), min_size=1, max_size=40)
 
@@ -66,6 +66,47 @@ def test_updates_as_a_fraction_come_back(whole: int, data: st.DataObject) -> Non
     """A number of updates divided by the whole resolves to itself."""
     updates = data.draw(st.integers(0, whole))
     assert resolve("hold", updates / whole, whole) == updates
+
+
+asks = st.lists(
+    st.builds(Ask, st.integers(0, 50), st.floats(0.0, 100.0), st.integers(0, 2)), min_size=1
+)
+
+
+@given(st.integers(0, 10_000), asks)
+def test_shares_of_what_is_asked_for_sum_to_the_whole(whole: int, parts: list[Ask]) -> None:
+    """Nobody gets less than is pinned; what does not fit is refused, and nothing else."""
+    total = sum(parts, Ask())
+    left = whole - total.pinned
+    room_for_rests = total.asked <= left + 1e-9 * whole  # as close as rounding may come
+    if left < 0 or (not room_for_rests if total.rests else left > 0 and not total.asked):
+        with pytest.raises(InvalidValue, match=r"^node: "):
+            share("node", whole, parts)
+        return
+    shares = share("node", whole, parts)
+    assert sum(shares) == whole
+    assert all(got >= part.pinned for got, part in zip(shares, parts, strict=True))
+    rest = (left - total.asked) / total.rests if total.rests else 0.0
+    shared = total.asked if total.rests or not total.asked else left
+    quotas = [
+        part.pinned + part.asked * shared / (total.asked or 1.0) + part.rests * rest
+        for part in parts
+    ]
+    assert all(abs(got - quota) < 1 + 1e-6 for got, quota in zip(shares, quotas, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([Ask(pinned=8)], "'pinned lengths of 8 updates' .* at most the 7 updates there are"),
+        ([Ask(asked=7.5), Ask(rests=1)], "'lengths of 7.5 updates' .* at most the 7 updates"),
+        ([Ask(pinned=6), Ask()], "'lengths of 6 updates' .* the 7 .*, or a rest beside them"),
+    ],
+)
+def test_what_does_not_fit_is_refused(parts: list[Ask], said: str) -> None:
+    """The error names the field, what is taken and what there is."""
+    with pytest.raises(InvalidValue, match=rf"^node\.sequence: {said}"):
+        share("node.sequence", 7, parts)
 
 
 def test_too_many_updates_are_refused() -> None:

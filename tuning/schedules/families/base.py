@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence
+from tuning.schedules.expressions import AnyTree, AnyTrees, Tree
 from tuning.schedules.families.warmup import Warmup
 from tuning.schedules.limits import Length, Lengths, Positive, Time, settle
 from tuning.schedules.parameters import Value
@@ -18,7 +19,7 @@ from tuning.schedules.parameters import Value
 End = Literal["after", "last"]
 AfterEnd = Literal["hold", "zero", "rebound", "error"]
 
-LENGTHS = (Length, Lengths, Time)
+LENGTHS = (Length, Lengths, Time, AnyTree, AnyTrees)
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class Family(ABC):
 def _stretched(length: Any, kind: object, room: int) -> Any:  # noqa: ANN401 # one, or several
     """A length in updates as a fraction of the room there is, a fraction as it is."""
     match length:
+        case Tree():
+            return length.stretched(room) if room else length
         case tuple():
             return tuple(_stretched(one, kind, room) for one in length)
         case int() if room:

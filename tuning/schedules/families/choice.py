@@ -7,16 +7,16 @@ Not here: when metrics arrive (`tuning.execution`).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuning.schedules.compose import Node, hold
-from tuning.schedules.expressions import Grown, Tree
+from tuning.schedules.expressions import AnyTrees, Tree
 from tuning.schedules.families.base import Family
 from tuning.schedules.families.feedback import LONGEST_WAIT, Mode, Wait
-from tuning.schedules.limits import Each, Fraction, Integer, Number
+from tuning.schedules.limits import Fraction, Integer, Number
 
 
 @final
@@ -39,7 +39,7 @@ class ChangeOnPlateau(Family):
     is_bounded: ClassVar[bool] = False
     reaches_peak: ClassVar[bool] = False
 
-    nodes: Annotated[tuple[Any, ...], Each(Grown())] = field(
+    nodes: AnyTrees = field(
         default_factory=lambda: tuple(Tree(hold(1, gain).document()) for gain in (1.0, 0.1))
     )
     first: Wait = 0
@@ -52,8 +52,10 @@ class ChangeOnPlateau(Family):
 
     def body(self, length: int) -> Node:
         """The node it starts with, the last if there are fewer."""
-        node: Node = self.nodes[min(self.first, len(self.nodes) - 1)].node
-        return node.fitted(length)
+        # All of them, as one that does not fit must not be found when it is turned to.
+        trees = enumerate(self.nodes)
+        nodes: list[Node] = [tree.node(length, f"nodes[{place}]") for place, tree in trees]
+        return nodes[min(self.first, len(nodes) - 1)]
 
     def after(self, metrics: Sequence[float], total: int) -> tuple[Family, float]:
         """What is in force after some of `total` metrics: a family and the gain on it."""

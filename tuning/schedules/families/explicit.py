@@ -13,7 +13,7 @@ import numpy as np
 
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence, hold
-from tuning.schedules.expressions import Grown, Tree
+from tuning.schedules.expressions import AnyTree, Tree
 from tuning.schedules.families.base import Family
 from tuning.schedules.lengths import resolve
 from tuning.schedules.limits import Each, Lengths, Number
@@ -84,13 +84,13 @@ class Expression(Family):
     is_bounded: ClassVar[bool] = False
     reaches_peak: ClassVar[bool] = False
 
-    node: Annotated[Any, Grown()] = field(default_factory=lambda: Tree(hold(1).document()))
+    node: AnyTree = field(default_factory=lambda: Tree(hold(1).document()))
     kind: Literal["expression"] = "expression"
 
     def body(self, length: int) -> Node:
         """The tree, laid out over the updates there are."""
-        node: Node = self.node.node
-        return node.fitted(length)
+        node: Node = self.node.node(length)
+        return node
 
 
 @final

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import (
     Annotated,
-    Any,
     ClassVar,
     Literal,
     NamedTuple,
@@ -28,13 +27,12 @@ import numpy as np
 
 from tuning.schedules.compose import Node, hold
 from tuning.schedules.curves import Floats
-from tuning.schedules.expressions import Grown, Tree
+from tuning.schedules.expressions import AnyTree, Tree
 from tuning.schedules.families.base import Family
 from tuning.schedules.limits import Flag, Fraction, Integer, Number, PositiveFraction
 
 LONGEST_WAIT = 1_000_000
 
-Base = Annotated[Any, Grown()]
 Wait = Annotated[int, Integer(0, LONGEST_WAIT)]
 Yes = Annotated[bool, Flag()]
 Factor = Annotated[float, Number(1e-6, 0.999999)]
@@ -141,7 +139,7 @@ class Plateau(Family):
     is_bounded: ClassVar[bool] = False
     reaches_peak: ClassVar[bool] = False
 
-    node: Base = field(default_factory=level)
+    node: AnyTree = field(default_factory=level)
     factor: Factor = 0.1
     patience: Wait = 10
     threshold: Annotated[float, Number()] = 1e-4
@@ -160,8 +158,8 @@ class Plateau(Family):
 
     def body(self, length: int) -> Node:
         """The base."""
-        node: Node = self.node.node
-        return node.fitted(length)
+        node: Node = self.node.node(length)
+        return node
 
     def opening(self) -> PlateauState:
         """The state before any metric."""
@@ -235,7 +233,7 @@ class Greedy(Family):
     is_bounded: ClassVar[bool] = False
     reaches_peak: ClassVar[bool] = False
 
-    node: Base = field(default_factory=level)
+    node: AnyTree = field(default_factory=level)
     factor: Factor = 0.95
     patience: Wait = 10
     threshold: Annotated[float, Number()] = 1e-6
@@ -253,8 +251,8 @@ class Greedy(Family):
 
     def body(self, length: int) -> Node:
         """The base."""
-        node: Node = self.node.node
-        return node.fitted(length)
+        node: Node = self.node.node(length)
+        return node
 
     def opening(self) -> GreedyState:
         """The state before any metric."""
@@ -324,7 +322,7 @@ class Adaptive(Family):
     is_bounded: ClassVar[bool] = False
     reaches_peak: ClassVar[bool] = False
 
-    node: Base = field(default_factory=level)
+    node: AnyTree = field(default_factory=level)
     factor: Factor = 0.2
     patience: Annotated[int, Integer(1, LONGEST_WAIT)] = 5
     threshold: Annotated[float, Number()] = 1e-3
@@ -334,8 +332,8 @@ class Adaptive(Family):
 
     def body(self, length: int) -> Node:
         """The base."""
-        node: Node = self.node.node
-        return node.fitted(length)
+        node: Node = self.node.node(length)
+        return node
 
     def opening(self) -> AdaptiveState:
         """The state before any metric."""
