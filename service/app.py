@@ -36,12 +36,14 @@ PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
 def create_app(store: Store, settings: Settings) -> FastAPI:
     """Make the application over an open store; its planner starts and stops with it."""
     bell = Bell()
-    planner = Planner(ledger(store, bell.ring))
-    planning = Loop("planner", planner.round, PLAN_SECONDS)
 
     def on_progress() -> None:
         planning.ring()
         bell.ring()
+
+    # A generation that was planned may be followed by another at once: two are ahead of results.
+    planner = Planner(ledger(store, on_progress))
+    planning = Loop("planner", planner.round, PLAN_SECONDS)
 
     sweeping = Loop(
         "sweeper",
