@@ -38,13 +38,11 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     bell = Bell()
 
     def on_progress() -> None:
-        planning.ring()
+        planning.ring()  # after a generation, too: the next one needs none of its results
         bell.ring()
 
-    # A generation that was planned may be followed by another at once: two are ahead of results.
     planner = Planner(ledger(store, on_progress))
     planning = Loop("planner", planner.round, PLAN_SECONDS)
-
     sweeping = Loop(
         "sweeper",
         lambda: _sweep(store, settings, on_progress),
