@@ -129,7 +129,10 @@ class Noise:
         at = np.minimum(steps, self.length)
         with np.errstate(over="ignore"):  # hashes wrap around
             normal = _normal(_hash(self.seed, at))
-        return math.sqrt(self.variance) * (1.0 + at) ** (-0.5 * self.decay) * normal
+        # A third faster than a power, and the base is far from where that would lose digits.
+        normal *= np.exp(-0.5 * self.decay * np.log(1.0 + at))
+        normal *= math.sqrt(self.variance)
+        return normal
 
     def simplified(self) -> "Noise":
         """It is as simple as can be."""

@@ -163,7 +163,10 @@ class Schedule:
 
     def table(self) -> Floats:
         """The learning rates of all updates, float64[T], read-only."""
-        values = self(np.arange(self.horizon))
+        values = np.empty(self.horizon)
+        for begin in range(0, self.horizon, BLOCK):
+            block = np.arange(begin, min(begin + BLOCK, self.horizon))
+            values[begin : begin + BLOCK] = self._rates(block)
         values.flags.writeable = False
         return values
 
