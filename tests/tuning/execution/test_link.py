@@ -79,6 +79,12 @@ def test_the_child_has_its_own_session_and_gives_way(link: Link) -> None:
     assert os.getpriority(os.PRIO_PROCESS, link.pid) == 5
 
 
+def send_on(link: Link) -> None:
+    """Send until it fails: a guardian that was killed as well may hold the pipe a moment longer."""
+    while True:
+        link.send({})
+
+
 def test_a_killed_child_is_seen_as_the_end(link: Link) -> None:
     """After `kill` nothing is received, for good, and sending fails."""
     link.send({})
@@ -90,8 +96,7 @@ def test_a_killed_child_is_seen_as_the_end(link: Link) -> None:
     assert link.ending() == "the child process was killed by SIGKILL"
     assert not link.is_alive
     with pytest.raises(BrokenPipeError):
-        while True:  # the guardian, killed as well, may hold the pipe a moment longer
-            link.send({})
+        send_on(link)
 
 
 def test_killing_twice_and_closing_twice_is_harmless(link: Link) -> None:
