@@ -141,7 +141,7 @@ def test_metrics_and_blocks_are_those_declared(
         trainer = trained(problem, steps(objective, 2), (1, 2), splits)
         for split in splits:
             metrics = trainer.evaluate(split)
-            assert set(metrics) == {metric.name for metric in objective.metrics}
+            assert list(metrics) == [metric.name for metric in objective.metrics]
             assert all(values.shape == (2,) for values in metrics.values())
             assert trainer.block_losses(split).shape == (2, len(problem.blocks[split]))
 

@@ -11,6 +11,7 @@ Not here: lanes, seeds and splits (`tuning.objectives.scan`).
 import functools
 import itertools
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -192,11 +193,15 @@ def trainer(program: Program) -> Callable[..., tuple[State, jax.Array]]:
 def scorer(layout: Layout, measure: Measure, vectorized: bool) -> Callable[..., Scores]:
     """(vectors of several lanes, rows, lanes) -> what `measure` says of them, compiled."""
 
+    def ordered(params: Params, rows: Rows) -> Scores:
+        metrics, losses = measure(params, rows)
+        return OrderedDict(metrics), losses  # JAX sorts the names of a plain dict
+
     def run(flats: jax.Array, rows: Rows, lanes: jax.Array) -> Scores:
         def one(_: Scores, flat: jax.Array) -> Scores:
-            return measure(layout.split(flat), rows)
+            return ordered(layout.split(flat), rows)
 
-        shapes = _shapes(measure, layout.split(flats[0]), rows)
+        shapes = _shapes(ordered, layout.split(flats[0]), rows)
         blank: Scores = jax.tree.map(
             lambda leaf: jnp.zeros((len(flats), *leaf.shape), leaf.dtype), shapes
         )
