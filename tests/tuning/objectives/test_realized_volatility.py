@@ -139,7 +139,7 @@ def test_a_default_training_is_nearly_least_squares() -> None:
     exact = np.mean([least_squares(fold) for fold in problem.folds[VALIDATION]])
     metrics = trainer.evaluate(VALIDATION)
     assert metrics["mse"][0] == pytest.approx(exact, rel=0.02)
-    assert metrics["skill"][0] > 0.0
+    assert metrics["skill"][0] > 0.1
 
 
 def least_squares(fold: Fold) -> float:
