@@ -57,7 +57,7 @@ def test_a_finished_study_has_a_confirmed_best(
     best = api.get(f"{path}/best?table=true").json()
     verdict = api.get(f"{path}/verdict").json()
     assert best["verdict"] == verdict
-    # Twelve of the search; the winner and each other arm twice. A baseline that wins is no other arm.
+    # Twelve of the search, and two of every arm: the winner, and each baseline that is another one.
     runs = view["progress"]
     assert runs["finished_runs"] == runs["expected_runs"] == 12 + 2 * len(verdict["arms"])
     assert best["metric"]["stage"] == view["best"]["stage"] == "confirmed"
