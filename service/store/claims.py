@@ -3,8 +3,9 @@
 The one idea: fairness by counting leases: the project with the fewest lanes in training comes
 first, then its study with the fewest, then the one that waited longest since its last claim; within
 a study the oldest run. A claim holds runs of one study, phase, horizon and splits, so that they can
-be trained as one block; a run whose block crashed comes alone, and no worker gets two such at a
-time: should it die, only one run is to blame.
+be trained as one block; a run whose block crashed comes alone. A run over which a worker may have
+died has a worker for itself: when its turn comes, workers that train anything get no more until one
+of them has finished, and gets it. Should that one die, only one run is to blame.
 Not here: what a worker does with them (`work`); use `work.claim`.
 """
 
@@ -12,13 +13,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, select, true
 from sqlalchemy.orm import Session
 
 from service.store import leases, models, studies
 from service.store.clock import now
+from service.store.leases import Isolation
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
 from tuning.documents import read_schedule
 from tuning.records import Phase, RunState, StudyState, TrialState, check_integer
@@ -83,9 +86,9 @@ def claim(
     before = session.scalars(select(run.id).where(run.worker == worker, run.claim == claim)).all()
     if before:
         return _repeat(session, before, claim, until)
-    kinds = _kinds(session, worker)
-    for row in _locked_candidates(session, kinds, objectives):
-        runs = _next_block(session, row, kinds, lanes) if row.state in ACTIVE else []
+    company = _company(session, worker)
+    for row in _locked_candidates(session, company, objectives):
+        runs = _next_block(session, row, company, lanes) if row.state in ACTIVE else []
         if runs:
             for one in runs:
                 leases.grant(one, worker, claim, at, until)
@@ -96,16 +99,14 @@ def claim(
 
 def has_queued(session: Session, worker: str, objectives: Collection[str] | None = None) -> bool:
     """Whether a claim might find something; reads only, so that waiting disturbs nobody."""
-    return bool(_candidates(session, _kinds(session, worker), objectives))
+    return bool(_candidates(session, _company(session, worker), objectives))
 
 
-def _kinds(session: Session, worker: str) -> tuple[bool, ...]:
-    """The values of `alone` that a run for this worker may have now."""
+def _company(session: Session, worker: str) -> set[str]:
+    """How isolated the runs are that the worker trains already; empty if it trains none."""
     run = models.Run
-    query = select(run.id).where(
-        run.worker == worker, run.state == RunState.LEASED, run.alone.is_(True)
-    )
-    return (False,) if session.scalar(query.limit(1)) is not None else (False, True)
+    query = select(run.isolation).where(run.worker == worker, run.state == RunState.LEASED)
+    return set(session.scalars(query.distinct()))
 
 
 def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime) -> Claim | None:
@@ -121,14 +122,14 @@ def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime)
 
 
 def _locked_candidates(
-    session: Session, kinds: Collection[bool], objectives: Collection[str] | None
+    session: Session, company: Collection[str], objectives: Collection[str] | None
 ) -> Iterator[models.Study]:
     """Candidates in order, each locked when asked for.
 
     One lock is waited for; with that in hand, studies that others have locked are passed over, for
     waiting in the order of fairness instead of names could end in a deadlock.
     """
-    for position, (project, study) in enumerate(_candidates(session, kinds, objectives)):
+    for position, (project, study) in enumerate(_candidates(session, company, objectives)):
         if position == 0:
             yield lock_study(session, project, study)
         elif (row := lock_study_if_free(session, project, study)) is not None:
@@ -136,17 +137,21 @@ def _locked_candidates(
 
 
 def _candidates(
-    session: Session, kinds: Collection[bool], objectives: Collection[str] | None
+    session: Session, company: Collection[str], objectives: Collection[str] | None
 ) -> list[tuple[str, str]]:
-    """Active studies with queued runs of these kinds, the one to be served first in front."""
+    """Active studies with queued runs for such a worker, the one to be served first in front.
+
+    The list of a worker that trains something ends before a study whose next run must have one for
+    itself: with what comes after it, that run would wait for ever.
+    """
+    if Isolation.WORKER in company:
+        return []
     study, run = models.Study, models.Run
     queued = select(run.id).where(
-        run.project == study.project,
-        run.study == study.id,
-        run.state == RunState.QUEUED,
-        run.alone.in_(kinds),
+        run.project == study.project, run.study == study.id, run.state == RunState.QUEUED
     )
-    query = select(study.project, study.id, study.claimed, study.created).where(
+    suspected = queued.where(run.isolation == Isolation.WORKER).exists()
+    query = select(study.project, study.id, study.claimed, study.created, suspected).where(
         study.state.in_(ACTIVE), queued.exists()
     )
     if objectives is not None:
@@ -163,7 +168,8 @@ def _candidates(
             row[1],
         ),
     )
-    return [(project, name) for project, name, _, _ in ordered]
+    served = takewhile(lambda row: not (company and row[4]), ordered)
+    return [(project, name) for project, name, *_ in served]
 
 
 def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, str]]]:
@@ -182,19 +188,20 @@ def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, st
 
 
 def _next_block(
-    session: Session, row: models.Study, kinds: Collection[bool], lanes: int
+    session: Session, row: models.Study, company: Collection[str], lanes: int
 ) -> list[models.Run]:
-    """The oldest queued runs that can be trained together."""
+    """The oldest queued runs that can be trained together; one that has to be alone comes first."""
     run = models.Run
+    suspected = run.isolation == Isolation.WORKER
     queued = session.scalars(
         select(run)
         .where(
             run.project == row.project,
             run.study == row.id,
             run.state == RunState.QUEUED,
-            run.alone.in_(kinds),
+            not_(suspected) if company else true(),
         )
-        .order_by(run.generation, run.index)
+        .order_by(suspected.desc(), run.generation, run.index)
         .limit(lanes)
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
@@ -202,10 +209,14 @@ def _next_block(
     if not queued:
         return []
     first = queued[0]
-    if first.alone:
+    if first.isolation != Isolation.NONE:
         return [first]
-    kind = (first.phase, first.horizon, first.splits)
-    return [one for one in queued if not one.alone and (one.phase, one.horizon, one.splits) == kind]
+    return [one for one in queued if _kind(one) == _kind(first)]
+
+
+def _kind(run: models.Run) -> tuple[str, str, int, list[str]]:
+    """Runs of one kind may be trained together."""
+    return run.isolation, run.phase, run.horizon, run.splits
 
 
 def _mark_started(

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import models, studies
+from service.store import leases, models, studies
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
@@ -172,5 +172,5 @@ def _run_row(project: str, study: str, run: Run) -> models.Run:
         state=RunState.QUEUED,
         attempt=0,
         lease=0,
-        alone=False,
+        isolation=leases.Isolation.NONE,
     )

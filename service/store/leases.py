@@ -35,6 +35,14 @@ class Stop(StrEnum):
     FENCED = "fenced"
 
 
+class Isolation(StrEnum):
+    """Beside which other runs a run may be trained: a suspect's next end shall be its own doing."""
+
+    NONE = "none"
+    BLOCK = "block"  # none in its process: its block crashed
+    WORKER = "worker"  # none on its worker: a worker was lost over it, or over a neighbour
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to one item of a batch."""

@@ -173,7 +173,7 @@ class Run(Base):
     state: Mapped[str]
     attempt: Mapped[int]
     lease: Mapped[int]
-    alone: Mapped[bool]
+    isolation: Mapped[str]
     token: Mapped[str | None]
     worker: Mapped[str | None]
     claim: Mapped[str | None]

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from service.errors import Conflict
 from service.store import leases, models, studies
 from service.store.clock import now
-from service.store.leases import Reply, Status
+from service.store.leases import Isolation, Reply, Status
 from service.store.locks import lock_runs, lock_studies_of
 from tuning.documents import read_number, read_result, read_spec, write_result
 from tuning.errors import InvalidValue
@@ -169,20 +169,20 @@ def _apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None
 def lose(run: models.Run, at: datetime, max_attempts: int) -> None:
     """Take back a run whose lease expired; at `max_attempts` attempts it has failed."""
     _count_attempt(run, _failed(EXPIRED, Cause.LOST_WORKER), at, max_attempts)
-    # The last attempt is alone: no neighbour that kills workers may fail this run as well.
-    run.alone = run.alone or run.attempt >= max_attempts - 1
+    if run.attempt >= max_attempts - 1:  # no neighbour that kills workers may fail this run as well
+        run.isolation = Isolation.WORKER
 
 
 def bereave(run: models.Run, at: datetime, max_attempts: int) -> None:
-    """Take back a run whose worker is known to have died; an attempt only if it was alone.
+    """Take back a run whose worker is known to have died; an attempt only if it was alone there.
 
     Which of the runs in a worker killed it? As after a crash, the retries alone will tell.
     """
-    if run.alone:
+    if run.isolation == Isolation.WORKER:
         _count_attempt(run, _failed(WORKER_DIED, Cause.LOST_WORKER), at, max_attempts)
     else:
         leases.take_back(run)
-        run.alone = True
+        run.isolation = Isolation.WORKER
 
 
 def _finish(run: models.Run, result: Result, at: datetime) -> None:
@@ -228,9 +228,9 @@ def _follow_study(
 
 
 def _crash(run: models.Run, tell: Tell, at: datetime, max_attempts: int) -> None:
-    if tell.lanes > 1 and not run.alone:
+    if tell.lanes > 1 and run.isolation == Isolation.NONE:
         leases.take_back(run)  # which run of the block did it? the retry alone will tell
-        run.alone = True
+        run.isolation = Isolation.BLOCK
     else:
         end = _failed(tell.reason or CRASHED, tell.cause, tell.step, tell.lr)
         # A run that used up its time alone had all of it; again would cost as much again.

@@ -107,7 +107,7 @@ def requeue(session: Session, worker: str) -> int:
 def bereave(session: Session, worker: str, *, max_attempts: int) -> int:
     """Take back at once what a local worker that just died held; returns how many.
 
-    Only for a run that was alone it is an attempt; the others come alone from now on.
+    Only for a run that was alone on it is it an attempt; the others are alone from now on.
     """
     at = now(session)
     return _take_back(

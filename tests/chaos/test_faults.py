@@ -268,5 +268,5 @@ def test_the_server_replaces_its_killed_worker(
         assert server.stop() == 0
     seen = observe(study, bests=watcher.bests)
     assert check(seen) == []
-    # The first death makes its runs suspects; only those that were alone at a later one count.
+    # The first death makes its runs suspects; at each later one at most one was alone, and counts.
     assert sum(one.attempt for one in seen.stored) < injected

@@ -227,26 +227,66 @@ def test_a_run_that_kills_its_local_worker_fails_in_the_end(
     assert rows(study)[1].result.cause is Cause.LOST_WORKER
 
 
-def test_a_worker_holds_one_suspect_at_a_time(
-    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell
+def test_runs_of_a_crashed_block_are_alone_in_their_blocks_only(
+    new_study: Make, queue: Queue, claim: Claim, tell: Tell
 ) -> None:
-    """Of two runs that must be alone the second waits, or goes to another worker."""
-    queue(new_study(), trials=1, seeds=3)
+    """A worker trains several of them in processes of their own, and others beside them."""
+    queue(new_study(), trials=1, seeds=4)
     for run in claim("c1", lanes=2).runs:
         tell(run, outcome="crashed", lanes=2)
-    first = claim("c2", lanes=3).runs
-    (unsuspected,) = claim("c3", lanes=3).runs
-    assert unsuspected.id.endswith(".2")
-    assert claim("c4", lanes=3) is None
+    held = [[run.id[-1] for run in claim(f"c{number}", lanes=4).runs] for number in (2, 3, 4)]
+    assert held == [["0"], ["1"], ["2", "3"]]
+
+
+def test_a_suspect_has_a_worker_for_itself(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell
+) -> None:
+    """It waits until a worker trains nothing; that worker, and any that waits for it, gets no more.
+
+    So whoever is blamed for the death of its worker did it.
+    """
+    queue(new_study(), trials=1, seeds=4)
+    claim("c1", lanes=2)
+    with store.write() as session:
+        assert work.bereave(session, "w", max_attempts=3) == 2
+    (first,) = claim("c2", lanes=4).runs
+    assert first.id.endswith(".0")
+    assert claim("c3", lanes=4) is None  # the worker is the suspect's
+    (second,) = claim("c4", lanes=4, worker="other").runs
+    assert second.id.endswith(".1")
+    assert tell(first).status == "ok"
+    assert [run.id[-1] for run in claim("c5", lanes=4).runs] == ["2", "3"]
+    assert tell(second, outcome="returned").status == "ok"
     with store.read() as session:
         assert not work.has_queued(session, "w")
         assert work.has_queued(session, "other")
-    other = claim("c5", lanes=3, worker="other").runs
-    assert (len(first), len(other)) == (1, 1)
-    tell(first[0])
     assert claim("c6") is None
-    assert tell(other[0], outcome="returned").status == "ok"
-    assert [run.id for run in claim("c7").runs] == [other[0].id]
+    assert [run.id for run in claim("c7", worker="other").runs] == [second.id]
+
+
+def test_a_busy_worker_waits_for_a_suspect_whose_turn_it_is(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell
+) -> None:
+    """With what other studies have queued it would be busy for ever."""
+    suspected, other = new_study(), new_study()
+    queue(suspected, trials=1, seeds=1)
+    queue(other, trials=1, seeds=3)
+    (suspect,) = claim("c1").runs
+    assert suspect.id.startswith(suspected)
+    (beside,) = claim("c2").runs
+    with store.write() as session:
+        assert work.bereave(session, "w", max_attempts=3) == 2
+    # Both are suspects now; the study that was served longest ago comes first.
+    assert [run.id for run in claim("c3").runs] == [suspect.id]
+    busy = claim("c4", worker="busy").runs
+    assert [run.id for run in busy] == [beside.id]
+    assert claim("c5", worker="busy") is None
+    assert tell(suspect_again := claim("c3").runs[0]).status == "ok"
+    assert suspect_again.attempt == 0
+    assert claim("c6").runs[0].id.startswith(other)
+    assert tell(busy[0], outcome="returned").status == "ok"
+    assert claim("c7") is None  # its turn: "w" gets no more before it is done
+    assert [run.id for run in claim("c8", worker="busy").runs] == [beside.id]
 
 
 def test_tells_workers_of_a_cancelled_study_to_stop(

@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
@@ -18,6 +19,13 @@ from service.store.engine import parse_url, writing_engine
 engine = writing_engine(parse_url(url))
 together.wait(30)
 migrations.upgrade(engine)
+"""
+
+RUNS_OF_0001 = """
+INSERT INTO runs (project, study, generation, trial, phase, seed, horizon, splits, state, attempt,
+                  lease, id, "index", alone)
+VALUES ('a', 's', 0, 0, 'search', 1, 5, '[]', 'queued', 0, 0, 's.0.0', 0, true),
+       ('a', 's', 0, 0, 'search', 1, 5, '[]', 'queued', 0, 0, 's.0.1', 1, false)
 """
 
 
@@ -47,6 +55,34 @@ def test_goes_up_down_and_up(empty: Engine) -> None:
     migrations.upgrade(empty)
     migrations.upgrade(empty)
     assert _tables(empty) == {*Base.metadata.tables, "glideslope_version"}
+
+
+def test_runs_that_were_alone_get_a_worker_for_themselves_and_back(empty: Engine) -> None:
+    """Revision 0002: what was written before it keeps its meaning."""
+    alone, isolation = (sa.table("runs", sa.column(name)) for name in ("alone", "isolation"))
+    _move(empty, "upgrade", "0001")
+    _insert_runs_without_trials(empty)
+    _move(empty, "upgrade", "0002")
+    with empty.connect() as connection:
+        assert set(connection.scalars(sa.select(isolation))) == {"worker", "none"}
+    _move(empty, "downgrade", "0001")
+    with empty.connect() as connection:
+        assert {bool(one) for one in connection.scalars(sa.select(alone))} == {True, False}
+
+
+def _insert_runs_without_trials(engine: Engine) -> None:
+    off = {"postgresql": "SET session_replication_role = replica"}
+    raw = engine.raw_connection()
+    cursor = raw.cursor()
+    cursor.execute(off.get(engine.dialect.name, "PRAGMA foreign_keys = OFF"))
+    cursor.execute(RUNS_OF_0001)
+    raw.commit()
+    raw.detach()
+    raw.close()
+
+
+def _move(engine: Engine, way: str, revision: str) -> None:
+    migrations._run(engine, lambda config: getattr(migrations.command, way)(config, revision))
 
 
 def test_models_and_migrations_do_not_differ(empty: Engine) -> None:
