@@ -26,8 +26,8 @@ class Leases:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[Lease, int] = {}
-        self._lost: dict[Lease, int] = {}
+        self._held: dict[Lease, str] = {}  # with the claim that brought them
+        self._lost: dict[Lease, str] = {}
         self._heartbeat_seconds = FIRST_HEARTBEAT_SECONDS
 
     @property
@@ -36,10 +36,10 @@ class Leases:
         with self._lock:
             return self._heartbeat_seconds
 
-    def hold(self, slot: int, leases: Iterable[Lease], heartbeat_seconds: float) -> None:
-        """Note leases that were just claimed for `slot`."""
+    def hold(self, claim: str, leases: Iterable[Lease], heartbeat_seconds: float) -> None:
+        """Note leases that `claim` just brought."""
         with self._lock:
-            self._held.update(dict.fromkeys(leases, slot))
+            self._held.update(dict.fromkeys(leases, claim))
             self._heartbeat_seconds = heartbeat_seconds
 
     def held(self) -> list[Lease]:
@@ -55,10 +55,10 @@ class Leases:
     def lose(self, lease: Lease) -> bool:
         """Note that the service took a run away; False if it was not held any more."""
         with self._lock:
-            slot = self._held.pop(lease, None)
-            if slot is None:
+            claim = self._held.pop(lease, None)
+            if claim is None:
                 return False
-            self._lost[lease] = slot
+            self._lost[lease] = claim
             return True
 
     def end(self, lease: Lease) -> None:
@@ -66,14 +66,14 @@ class Leases:
         with self._lock:
             self._held.pop(lease, None)
 
-    def release(self, slot: int) -> None:
-        """Forget everything about `slot`: its block is over."""
+    def release(self, claim: str) -> None:
+        """Forget everything that `claim` brought: its block is over."""
         with self._lock:
             for leases in (self._held, self._lost):
-                for lease in [one for one, owner in leases.items() if owner == slot]:
+                for lease in [one for one, brought in leases.items() if brought == claim]:
                     del leases[lease]
 
-    def losers(self) -> set[int]:
-        """The slots that are training a run which is no longer ours."""
+    def losers(self) -> set[str]:
+        """The claims that brought a run which is no longer ours."""
         with self._lock:
             return set(self._lost.values())

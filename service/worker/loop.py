@@ -156,10 +156,8 @@ class Worker:
                 seconds=0, answer_seconds=max(LEAST_BEAT_SECONDS, self._leases.heartbeat_seconds)
             )
             beat(Delivery(self._client, self._options.worker, once), self._leases)
-            losers = self._leases.losers()
             for slot in self._slots:
-                if slot.number in losers:
-                    slot.interrupt()
+                slot.interrupt_if_lost()
 
     def _await_slots(self, seconds: float) -> bool:
         """Wait until all slots ended; False if they did not."""

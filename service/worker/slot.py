@@ -1,7 +1,8 @@
 """Slot: one thread that claims, trains and tells, one block after the other.
 
 The one idea: whatever happens to a block, each of its runs leaves this file in exactly one of
-three ways: its end was delivered, it was put back, or the service had taken it away.
+three ways: its end was delivered, it was put back, or the service had taken it away. The last of
+it is delivered while the next block is claimed and trained.
 Not here: threads, signals and the end of the worker (`loop`), heartbeats (`heartbeat`).
 """
 
@@ -11,11 +12,13 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from service.client import Client, Patience
 from service.schemas.work import ClaimedBlock, ClaimReply, ClaimRequest
 from service.worker.delivery import Delivery
+from service.worker.errand import Errand
 from service.worker.leases import Leases
 from service.worker.translate import Outbox, block_of, lease_of
 from tuning.errors import TrainingCrashed, TuningError
@@ -74,6 +77,8 @@ class Slot:
         self._lock = threading.Lock()  # guards the two flags below
         self._is_training = False
         self._is_interrupted = False
+        self._claimed = ""  # the claim that brought the block at hand
+        self._delivering = Errand(f"delivery-{number}")
 
     def serve(self) -> None:
         """Claim and train until the worker drains; then everything held was told or put back."""
@@ -87,13 +92,23 @@ class Slot:
                     self._train(reply.block)
                 else:
                     self._draining.wait(max(0.0, EMPTY_PAUSE_SECONDS - waited))
+            self._delivering.wait()
 
     def interrupt(self) -> None:
         """Stop what is being trained now, if anything; may be called from any thread, again."""
         with self._lock:
             if self._is_training:
-                self._is_interrupted = True
-                self._executor.stop()
+                self._stop()
+
+    def interrupt_if_lost(self) -> None:
+        """The same, if the service took a run of the block away."""
+        with self._lock:
+            if self._is_training and self._has_lost():
+                self._stop()
+
+    def _stop(self) -> None:
+        self._is_interrupted = True
+        self._executor.stop()
 
     def kill(self) -> None:
         """Kill the training process, idle or not; the slot is of no use afterwards."""
@@ -113,7 +128,8 @@ class Slot:
 
     def _hold(self, reply: ClaimReply, block: ClaimedBlock, waited: float) -> None:
         leases = [lease_of(run) for run in block.runs]
-        self._leases.hold(self.number, leases, reply.heartbeat_seconds)
+        self._claimed = reply.claim
+        self._leases.hold(reply.claim, leases, reply.heartbeat_seconds)
         if waited > self._ask.wait_seconds + reply.heartbeat_seconds:
             # The answer was lost at first, so the lease is older than this claim's answer.
             for lease in self._delivery.beat(leases):
@@ -121,11 +137,14 @@ class Slot:
 
     def _train(self, claimed: ClaimedBlock) -> None:
         outbox = Outbox({run.run: lease_of(run) for run in claimed.runs})
+        self._run(claimed, outbox)
+        self._delivering.send(partial(self._deliver, self._claimed, outbox))
+
+    def _deliver(self, claim: str, outbox: Outbox) -> None:
         try:
-            self._run(claimed, outbox)
             self._flush(outbox)
         finally:
-            self._leases.release(self.number)
+            self._leases.release(claim)
 
     def _run(self, claimed: ClaimedBlock, outbox: Outbox) -> None:
         """Train the block; at the end each of its runs ended or is put back."""
@@ -168,11 +187,12 @@ class Slot:
             if is_late or outbox.waiting >= FLUSH_NUMBERS:
                 self._flush(outbox)
                 flushed = time.monotonic()
-            if self._is_interrupted or self._has_lost():
+            if self._is_interrupted:
                 self.interrupt()
+            self.interrupt_if_lost()
 
     def _has_lost(self) -> bool:
-        return self.number in self._leases.losers()
+        return self._claimed in self._leases.losers()
 
     def _flush(self, outbox: Outbox) -> None:
         """Deliver what waits, measurements first."""

@@ -149,3 +149,27 @@ class Cut(httpx2.BaseTransport):
     def close(self) -> None:
         """Close the real one."""
         self.inner.close()
+
+
+@dataclass
+class HoldsBack(httpx2.BaseTransport):
+    """A network on which requests of one path wait until they may pass.
+
+    Args:
+        path: whose requests wait.
+        may_pass: set when they need not.
+    """
+
+    path: str
+    may_pass: threading.Event
+    inner: httpx2.BaseTransport = field(default_factory=httpx2.HTTPTransport)
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Wait, then deliver."""
+        if request.url.path == self.path:
+            assert self.may_pass.wait(60)
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        """Close the real one."""
+        self.inner.close()

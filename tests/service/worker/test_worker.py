@@ -11,6 +11,7 @@ from tests.service.worker.board import POISON, Board
 from tests.service.worker.conftest import Hire
 from tests.service.worker.puppets import (
     Cut,
+    HoldsBack,
     LosesAnswers,
     by_run,
     complete,
@@ -105,6 +106,24 @@ def test_a_service_that_is_away_for_a_while_is_survived(board: Board, hire: Hire
     board.until_ended()
 
     assert hand.runs == ["a", "b"]
+
+
+def test_the_next_block_trains_while_the_last_one_is_told(board: Board, hire: Hire) -> None:
+    """One delivery may be under way beside a training; the ends still arrive in order."""
+    both_trained = threading.Event()
+
+    def complete_twice(block: Block, stopped: threading.Event) -> Iterator[Event]:
+        yield from complete(block, stopped)
+        if block.lanes[0].run == "b":
+            both_trained.set()
+
+    board.offer("a", "b")
+    hand = hire(complete_twice, lanes=1, transport=HoldsBack(TELL, both_trained))
+    board.until_ended()
+
+    assert hand.dismiss() == 0
+    assert hand.runs == ["a", "b"]
+    assert board.outcomes("a") == board.outcomes("b") == ["completed"]
 
 
 def test_leases_are_extended_while_a_block_trains(board: Board, hire: Hire) -> None:
