@@ -18,6 +18,7 @@ from tuning.schedules.lengths import apportion, resolve
 from tuning.schedules.limits import Fraction, Integer, Length, Positive
 
 MAX_CYCLES = 10_000
+RECURRING = ("cycles", "cycle_growth", "cycle_decay")  # what every family of cycles lets vary
 
 CycleCount = Annotated[int, Integer(1, MAX_CYCLES)]
 
@@ -99,13 +100,7 @@ class Triangular(Family):
     array([0.  , 0.5 , 1.  , 0.5 , 0.  , 0.25, 0.5 , 0.25])
     """
 
-    tunable: ClassVar[tuple[str, ...]] = (
-        "cycles",
-        "cycle_growth",
-        "cycle_decay",
-        "rise",
-        "floor",
-    )
+    tunable: ClassVar[tuple[str, ...]] = (*RECURRING, "rise", "floor")
 
     cycles: CycleCount = 4
     cycle_growth: Positive = 1.0
@@ -134,13 +129,7 @@ class Sgdr(Family):
            0.14644661, 0.        ])
     """
 
-    tunable: ClassVar[tuple[str, ...]] = (
-        "warmup",
-        "cycles",
-        "cycle_growth",
-        "cycle_decay",
-        "floor",
-    )
+    tunable: ClassVar[tuple[str, ...]] = ("warmup", *RECURRING, "floor")
 
     cycles: CycleCount = 4
     cycle_growth: Positive = 2.0
@@ -167,13 +156,7 @@ class Restarts(Family):
            0.5       , 0.33333333, 0.16666667])
     """
 
-    tunable: ClassVar[tuple[str, ...]] = (
-        "cycles",
-        "cycle_growth",
-        "cycle_decay",
-        "rise",
-        "floor",
-    )
+    tunable: ClassVar[tuple[str, ...]] = (*RECURRING, "rise", "floor")
 
     cycles: CycleCount = 4
     cycle_growth: Positive = 1.0
