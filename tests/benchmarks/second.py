@@ -1,13 +1,10 @@
 """A training that takes one second and no processor: what remains of a study is overhead."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from tuning.objectives import TEST, VALIDATION, Folders, Objective, Trainer
 from tuning.objectives.base import Floats
-from tuning.objectives.lanes import OneByOne
-from tuning.records import Metric
+from tuning.objectives.own import model_objective
 
 SECONDS = 1.0
 HORIZON = 20
@@ -30,42 +27,14 @@ class Sleeper:
         del split
         return {"loss": abs(self._sum / max(1, self._made) - 0.1) + 0.01}
 
-    def block_losses(self, split: str) -> Sequence[float]:
-        """The distance as one block."""
-        return [self.evaluate(split)["loss"]]
-
-
-@dataclass(frozen=True)
-class Second:
-    """No data."""
-
-    data_hash: str = "none"
-
-    @property
-    def blocks(self) -> Mapping[str, tuple[str, ...]]:
-        """One block per split."""
-        return {VALIDATION: ("all",), TEST: ("all",)}
-
-    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
-        """One sleeper per seed."""
-        del horizon, splits
-        return OneByOne([Sleeper() for _ in seeds])
-
-
-def _open(_config: object, _folders: Folders) -> Second:
-    return Second()
-
 
 OBJECTIVES = {
-    "second": Objective(
+    "second": model_objective(
+        lambda _: Sleeper(),
         name="second",
-        title="A second",
-        help="Sleeps.",
-        metrics=(Metric("loss"),),
-        default_horizon=HORIZON,
+        horizon=HORIZON,
         peak=(1e-3, 1.0),
         measurements=4,
         optimizer={"optimizer": "none"},
-        open=_open,
     )
 }

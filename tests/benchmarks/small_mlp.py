@@ -4,14 +4,14 @@ The one idea: 8 inputs, two hidden layers of 64, one output, ReLU, Adam, batches
 same data, data order, initial weights and evaluation points whoever trains.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from types import MappingProxyType
 
 import numpy as np
 
-from tuning.objectives import TEST, VALIDATION, Folders, Objective, Trainer
+from tuning.objectives import TEST, VALIDATION, Trainer
 from tuning.objectives.batches import Permutations
+from tuning.objectives.own import Assignment, trainer_objective
 from tuning.records import Metric
 
 WIDTHS = (8, 64, 64, 1)
@@ -39,23 +39,11 @@ DATA = MappingProxyType(
 ORDER = Permutations(ROWS, BATCH)
 
 
-@dataclass(frozen=True)
-class SmallMlp:
-    """The data in memory."""
+def make_trainer(assignments: Sequence[Assignment]) -> Trainer:
+    """One network per seed, on the engine."""
+    from tuning.objectives.scan import Scan
 
-    data_hash: str = "benchmark"
-
-    @property
-    def blocks(self) -> Mapping[str, tuple[str, ...]]:
-        """One block per split."""
-        return {VALIDATION: ("all",), TEST: ("all",)}
-
-    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
-        """One network per seed, on the engine."""
-        del horizon
-        from tuning.objectives.scan import Scan
-
-        return Scan(recipe(splits), seeds)
+    return Scan(recipe(assignments[0].splits), [one.seed for one in assignments])
 
 
 def recipe(splits: Sequence[str]) -> "object":
@@ -76,20 +64,14 @@ def recipe(splits: Sequence[str]) -> "object":
     )
 
 
-def _open(_config: object, _folders: Folders) -> SmallMlp:
-    return SmallMlp()
-
-
 OBJECTIVES = {
-    "small_mlp": Objective(
+    "small_mlp": trainer_objective(
+        make_trainer,
         name="small_mlp",
-        title="Small network",
-        help="The training problem of `make bench`.",
-        metrics=(Metric("mse"),),
-        default_horizon=HORIZON,
+        horizon=HORIZON,
         peak=PEAK,
+        metrics=(Metric("mse"),),
         measurements=MEASUREMENTS,
         optimizer={"optimizer": "adam", "batch": BATCH},
-        open=_open,
     )
 }
