@@ -92,8 +92,9 @@ def claim(
         if runs:
             for one in runs:
                 leases.grant(one, worker, claim, at, until)
-            _mark_started(session, row, runs, at)
-            return _to_claim(session, row, runs)
+            trials = _trials_of(session, row, runs)
+            _mark_started(session, row, runs, trials, at)
+            return _to_claim(row, runs, trials)
     return None
 
 
@@ -118,7 +119,8 @@ def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime)
         run.lease_until = until
     session.flush()
     row = session.get_one(models.Study, (held[0].project, held[0].study))
-    return _to_claim(session, row, sorted(held, key=lambda run: (run.generation, run.index)))
+    runs = sorted(held, key=lambda run: (run.generation, run.index))
+    return _to_claim(row, runs, _trials_of(session, row, runs))
 
 
 def _locked_candidates(
@@ -219,20 +221,37 @@ def _kind(run: models.Run) -> tuple[str, str, int, list[str]]:
     return run.isolation, run.phase, run.horizon, run.splits
 
 
+def _trials_of(
+    session: Session, row: models.Study, runs: Sequence[models.Run]
+) -> dict[int, models.Trial]:
+    """Trials of runs of one study, by number, in one look."""
+    trial = models.Trial
+    numbers = {run.trial for run in runs}
+    query = select(trial).where(
+        trial.project == row.project, trial.study == row.id, trial.number.in_(numbers)
+    )
+    return {found.number: found for found in session.scalars(query)}
+
+
 def _mark_started(
-    session: Session, row: models.Study, runs: Sequence[models.Run], at: datetime
+    session: Session,
+    row: models.Study,
+    runs: Sequence[models.Run],
+    trials: Mapping[int, models.Trial],
+    at: datetime,
 ) -> None:
     row.claimed = at
     row.started = row.started or at
-    for number in {run.trial for run in runs}:
-        trial = session.get_one(models.Trial, (row.project, row.id, number))
+    for trial in trials.values():
         if trial.state == TrialState.PROPOSED:
             trial.state = TrialState.RUNNING
     data = {"runs": [run.id for run in runs], "worker": runs[0].worker}
     studies.note(session, row, "claimed", data, at)
 
 
-def _to_claim(session: Session, row: models.Study, runs: Sequence[models.Run]) -> Claim:
+def _to_claim(
+    row: models.Study, runs: Sequence[models.Run], trials: Mapping[int, models.Trial]
+) -> Claim:
     first = runs[0]
     return Claim(
         project=row.project,
@@ -241,13 +260,11 @@ def _to_claim(session: Session, row: models.Study, runs: Sequence[models.Run]) -
         config=row.spec["config"],
         horizon=first.horizon,
         phase=Phase(first.phase),
-        runs=tuple(_to_run(session, run) for run in runs),
+        runs=tuple(_to_run(run, trials[run.trial].schedule) for run in runs),
     )
 
 
-def _to_run(session: Session, run: models.Run) -> ClaimedRun:
-    trial = session.get_one(models.Trial, (run.project, run.study, run.trial))
-    schedule = trial.schedule
+def _to_run(run: models.Run, schedule: Mapping[str, Any]) -> ClaimedRun:
     if schedule["horizon"] != run.horizon:
         schedule = read_schedule(schedule).at(run.horizon).document()
     return ClaimedRun(run.id, str(run.token), run.seed, tuple(run.splits), run.attempt, schedule)

@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
@@ -255,33 +256,35 @@ def _count_attempt(run: models.Run, end: Result, at: datetime, max_attempts: int
 def _conclude_trials(
     session: Session, study: models.Study, ended: Iterable[models.Run]
 ) -> list[models.Trial]:
+    """Conclude the trials of which every run has ended, apart from a later confirmation."""
     spec = read_spec(study.spec)
-    numbers = sorted({run.trial for run in ended})
-    concluded = []
-    for number in numbers:
-        trial = session.get_one(models.Trial, (study.project, study.id, number))
-        runs = _own_runs(session, trial)
-        if TrialState(trial.state) in {TrialState.PROPOSED, TrialState.RUNNING} and all(
-            RunState(run.state).is_final for run in runs
-        ):
-            _conclude(study, trial, runs, spec)
-            concluded.append(trial)
-    return concluded
-
-
-def _own_runs(session: Session, trial: models.Trial) -> Sequence[models.Run]:
-    """The runs that conclude a trial: those of its own phase, not its later confirmation."""
-    run = models.Run
-    return session.scalars(
-        select(run)
-        .where(
-            run.project == trial.project,
-            run.study == trial.study,
-            run.trial == trial.number,
-            run.phase == trial.phase,
+    trial, run = models.Trial, models.Run
+    rows = session.execute(
+        select(trial, run)
+        .join(
+            run,
+            and_(
+                run.project == trial.project,
+                run.study == trial.study,
+                run.trial == trial.number,
+                run.phase == trial.phase,
+            ),
         )
-        .order_by(run.generation, run.index)
-    ).all()
+        .where(
+            trial.project == study.project,
+            trial.study == study.id,
+            trial.number.in_({one.trial for one in ended}),
+            trial.state.in_((TrialState.PROPOSED, TrialState.RUNNING)),
+        )
+        .order_by(trial.number, run.generation, run.index)
+    )
+    concluded = []
+    for found, own in groupby(rows, key=lambda row: row[0]):
+        runs = [one for _, one in own]
+        if all(RunState(one.state).is_final for one in runs):
+            _conclude(study, found, runs, spec)
+            concluded.append(found)
+    return concluded
 
 
 def _conclude(
