@@ -19,7 +19,8 @@ from tuning.errors import UnknownName
 from tuning.objectives.base import TEST, VALIDATION, Arrays, Folders, Objective, Trainer
 from tuning.objectives.cached import hash_arrays
 from tuning.objectives.heston import PARAMETERS, Domain
-from tuning.objectives.pretrained import ACTIVATIONS, Scaling
+from tuning.objectives.layers import ACTIVATIONS
+from tuning.objectives.pretrained import Scaling
 from tuning.objectives.surfaces import MATURITIES, POINTS, Surfaces, draw_surfaces
 from tuning.records import Direction, Metric, check_integer, check_number
 from tuning.seeds import derive

@@ -14,11 +14,10 @@ from typing import TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from tuning.errors import InvalidValue, UnknownName
+from tuning.objectives.layers import ACTIVATIONS, Layer
 
-Layer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]  # matrix and bias
 Weights: TypeAlias = tuple[Layer, ...]
 SMALL = 8192  # numbers in a layer's inputs, up to which copying them is cheap
 
@@ -70,7 +69,7 @@ def _affine_backward(
 small_affine = jax.custom_vjp(_affine)
 small_affine.defvjp(_affine_forward, _affine_backward)
 
-ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
+FUNCTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
     {"elu": elu, "relu": jax.nn.relu, "softplus": jax.nn.softplus, "tanh": jnp.tanh}
 )
 
@@ -81,7 +80,7 @@ class Mlp:
 
     Args:
         widths: inputs, hidden units of each layer, outputs; at least two, each at least 1.
-        activation: a name in `ACTIVATIONS`.
+        activation: one of `tuning.objectives.layers.ACTIVATIONS`.
 
     >>> network = Mlp((5, 30, 88), "elu")
     >>> [weights.shape for weights, bias in network.init(7)]
@@ -114,7 +113,7 @@ class Mlp:
 
     def __call__(self, weights: Weights, inputs: jax.Array) -> jax.Array:
         """Outputs of shape (rows, outputs) for `inputs` of shape (rows, inputs)."""
-        activation = ACTIVATIONS[self.activation]
+        activation = FUNCTIONS[self.activation]
         *hidden, last = weights
         for layer in hidden:
             inputs = activation(_layer(inputs, layer))

@@ -16,20 +16,16 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuning.errors import DataError
 from tuning.objectives.base import Floats
 from tuning.objectives.cached import read_arrays
 from tuning.objectives.heston import PARAMETERS, Domain
+from tuning.objectives.layers import ACTIVATIONS, Layer
 from tuning.objectives.surfaces import POINTS, Surfaces
 
-Layer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-ACTIVATIONS = ("elu", "relu", "softplus", "tanh")
 MAX_BYTES = 64 * 2**20
 MAX_LAYERS = 20
 PRETRAINED_WIDTHS = (len(PARAMETERS), 30, 30, 30, POINTS)
