@@ -22,6 +22,7 @@ from tuning.objectives.heston import PARAMETERS, Domain
 from tuning.objectives.layers import ACTIVATIONS
 from tuning.objectives.pretrained import Scaling
 from tuning.objectives.surfaces import MATURITIES, POINTS, Surfaces, draw_surfaces
+from tuning.objectives.units import BASIS_POINTS
 from tuning.records import Direction, Metric, check_integer, check_number
 from tuning.seeds import derive
 
@@ -172,7 +173,7 @@ def _open(config: Config, folders: Folders) -> HestonSurfaceProblem:
         VALIDATION: draw(VALIDATION, config.validation_surfaces),
         TEST: draw(TEST, config.test_surfaces),
     }
-    noisy = train.with_noise(config.noise_bp / 1e4, derive(config.data_seed, "noise"))
+    noisy = train.with_noise(config.noise_bp / BASIS_POINTS, derive(config.data_seed, "noise"))
     return HestonSurfaceProblem(noisy, scored, config)
 
 

@@ -19,9 +19,8 @@ from tuning.objectives.batches import Indices
 from tuning.objectives.networks import Mlp, Weights
 from tuning.objectives.scan import Recipe, Scan, Trace
 from tuning.objectives.snapshots import Snapshots
+from tuning.objectives.units import BASIS_POINTS
 from tuning.seeds import derive
-
-BASIS_POINTS = 1e4  # per unit of volatility
 
 Quotes = Mapping[str, jax.Array]  # flat over snapshots: inputs, vols, weights, known
 

@@ -26,6 +26,7 @@ from tuning.objectives.heston_surface import (
 )
 from tuning.objectives.pretrained import PRETRAINED_WIDTHS, SurfaceNetwork, read_network
 from tuning.objectives.surfaces import MATURITIES, Surfaces, draw_surfaces
+from tuning.objectives.units import BASIS_POINTS
 from tuning.records import Direction, Metric, check_integer, check_number
 from tuning.seeds import derive
 
@@ -137,7 +138,9 @@ def _open(config: Config, folders: Folders) -> RegimeFinetuneProblem:
         TEST: _scored(TEST, config.test_surfaces, config, folders),
     }
     train = _wild("train", config.surfaces, config, folders)
-    noisy = train.with_noise(config.noise_bp / 1e4, derive(config.data_seed, "wild", "noise"))
+    noisy = train.with_noise(
+        config.noise_bp / BASIS_POINTS, derive(config.data_seed, "wild", "noise")
+    )
     return RegimeFinetuneProblem(_start(config, folders), noisy, scored, config)
 
 

@@ -22,9 +22,8 @@ from tuning.objectives.networks import Mlp, SquaredError, Weights
 from tuning.objectives.pretrained import PRETRAINED_WIDTHS, Scaling, SurfaceNetwork, assemble
 from tuning.objectives.scan import Recipe, Scan, Split
 from tuning.objectives.surfaces import MATURITIES, Surfaces
+from tuning.objectives.units import BASIS_POINTS
 from tuning.seeds import derive
-
-BASIS_POINTS = 1e4
 
 # What a network is pretrained by: the best of the known schedules on this very problem.
 PRETRAINING_UPDATES = 3720
