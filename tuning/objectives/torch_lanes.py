@@ -103,7 +103,7 @@ class ModuleProblem:
         del horizon, splits
         torch.set_num_threads(1)  # or bits would depend on the machine's number of cores
         if self.refusal is None:
-            self.refusal = refusal(self.task) if self.task.recipe.vectorised else NOT_ASKED
+            self.refusal = refusal(self.task) if self.task.recipe.vectorized else NOT_ASKED
             how = f"one by one: {self.refusal}" if self.refusal else "many at once"
             logger.info("lanes are trained %s", how)
         if self.refusal:

@@ -72,7 +72,7 @@ class Recipe:
     metric: str
     rule: Rule
     batch: int
-    vectorised: bool
+    vectorized: bool
 
 
 def module_objective(
@@ -85,7 +85,7 @@ def module_objective(
     peak: tuple[float, float],
     rule: Rule = ADAM,
     batch: int = 32,
-    vectorised: bool = False,
+    vectorized: bool = False,
     **described: Unpack[Description],
 ) -> Objective:
     """An objective out of a PyTorch module; it needs the extra `torch`.
@@ -101,7 +101,7 @@ def module_objective(
         peak: smallest and largest learning rate worth a look.
         rule: the optimiser, `Sgd` or `Adam`.
         batch: rows per update, every epoch a fresh permutation from the seed.
-        vectorised: train lanes many at once by `torch.func`, if a trial shows that the module
+        vectorized: train lanes many at once by `torch.func`, if a trial shows that the module
             allows it and finds no bit that depends on a lane's place; else, and by default, one by
             one. It pays with more than four lanes, and its bits are other ones.
         described: anything else that `Objective` knows; one metric, `loss` by default.
@@ -119,7 +119,7 @@ def module_objective(
         metric=metrics[0].name,
         rule=rule,
         batch=batch,
-        vectorised=vectorised,
+        vectorized=vectorized,
     )
 
     def open_problem(config: Config, folders: Folders) -> Problem:

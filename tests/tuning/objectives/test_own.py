@@ -102,21 +102,21 @@ BOWL = model_objective(Bowl, name="bowl", horizon=10, peak=(1e-3, 1.0), data=dat
 RESUMABLE = model_objective(
     ResumableBowl, name="bowl", horizon=10, peak=(1e-3, 1.0), blocks={VALIDATION: ("a", "b")}
 )
-VECTORISED = trainer_objective(Bowls, name="bowls", horizon=10, peak=(1e-3, 1.0))
+VECTORIZED = trainer_objective(Bowls, name="bowls", horizon=10, peak=(1e-3, 1.0))
 RATES = np.linspace(0.0, 0.5, 30).reshape(3, 10)
 
 
 def test_a_class_for_one_model_has_lanes() -> None:
     """Each trains with its own rates; a dropped one disturbs nobody."""
-    trainer, vectorised = of(BOWL), of(VECTORISED)
-    for one in (trainer, vectorised):
+    trainer, vectorized = of(BOWL), of(VECTORIZED)
+    for one in (trainer, vectorized):
         one.train(RATES[:, :4])
         one.keep([0, 2])
         one.train(RATES[[0, 2], 4:])
 
     expected = 0.5 * (np.array([1, 3]) * np.prod(1 - RATES[[0, 2]], axis=1)) ** 2
     np.testing.assert_allclose(trainer.evaluate(VALIDATION)["loss"], expected)
-    np.testing.assert_allclose(vectorised.evaluate(VALIDATION)["loss"], expected)
+    np.testing.assert_allclose(vectorized.evaluate(VALIDATION)["loss"], expected)
 
 
 def test_without_blocks_the_compared_metric_is_the_one_block() -> None:

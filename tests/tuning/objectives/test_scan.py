@@ -150,7 +150,7 @@ def test_neighbours_that_overflow_disturb_nobody(vectorized: bool) -> None:
 
 
 def test_both_ways_to_train_agree() -> None:
-    """Vectorised lanes end where single lanes do, within float32 rounding."""
+    """Vectorized lanes end where single lanes do, within float32 rounding."""
     assert len(SEEDS) not in {WIDTH, ACCELERATOR_WIDTH}  # so that both are padded
     scans = [Scan(recipe(), SEEDS, vectorized) for vectorized in (False, True)]
     for scan in scans:

@@ -148,7 +148,7 @@ def test_one_by_one_is_pytorch_itself(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_many_at_once_follow_the_formulas_of_pytorch(rule: Rule) -> None:
     """Up to rounding, with another learning rate per lane."""
-    lanes = trained(objective(rule=rule, vectorised=True), np.stack([0 * LRS, LRS, LRS]), (3, 1, 2))
+    lanes = trained(objective(rule=rule, vectorized=True), np.stack([0 * LRS, LRS, LRS]), (3, 1, 2))
     untouched = trainer(objective(rule=rule), (3,)).evaluate(VALIDATION)["loss"][0]
     expected = [untouched, by_hand(mlp, rule, 1), by_hand(mlp, rule, 2)]
     np.testing.assert_allclose(lanes.evaluate(VALIDATION)["loss"], expected, rtol=2e-5)
@@ -156,7 +156,7 @@ def test_many_at_once_follow_the_formulas_of_pytorch(rule: Rule) -> None:
 
 def test_widths_of_full_registers_are_trained_many_at_once() -> None:
     """The trial finds nothing against it."""
-    problem = objective(vectorised=True).open(None, NO_FOLDERS)
+    problem = objective(vectorized=True).open(None, NO_FOLDERS)
     problem.trainer((1,), UPDATES, (VALIDATION,))
     assert problem.refusal == ""
 
@@ -166,7 +166,7 @@ def test_widths_of_full_registers_are_trained_many_at_once() -> None:
 )
 def test_what_cannot_be_mapped_is_trained_one_by_one(make: Callable[[Any], Any], told: str) -> None:
     """Even if it was asked for, and the trial says why."""
-    problem = objective(make, vectorised=True).open(None, NO_FOLDERS)
+    problem = objective(make, vectorized=True).open(None, NO_FOLDERS)
     problem.trainer((1,), UPDATES, (VALIDATION,))
     assert problem.refusal.startswith(told)
 
@@ -198,7 +198,7 @@ def test_a_lane_that_depends_on_its_place_is_found() -> None:
             ones[-1] += 1e-6
             return ones, 0
 
-    problem = objective(loss=loss, vectorised=True).open(None, NO_FOLDERS)
+    problem = objective(loss=loss, vectorized=True).open(None, NO_FOLDERS)
     problem.trainer((1,), UPDATES, (VALIDATION,))
     assert problem.refusal == "a lane's bits depend on its place"
 
@@ -225,15 +225,15 @@ def test_lanes_go_one_by_one_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "vectorised"),
+    ("make", "vectorized"),
     # Odd widths many at once are what a trial cannot vouch for.
     [(mlp, True), (frozen, True), (dropout, True), (odd_widths, False), (dropout, False)],
 )
 def test_bits_depend_on_neither_neighbours_nor_chunks(
-    make: Callable[[Any], Any], vectorised: bool
+    make: Callable[[Any], Any], vectorized: bool
 ) -> None:
     """However the trial decided: alone, beside 17 others, and after most were dropped."""
-    made = objective(make, vectorised=vectorised)
+    made = objective(make, vectorized=vectorized)
     seeds = tuple(range(18))
     rates = np.linspace(0.2, 1, 18)[:, None] * LRS
     many = trainer(made, seeds)
@@ -250,7 +250,7 @@ def test_bits_depend_on_neither_neighbours_nor_chunks(
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_lanes_go_on_from_their_state(make: Callable[[Any], Any], rule: Rule) -> None:
     """Weights, buffers, momenta and noise: the same bits as without a break."""
-    made = objective(make, rule=rule, vectorised=True)
+    made = objective(make, rule=rule, vectorized=True)
     rates = np.stack([LRS, 0.5 * LRS])
     first, second = trainer(made, (1, 2)), trainer(made, (1, 2))
     assert isinstance(first, Resumable)

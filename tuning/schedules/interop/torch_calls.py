@@ -1,7 +1,7 @@
 """PyTorch's schedulers: `torch.optim.lr_scheduler`, and SWALR.
 
 The one idea: a scheduler multiplies what it finds by gain(t) / gain(t - 1), or overwrites it;
-either way one vectorised formula says its values when it is alone, and its part in a composite.
+either way one vectorized formula says its values when it is alone, and its part in a composite.
 Not here: composites (`torch_composites`), how they meet (`torch_engine`), code (`torch_code`).
 """
 
