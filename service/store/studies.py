@@ -98,6 +98,15 @@ def get(session: Session, project: str, study: str) -> Study:
     return to_study(row)
 
 
+def get_revision(session: Session, project: str, study: str) -> int:
+    """The revision of a study of this project, and nothing else; raises NotFound."""
+    row = models.Study
+    found = session.scalar(select(row.revision).where(row.project == project, row.id == study))
+    if found is None:
+        raise NotFound("study", study)
+    return found
+
+
 def page(
     session: Session,
     project: str,

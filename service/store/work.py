@@ -86,7 +86,9 @@ def report(session: Session, reports: Sequence[Report]) -> list[Reply]:
         _check_columns(one, f"reports[{position}]")
     runs = lock_runs(session, {one.run for one in reports})
     known = _known_reports(session, runs)
-    return [_store_report(session, one, runs, known) for one in reports]
+    replies = [_store_report(session, one, runs, known) for one in reports]
+    session.flush()
+    return replies
 
 
 def sweep(session: Session, *, max_attempts: int) -> int:
@@ -180,7 +182,6 @@ def _store_report(
             data=_columns(one),
         )
     )
-    session.flush()
     return Reply(one.run, Status.OK)
 
 

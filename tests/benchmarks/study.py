@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 TRIALS, HORIZON, BATCH, REPEATS, QUALITY_SEEDS = 64, 480, 16, 5, 16
 SLEEPING_TRIALS = 60
 LISTENING = re.compile(r"listening on (http://\S+)")
-POLL_SECONDS = 0.05  # a look costs the server some milliseconds of a core that trains
+POLL_SECONDS = 0.05
 
 
 @contextmanager
@@ -63,10 +63,7 @@ def service(folder: Path, **settings: object) -> Iterator[Client]:
 def run_study(client: Client, request: Mapping[str, Any]) -> tuple[float, str]:
     """Seconds from the request to the verdict, and the study's id."""
     begin = time.perf_counter()
-    study = client.create_study(dict(request))
-    while study.state in {"running", "confirming"}:
-        time.sleep(POLL_SECONDS)
-        study = client.study(study.id)
+    study = client.wait(client.create_study(dict(request)).id, poll_seconds=POLL_SECONDS)
     if study.state != "completed":
         raise RuntimeError(f"the study ended {study.state}: {study.error}")
     return time.perf_counter() - begin, study.id
