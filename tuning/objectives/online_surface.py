@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives import drifting, quotes, tables
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Score, Trainer
+from tuning.objectives.idle import refuse_idle
 from tuning.objectives.snapshots import Snapshots
 from tuning.records import Direction, Metric, check_integer, check_number
 
@@ -34,8 +35,8 @@ class Config:
         batch: quotes per update.
         embargo: snapshots left out between the segments.
         width: units of each hidden layer.
-        noise_bp: noise of generated quotes, in basis points of volatility.
-        data_seed: of generated quotes.
+        noise_bp: noise of generated quotes, in basis points of volatility; not beside a file.
+        data_seed: of generated quotes; not beside a file.
     """
 
     file: str | None = None
@@ -58,6 +59,8 @@ class Config:
         check_integer("config.width", self.width, 1, 512)
         check_number("config.noise_bp", self.noise_bp, 0.0, 1e4)
         check_integer("config.data_seed", self.data_seed, 0, 2**53)
+        if self.file is not None:
+            refuse_idle(self, "quotes are generated", "noise_bp", "data_seed")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

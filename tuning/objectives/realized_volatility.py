@@ -19,6 +19,7 @@ from tuning.objectives import bars as sources
 from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
+from tuning.objectives.idle import refuse_idle
 from tuning.objectives.lanes import OneByOne
 from tuning.objectives.volatility import Fold
 from tuning.records import Direction, Metric, check_integer, check_number
@@ -48,6 +49,11 @@ MODELS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+# Per model, the other one and its setting, which has no effect here.
+IDLE: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"sgd": ("mlp", "hidden"), "mlp": ("sgd", "l2")}
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -56,14 +62,14 @@ class Config:
     Args:
         model: `sgd`, scikit-learn's linear regression by stochastic gradient descent, or `mlp`, a
             network with one hidden layer, by Adam.
-        hidden: units of the network's hidden layer.
+        hidden: units of the network's hidden layer; for `mlp` alone.
         folds: that each split is cut into; a model is trained for each.
         file: a CSV file of bars, relative to the data folder; None is the S&P 500.
         target_bars: bars `H` the forecast averages over; None is a day of intraday bars, or
             5 daily ones.
         embargo_bars: bars left out between training and scoring, at least `H`; None is `H`.
         batch: rows per update.
-        l2: weight of the squared penalty on the coefficients of the linear regression.
+        l2: weight of the squared penalty on the coefficients of the regression; for `sgd` alone.
     """
 
     model: str = "sgd"
@@ -89,6 +95,8 @@ class Config:
             check_integer("config.embargo_bars", self.embargo_bars, low, 2 * MAX_TARGET_BARS)
         check_integer("config.batch", self.batch, 1, MAX_BATCH)
         check_number("config.l2", self.l2, 0.0, 1.0)
+        other, idle = IDLE[self.model]
+        refuse_idle(self, f"the model is {other}", idle)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

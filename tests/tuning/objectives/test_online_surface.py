@@ -167,6 +167,15 @@ def test_other_horizons_are_refused() -> None:
         ONLINE_SURFACE.horizon(config, NO_FOLDERS, 50)
 
 
+@pytest.mark.parametrize(("field", "value"), [("noise_bp", 0.0), ("data_seed", 1)])
+def test_settings_of_generated_quotes_are_refused_beside_a_file(field: str, value: object) -> None:
+    """They would have no effect; without a file they have."""
+    with pytest.raises(InvalidValue, match="unless quotes are generated") as refusal:
+        configure(ONLINE_SURFACE, {"file": "q.csv", field: value})
+    assert refusal.value.field == f"config.{field}"
+    configure(ONLINE_SURFACE, {field: value})
+
+
 def test_a_file_too_short_is_refused(tmp_path: Path) -> None:
     """Two segments and an embargo must fit."""
     header = "ts,expiry,strike,cp,forward,ttm,iv_bid,iv_mid,iv_ask"

@@ -55,6 +55,21 @@ def test_a_setting_outside_its_range_is_refused_by_name(field: str, value: objec
     assert refusal.value.field == f"config.{field}"
 
 
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"hidden": 8}, "hidden"),
+        ({"model": "mlp", "l2": 0.0}, "l2"),
+    ],
+)
+def test_a_setting_of_the_other_model_is_refused(config: dict[str, object], field: str) -> None:
+    """It would have no effect; its default says nothing and is allowed."""
+    with pytest.raises(InvalidValue, match=r"unless the model is (mlp|sgd)") as refusal:
+        configure(OBJECTIVE, config)
+    assert refusal.value.field == f"config.{field}"
+    configure(OBJECTIVE, {**config, field: {"hidden": 24, "l2": 1e-4}[field]})
+
+
 def test_an_embargo_shorter_than_the_target_is_refused() -> None:
     """Otherwise the last training targets would reach into the scored rows."""
     with pytest.raises(InvalidValue) as refusal:
