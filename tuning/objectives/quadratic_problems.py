@@ -14,11 +14,12 @@ import numpy as np
 
 from tuning.errors import InvalidValue, UnknownName
 from tuning.objectives.base import Floats
+from tuning.objectives.idle import refuse_idle
 from tuning.objectives.quadratic import Quadratic
 from tuning.records import check_integer, check_number
 from tuning.seeds import derive
 
-CUSTOM = "custom"
+CUSTOM, RANDOM = "custom", "random"
 FORMS = ("static", "regression", "drifting")
 MODES = 300
 DRIFT = 0.01
@@ -71,7 +72,7 @@ RECIPES: Mapping[str, Callable[[int], Recipe]] = MappingProxyType(
         "N4": lambda _: Recipe(decay=2.0, approach=-0.8, batch=8),
         "N5": lambda _: Recipe(decay=1.5, approach=0.5, batch=8, noise=0.1, form="regression"),
         "N6": lambda _: Recipe(decay=1.0, batch=4),
-        "random": _random,
+        RANDOM: _random,
         CUSTOM: lambda _: Recipe(),
     }
 )
@@ -98,7 +99,7 @@ class Config:
         replicas: trainings that a lane of the sampled mode averages.
         log_noise: standard deviation of a noise on the logarithm of what is measured, drawn per
             schedule, seed, horizon and split.
-        data_seed: of a random problem.
+        data_seed: of a random problem, and of no other.
     """
 
     problem: str = "N1"
@@ -165,6 +166,10 @@ class Config:
             raise InvalidValue(f"config.{name}", getattr(self, name), allowed)
         if self.drift is not None and self.recipe.form != "drifting":
             raise InvalidValue("config.drift", self.drift, "null, unless the form is drifting")
+        if self.mode != "sampled":
+            refuse_idle(self, "the mode is sampled", "replicas")
+        if self.problem != RANDOM:
+            refuse_idle(self, f"the problem is {RANDOM}", "data_seed")
 
     @property
     def recipe(self) -> Recipe:

@@ -86,7 +86,9 @@ def test_a_custom_problem_has_the_values_given() -> None:
         ({"momentum": 1.0}, "momentum"),
         ({"replicas": 0}, "replicas"),
         ({"log_noise": -1.0}, "log_noise"),
+        ({"replicas": 8}, "replicas"),
         ({"data_seed": -1}, "data_seed"),
+        ({"problem": "N6", "data_seed": 1}, "data_seed"),
     ],
     ids=str,
 )
