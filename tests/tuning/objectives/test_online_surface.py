@@ -1,6 +1,6 @@
 """`online_surface`: what is known when, how it is scored, and who wins."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,6 @@ from tuning.objectives.prequential import Passing, Prequential, Surprise
 from tuning.objectives.snapshots import Snapshots
 from tuning.records import Result
 from tuning.schedules import Schedule, build
-
-REAL_FILE = Path(__file__).parents[4] / "shared/data/deribit_btc_quotes_daily.csv.gz"
 
 
 def open_problem(folders: Folders = NO_FOLDERS, **config: object) -> OnlineSurfaceProblem:
@@ -185,10 +183,10 @@ def test_a_file_too_short_is_refused(tmp_path: Path) -> None:
         open_problem(Folders(data=tmp_path), file="q.csv")
 
 
-@pytest.mark.skipif(not REAL_FILE.exists(), reason="the Deribit file is not part of the project")
-def test_real_quotes_make_two_segments() -> None:
+def test_real_quotes_make_two_segments(real_file: Callable[[str], Path]) -> None:
     """236 daily snapshots of Bitcoin options: 116 each, with four between."""
-    problem = open_problem(Folders(data=REAL_FILE.parent), file=REAL_FILE.name)
+    path = real_file("deribit_btc_quotes_daily.csv.gz")
+    problem = open_problem(Folders(data=path.parent), file=path.name)
 
     assert {split: len(one) for split, one in problem.segments.items()} == {
         "validation": 116,

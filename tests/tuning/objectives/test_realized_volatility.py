@@ -1,5 +1,6 @@
 """`realized_volatility`: its settings, its folds on real and uploaded data, its known facts."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from tuning.objectives.realized_volatility import RealizedVolatilityProblem
 from tuning.objectives.volatility import Fold
 
 OBJECTIVE = OBJECTIVES["realized_volatility"]
-REAL_FILE = Path(__file__).parents[4] / "shared/data/btc_usd_hourly_2018_2022.csv.gz"
 
 
 def open_problem(folder: Path | None = None, **config: object) -> RealizedVolatilityProblem:
@@ -168,10 +168,10 @@ def least_squares(fold: Fold) -> float:
     return float(np.mean((forecast - fold.scored_targets) ** 2))
 
 
-@pytest.mark.skipif(not REAL_FILE.exists(), reason="the hourly BTC file is not on this machine")
-def test_the_hourly_bitcoin_file_opens() -> None:
+def test_the_hourly_bitcoin_file_opens(real_file: Callable[[str], Path]) -> None:
     """A real, newest-first file of another asset and spacing is understood."""
-    problem = open_problem(REAL_FILE.parent, file=REAL_FILE.name)
+    path = real_file("btc_usd_hourly_2018_2022.csv.gz")
+    problem = open_problem(path.parent, file=path.name)
 
     assert problem.blocks[VALIDATION][0].startswith("2019-11-20/")
     assert problem.blocks[TEST][-1].endswith("/2022-02-28")
