@@ -173,10 +173,18 @@ def read_history(document: Mapping[str, Any]) -> History:
 
 
 def write_number(value: float) -> float | None:
-    """A number for JSON: null unless finite."""
+    """A number for JSON: null unless finite.
+
+    >>> write_number(0.1), write_number(float("inf"))
+    (0.1, None)
+    """
     return value if math.isfinite(value) else None
 
 
 def read_number(value: float | None) -> float:
-    """The number `write_number` wrote; NaN for null."""
+    """The number `write_number` wrote; NaN for null.
+
+    >>> read_number(None)
+    nan
+    """
     return math.nan if value is None else value

@@ -115,7 +115,12 @@ def write_event(event: Event) -> Document:
 
 
 def read_event(document: Mapping[str, Any]) -> Event:
-    """The event that `write_event` wrote."""
+    """The event that `write_event` wrote.
+
+    >>> event = Measured("run_1", Measurement(9, {"lr": 0.1, "loss": float("inf")}))
+    >>> read_event(write_event(event)) == event
+    True
+    """
     if document["event"] == "measured":
         return Measured(document["run"], Measurement(document["step"], document["values"]))
     return Ended(document["run"], read_result(document["result"]))

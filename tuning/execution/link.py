@@ -61,7 +61,11 @@ def _starter() -> ThreadPoolExecutor:
 
 
 def child_environment() -> dict[str, str]:
-    """The environment of a child: no secrets, one thread per numerical library."""
+    """The environment of a child: no secrets, one thread per numerical library.
+
+    >>> child_environment()["OMP_NUM_THREADS"]
+    '1'
+    """
     kept = {
         name: value
         for name, value in os.environ.items()

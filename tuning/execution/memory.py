@@ -51,6 +51,9 @@ def available_bytes(allowed_bytes: int | None = None) -> int | None:
     Args:
         allowed_bytes: what it may hold in all, with what it holds already; None if there is no
             such limit beside those of the machine and the control group.
+
+    >>> available_bytes(allowed_bytes=0)
+    0
     """
     limits = [_of_machine("MemAvailable"), _free_of_group()]
     if allowed_bytes is not None:

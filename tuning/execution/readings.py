@@ -21,6 +21,13 @@ def read_metrics(
     """Every metric on `split`, each of shape (lanes,).
 
     Raises `BrokenObjective` if one is missing, unknown or of another shape.
+
+    >>> class Wordy:
+    ...     def evaluate(self, split):
+    ...         return {"loss": [0.5], "accuracy": [0.9]}
+    >>> read_metrics(Wordy(), "validation", [Metric("loss")], lanes=1)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tuning.errors.BrokenObjective: evaluate('validation') returned loss, accuracy; ...
     """
     found = trainer.evaluate(split)
     expected = [metric.name for metric in metrics]
@@ -38,6 +45,12 @@ def read_losses(trainer: Trainer, split: str, lanes: int, blocks: int) -> Floats
     """The compared metric on every block of `split`, of shape (lanes, blocks).
 
     Raises `BrokenObjective` if it is of another shape.
+
+    >>> class Whole:
+    ...     def block_losses(self, split):
+    ...         return [[0.5, 0.25]]
+    >>> read_losses(Whole(), "validation", lanes=1, blocks=2)
+    array([[0.5 , 0.25]])
     """
     return _floats(f"block_losses({split!r})", trainer.block_losses(split), (lanes, blocks))
 

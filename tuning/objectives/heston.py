@@ -104,6 +104,10 @@ def log_characteristic(parameters: Floats, years: float, frequencies: Floats) ->
         parameters: v0, theta, kappa, sigma, rho per row, shape (n, 5).
         years: T, time to maturity.
         frequencies: u, real, shared (frequencies,) or per row (n, frequencies).
+
+    >>> steady = np.array([[0.04, 0.04, 2.0, 1e-3, 0.0]])  # nearly Black's: -w v T / 2
+    >>> log_characteristic(steady, 1.0, np.array([1.0])).round(6)
+    array([[-0.02-0.02j]])
     """
     v0, theta, kappa, sigma, rho = parameters.T[..., None]
     b = kappa - 1j * (rho * sigma * frequencies)
@@ -138,6 +142,10 @@ def variance_of_log(parameters: Floats, years: float) -> Floats:
 
     Integral over s in 0..T of E[v_s] (1 - rho sigma B + sigma^2 B^2 / 4), where
     B = (1 - e^(-kappa (T - s))) / kappa and E[v_s] = theta + (v0 - theta) e^(-kappa s).
+
+    >>> steady = np.array([[0.04, 0.04, 2.0, 1e-9, 0.0]])  # a volatility of 20 %, all the time
+    >>> variance_of_log(steady, 0.5).round(9)
+    array([0.02])
     """
     v0, theta, kappa, sigma, rho = parameters.T
     decay = np.exp(-kappa * years)
@@ -159,6 +167,10 @@ def cumulants(parameters: Floats, years: float, moments: Floats) -> Floats:
         parameters: v0, theta, kappa, sigma, rho per row, shape (n, 5).
         years: T, time to maturity.
         moments: m, real, per row, shape (n, moments).
+
+    >>> calm = np.array([[0.04, 0.04, 2.0, 0.3, -0.7]])
+    >>> bool(abs(cumulants(calm, 1.0, np.array([[1.0]]))[0, 0]) < 1e-15)  # S / F is a martingale
+    True
     """
     v0, theta, kappa, sigma, rho = parameters.T[..., None]
     power = moments * (moments - 1)

@@ -28,6 +28,9 @@ def elu(inputs: jax.Array) -> jax.Array:
 
     Differs from `jax.nn.elu` by float32 rounding, and trains a small network 10 % faster: no
     `expm1`, and a slope that is made from the output.
+
+    >>> [round(value, 4) for value in elu(jnp.array([-1.0, 0.0, 2.0])).tolist()]
+    [-0.6321, 0.0, 2.0]
     """
     return jnp.where(inputs > 0, inputs, jnp.exp(jnp.minimum(inputs, 0)) - 1)
 

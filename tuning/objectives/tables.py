@@ -85,7 +85,7 @@ def version(path: Path) -> tuple[int, int, int]:
 
 
 def read_rows(path: Path, roles: Roles) -> Iterator[Row]:
-    """The rows of a CSV file, gzipped or not, UTF-8, that are not blank.
+    r"""The rows of a CSV file, gzipped or not, UTF-8, that are not blank.
 
     Args:
         path: a file ending in .csv or .csv.gz.
@@ -93,6 +93,14 @@ def read_rows(path: Path, roles: Roles) -> Iterator[Row]:
             only; other columns are ignored.
 
     Raises `DataError` if a role has no column or the file is too long or no table.
+
+    >>> from tempfile import NamedTemporaryFile
+    >>> with NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     _ = file.write("Close (USD),Volume\n7.5,1\n\n8.5,2\n")
+    ...     file.flush()
+    ...     rows = list(read_rows(Path(file.name), {"close": ("closeusd", "close")}))
+    >>> [(row.line, row.cells) for row in rows]
+    [(2, {'close': '7.5'}), (4, {'close': '8.5'})]
     """
     lines = csv.reader(io.StringIO(_text(path), newline=""))
     try:
@@ -125,6 +133,10 @@ def locate(file: str, data_folder: Path | None, suffixes: tuple[str, ...] = SUFF
 
     Raises `InvalidValue` naming `config.file` if there is no data folder, or if the file is not a
     regular file of these `suffixes` that lies within it.
+
+    >>> locate("../prices.csv", Path("data"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tuning.errors.InvalidValue: config.file: '../prices.csv' is not allowed; allowed: a path ...
     """
     if data_folder is None:
         raise InvalidValue("config.file", file, "no file: this installation has no data folder")

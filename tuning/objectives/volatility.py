@@ -93,6 +93,11 @@ def rows(bars: Bars, target_bars: int) -> Rows:
 
     Features at t: means of v over the last `windows`, log returns over the two shortest windows,
     and 1 if the last return is negative, else 0. Target: mean of v over t+1 .. t+`target_bars`.
+
+    >>> from tuning.objectives.bars import sp500
+    >>> data = rows(sp500(), target_bars=5)
+    >>> data.inputs.shape, int(np.isnan(data.targets).sum())  # the last five have no future
+    ((5031, 7), 5)
     """
     variance, lengths = log_variance(bars), windows(bars.per_day)
     means = [trailing_mean(variance, length) for length in lengths]
@@ -133,6 +138,12 @@ def walk_forward(
     later one, if `embargo_bars` is at least the target's length.
 
     Raises `DataError` if a fold has too few rows.
+
+    >>> from tuning.objectives.bars import sp500
+    >>> bars = sp500()
+    >>> folds = walk_forward(bars, rows(bars, 5), (2_000, 3_000, 4_000), embargo_bars=5)
+    >>> [(len(fold.targets), len(fold.scored_targets)) for fold in folds]
+    [(1930, 995), (2930, 995)]
     """
     known = ~(np.isnan(data.inputs).any(axis=1) | np.isnan(data.targets))
     folds = []

@@ -43,6 +43,10 @@ def narrow(
     Raises InvalidValue or UnknownName, naming the field: a family that does not exist or stands
     twice, a range upside down or outside the parameter's own, a parameter no family uses, or one
     that is both narrowed and fixed.
+
+    >>> space = narrow(["cosine"], (1e-3, 1.0), {"floor": (0.0, 0.1)}, {"warmup": 0.0})
+    >>> [(one.name, one.low, one.high) for one in used(space, "cosine")]
+    [('peak', 0.001, 1.0), ('warmup', 0.0, 0.0), ('floor', 0.0, 0.1)]
     """
     if not families:
         raise InvalidValue("families", list(families), "at least one family")
@@ -112,13 +116,24 @@ def is_fixed(parameter: Parameter) -> bool:
 
 
 def lay_out(params: Mapping[str, ParameterValue], horizon: int) -> Schedule:
-    """The schedule at a point of the space, over a horizon."""
+    """The schedule at a point of the space, over a horizon.
+
+    >>> lay_out({"family": "linear", "peak": 0.1, "warmup": 0.0, "floor": 0.0}, 4).table()
+    array([0.1  , 0.075, 0.05 , 0.025])
+    """
     rest = {name: value for name, value in params.items() if name not in {FAMILY, PEAK}}
     return Schedule(build(str(params[FAMILY]), float(params[PEAK]), rest), horizon)
 
 
 def contains(space: Space, params: Mapping[str, ParameterValue]) -> bool:
-    """Whether a point lies in the space, with exactly the parameters its family uses."""
+    """Whether a point lies in the space, with exactly the parameters its family uses.
+
+    >>> space = narrow(["constant"], (1e-3, 1.0), {}, {"warmup": 0.0})
+    >>> contains(space, {"family": "constant", "peak": 0.1, "warmup": 0.0})
+    True
+    >>> contains(space, {"family": "constant", "peak": 0.1})
+    False
+    """
     family = str(params.get(FAMILY))
     if family not in space.families:
         return False
@@ -140,6 +155,9 @@ def peak_grid(space: Space, points: int) -> list[float]:
     Rounded to six digits, but never out of the range.
     No grid point is further than half an interval from any peak of the range; ordered from the
     middle outwards, so that a short look already sees the likely ones.
+
+    >>> peak_grid(narrow(["constant"], (1e-3, 1.0), {}, {}), 3)
+    [0.0316228, 0.00316228, 0.316228]
     """
     peak = space.parameters[PEAK]
     lowest, highest = float(peak.low), float(peak.high)
