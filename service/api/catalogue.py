@@ -1,9 +1,9 @@
 """Routes of what the service offers: objectives and families, read from the core's tables."""
 
 from fastapi import APIRouter
-from pydantic import TypeAdapter
 
 from service.api.context import Here
+from service.api.settings_schema import settings_schema
 from service.api.views import family_view, objective_view
 from service.schemas.catalogue import FamilyList, ObjectiveList
 from tuning.schedules import FAMILIES
@@ -16,7 +16,7 @@ async def list_objectives(here: Here) -> ObjectiveList:
     """Every registered objective with the JSON Schema of its settings."""
     return ObjectiveList(
         items=[
-            objective_view(objective, TypeAdapter(objective.config_type).json_schema())
+            objective_view(objective, settings_schema(objective.config_type))
             for objective in here.objectives.values()
         ]
     )

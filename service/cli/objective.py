@@ -103,5 +103,13 @@ def _print_objective(one: ObjectiveView) -> None:
 
 
 def _setting_words(schema: dict[str, Any]) -> str:
-    kinds = [one.get("type", "any") for one in schema.get("anyOf", [schema])]
+    kinds = [_kind_words(one) for one in schema.get("anyOf", [schema])]
     return f"{' or '.join(kinds)}, {schema.get('default')!r} by default"
+
+
+def _kind_words(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " or ".join(map(str, schema["enum"]))
+    kind = schema.get("type", "any")
+    ends = [schema.get(end) for end in ("minimum", "maximum")]
+    return kind if None in ends else f"{kind} from {ends[0]} to {ends[1]}"

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
-from tuning.errors import UnknownName
 from tuning.objectives.base import TEST, VALIDATION, Arrays, Folders, Objective, Trainer
 from tuning.objectives.cached import hash_arrays
 from tuning.objectives.heston import PARAMETERS, Domain
@@ -23,7 +22,8 @@ from tuning.objectives.layers import ACTIVATIONS
 from tuning.objectives.pretrained import Scaling
 from tuning.objectives.surfaces import MATURITIES, POINTS, Surfaces, draw_surfaces
 from tuning.objectives.units import BASIS_POINTS
-from tuning.records import Direction, Metric, check_integer, check_number
+from tuning.records import Direction, Metric
+from tuning.schedules.limits import Among, Integer, Number, settle
 from tuning.seeds import derive
 
 CALM = Domain(
@@ -39,7 +39,11 @@ PEAK = (5e-4, 1e-1)
 RUNGS = (0.25, 0.5)
 
 MOST_SURFACES = 100_000
-MOST_SEEDS = 2**53  # the largest integers that JSON carries exactly
+
+Count = Annotated[int, Integer(1, MOST_SURFACES)]
+Noise = Annotated[float, Number(0.0, 1_000.0)]
+Batch = Annotated[int, Integer(1, 4_096)]
+Seed = Annotated[int, Integer(0, 2**53)]  # the largest integers that JSON carries exactly
 
 ERROR = Metric(
     "rmse_bp",
@@ -65,28 +69,19 @@ class Config:
         data_seed: of the surfaces and the noise.
     """
 
-    surfaces: int = 3_000
-    validation_surfaces: int = 500
-    test_surfaces: int = 2_500
-    noise_bp: float = 0.0
-    width: int = 30
-    layers: int = 3
-    activation: str = "elu"
-    batch: int = 32
-    data_seed: int = 0
+    surfaces: Annotated[int, Integer(2, MOST_SURFACES)] = 3_000
+    validation_surfaces: Count = 500
+    test_surfaces: Count = 2_500
+    noise_bp: Noise = 0.0
+    width: Annotated[int, Integer(1, 512)] = 30
+    layers: Annotated[int, Integer(1, 8)] = 3
+    activation: Annotated[str, Among(ACTIVATIONS)] = "elu"
+    batch: Batch = 32
+    data_seed: Seed = 0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
-        check_integer("config.surfaces", self.surfaces, 2, MOST_SURFACES)
-        check_integer("config.validation_surfaces", self.validation_surfaces, 1, MOST_SURFACES)
-        check_integer("config.test_surfaces", self.test_surfaces, 1, MOST_SURFACES)
-        check_number("config.noise_bp", self.noise_bp, 0.0, 1_000.0)
-        check_integer("config.width", self.width, 1, 512)
-        check_integer("config.layers", self.layers, 1, 8)
-        if self.activation not in ACTIVATIONS:
-            raise UnknownName("config.activation", self.activation, ACTIVATIONS)
-        check_integer("config.batch", self.batch, 1, 4_096)
-        check_integer("config.data_seed", self.data_seed, 0, MOST_SEEDS)
+        settle(self, "config")
 
     @property
     def widths(self) -> tuple[int, ...]:

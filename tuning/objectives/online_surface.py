@@ -10,13 +10,15 @@ Not here: the data (`tuning.objectives.drifting`, `tuning.objectives.quotes`), t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives import drifting, quotes, tables
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Score, Trainer
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.snapshots import Snapshots
-from tuning.records import Direction, Metric, check_integer, check_number
+from tuning.records import Direction, Metric, check_integer
+from tuning.schedules.limits import Integer, Number, OrNone, settle
 
 UNSCORED = 0.1  # of a segment
 LEAST_SNAPSHOTS = 10
@@ -40,25 +42,18 @@ class Config:
     """
 
     file: str | None = None
-    snapshots: int | None = None
-    updates: int = 12
-    batch: int = 32
-    embargo: int = EMBARGO
-    width: int = 24
-    noise_bp: float = 50.0
-    data_seed: int = 0
+    snapshots: Annotated[int | None, OrNone(Integer(LEAST_SNAPSHOTS, MOST_SNAPSHOTS))] = None
+    updates: Annotated[int, Integer(1, 1_000)] = 12
+    batch: Annotated[int, Integer(1, 4_096)] = 32
+    embargo: Annotated[int, Integer(1, 1_000)] = EMBARGO
+    width: Annotated[int, Integer(1, 512)] = 24
+    noise_bp: Annotated[float, Number(0.0, 1e4)] = 50.0
+    data_seed: Annotated[int, Integer(0, 2**53)] = 0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
         tables.check_file(self.file)
-        if self.snapshots is not None:
-            check_integer("config.snapshots", self.snapshots, LEAST_SNAPSHOTS, MOST_SNAPSHOTS)
-        check_integer("config.updates", self.updates, 1, 1_000)
-        check_integer("config.batch", self.batch, 1, 4_096)
-        check_integer("config.embargo", self.embargo, 1, 1_000)
-        check_integer("config.width", self.width, 1, 512)
-        check_number("config.noise_bp", self.noise_bp, 0.0, 1e4)
-        check_integer("config.data_seed", self.data_seed, 0, 2**53)
+        settle(self, "config")
         if self.file is not None:
             refuse_idle(self, "quotes are generated", "noise_bp", "data_seed")
 

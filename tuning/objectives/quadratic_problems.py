@@ -9,14 +9,15 @@ Not here: what the numbers mean for training (`tuning.objectives.quadratic`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
-from tuning.errors import InvalidValue, UnknownName
+from tuning.errors import InvalidValue
 from tuning.objectives.base import Floats
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.quadratic import Quadratic
-from tuning.records import check_integer, check_number
+from tuning.schedules.limits import Among, Each, Integer, Number, OrNone, settle
 from tuning.seeds import derive
 
 CUSTOM, RANDOM = "custom", "random"
@@ -102,53 +103,28 @@ class Config:
         data_seed: of a random problem, and of no other.
     """
 
-    problem: str = "N1"
-    mode: str = "exact"
-    form: str | None = None
-    modes: int | None = None
-    batch: int | None = None
-    noise: float | None = None
-    drift: float | None = None
-    curvatures: Sequence[float] | None = None
-    starts: Sequence[float] | None = None
-    momentum: float = 0.0
-    replicas: int = 16
-    log_noise: float = 0.0
-    data_seed: int = 0
+    problem: Annotated[str, Among(RECIPES)] = "N1"
+    mode: Annotated[str, Among(("exact", "sampled"))] = "exact"
+    form: Annotated[str | None, OrNone(Among(FORMS))] = None
+    modes: Annotated[int | None, OrNone(Integer(1, MAX_MODES))] = None
+    batch: Annotated[int | None, OrNone(Integer(1, MAX_BATCH))] = None
+    noise: Annotated[float | None, OrNone(Number(1 / MAX_SCALE, MAX_SCALE))] = None
+    drift: Annotated[float | None, OrNone(Number(0.0, MAX_SCALE))] = None
+    curvatures: Annotated[
+        Sequence[float] | None, OrNone(Each(Number(1 / MAX_SCALE, MAX_SCALE), most=MAX_MODES))
+    ] = None
+    starts: Annotated[
+        Sequence[float] | None, OrNone(Each(Number(0.0, MAX_SCALE), most=MAX_MODES))
+    ] = None
+    momentum: Annotated[float, Number(0.0, 0.999)] = 0.0
+    replicas: Annotated[int, Integer(1, MAX_REPLICAS)] = 16
+    log_noise: Annotated[float, Number(0.0, 1.0)] = 0.0
+    data_seed: Annotated[int, Integer(0, 2**53)] = 0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
-        _check_name("problem", self.problem, RECIPES)
-        _check_name("mode", self.mode, ("exact", "sampled"))
-        if self.form is not None:
-            _check_name("form", self.form, FORMS)
-        if self.modes is not None:
-            check_integer("config.modes", self.modes, 1, MAX_MODES)
-        if self.batch is not None:
-            check_integer("config.batch", self.batch, 1, MAX_BATCH)
-        if self.noise is not None:
-            check_number("config.noise", self.noise, 1 / MAX_SCALE, MAX_SCALE)
-        if self.drift is not None:
-            check_number("config.drift", self.drift, 0.0, MAX_SCALE)
-        check_number("config.momentum", self.momentum, 0.0, 0.999)
-        check_integer("config.replicas", self.replicas, 1, MAX_REPLICAS)
-        check_number("config.log_noise", self.log_noise, 0.0, 1.0)
-        check_integer("config.data_seed", self.data_seed, 0, 2**53)
-        self._check_values()
+        settle(self, "config")
         self._check_used()
-
-    def _check_values(self) -> None:
-        for name, values in (("curvatures", self.curvatures), ("starts", self.starts)):
-            if values is None:
-                continue
-            field, listed = f"config.{name}", list(values) if _is_list(values) else []
-            if not 1 <= len(listed) <= MAX_MODES:
-                raise InvalidValue(field, values, f"a list of 1 to {MAX_MODES:,} numbers")
-            low = 1 / MAX_SCALE if name == "curvatures" else 0.0
-            checked = [
-                check_number(f"{field}[{i}]", x, low, MAX_SCALE) for i, x in enumerate(listed)
-            ]
-            object.__setattr__(self, name, tuple(checked))
 
     def _check_used(self) -> None:
         """Refuse what the chosen problem would ignore."""
@@ -211,12 +187,3 @@ def _spectrum(config: Config, recipe: Recipe) -> tuple[Floats, Floats]:
         return curvatures, np.ascontiguousarray(np.broadcast_to(starts, curvatures.shape))
     number = np.arange(1, (config.modes or MODES) + 1, dtype=np.float64)
     return number**-recipe.decay, number**-recipe.approach
-
-
-def _is_list(values: object) -> bool:
-    return isinstance(values, list | tuple)
-
-
-def _check_name(field: str, value: object, known: Sequence[str] | Mapping[str, object]) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise UnknownName(f"config.{field}", value, known)

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from tuning.errors import DataError, UnknownName
+from tuning.errors import DataError
 from tuning.objectives import bars as sources
 from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
@@ -22,7 +22,8 @@ from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.lanes import OneByOne
 from tuning.objectives.volatility import Fold
-from tuning.records import Direction, Metric, check_integer, check_number
+from tuning.records import Direction, Metric, check_integer
+from tuning.schedules.limits import Among, Integer, Number, OrNone, settle
 
 MAX_TARGET_BARS = 10_000
 MAX_BATCH = 4_096
@@ -72,29 +73,22 @@ class Config:
         l2: weight of the squared penalty on the coefficients of the regression; for `sgd` alone.
     """
 
-    model: str = "sgd"
-    hidden: int = 24
-    folds: int = 3
+    model: Annotated[str, Among(MODELS)] = "sgd"
+    hidden: Annotated[int, Integer(1, MOST_HIDDEN)] = 24
+    folds: Annotated[int, Integer(1, MOST_FOLDS)] = 3
     file: str | None = None
-    target_bars: int | None = None
-    embargo_bars: int | None = None
-    batch: int = 64
-    l2: float = 1e-4
+    target_bars: Annotated[int | None, OrNone(Integer(1, MAX_TARGET_BARS))] = None
+    embargo_bars: Annotated[int | None, OrNone(Integer(1, 2 * MAX_TARGET_BARS))] = None
+    batch: Annotated[int, Integer(1, MAX_BATCH)] = 64
+    l2: Annotated[float, Number(0.0, 1.0)] = 1e-4
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
-        if self.model not in MODELS:
-            raise UnknownName("config.model", self.model, MODELS)
-        check_integer("config.hidden", self.hidden, 1, MOST_HIDDEN)
-        check_integer("config.folds", self.folds, 1, MOST_FOLDS)
+        settle(self, "config")
         tables.check_file(self.file)
-        if self.target_bars is not None:
-            check_integer("config.target_bars", self.target_bars, 1, MAX_TARGET_BARS)
         if self.embargo_bars is not None:
-            low = 1 if self.target_bars is None else self.target_bars
+            low = self.target_bars or 1
             check_integer("config.embargo_bars", self.embargo_bars, low, 2 * MAX_TARGET_BARS)
-        check_integer("config.batch", self.batch, 1, MAX_BATCH)
-        check_number("config.l2", self.l2, 0.0, 1.0)
         other, idle = IDLE[self.model]
         refuse_idle(self, f"the model is {other}", idle)
 

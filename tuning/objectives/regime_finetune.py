@@ -18,8 +18,10 @@ from tuning.objectives.heston_surface import (
     ADAM,
     CALM,
     ERROR,
-    MOST_SEEDS,
-    MOST_SURFACES,
+    Batch,
+    Count,
+    Noise,
+    Seed,
     draw_calm,
     hash_sets,
     training_bytes,
@@ -27,7 +29,8 @@ from tuning.objectives.heston_surface import (
 from tuning.objectives.pretrained import PRETRAINED_WIDTHS, SurfaceNetwork, read_network
 from tuning.objectives.surfaces import MATURITIES, Surfaces, draw_surfaces
 from tuning.objectives.units import BASIS_POINTS
-from tuning.records import Direction, Metric, check_integer, check_number
+from tuning.records import Direction, Metric
+from tuning.schedules.limits import settle
 from tuning.seeds import derive
 
 WILD = Domain(
@@ -65,22 +68,17 @@ class Config:
     """
 
     file: str | None = None
-    surfaces: int = 300
-    validation_surfaces: int = 500
-    test_surfaces: int = 1_000
-    noise_bp: float = 100.0
-    batch: int = 32
-    data_seed: int = 0
+    surfaces: Count = 300
+    validation_surfaces: Count = 500
+    test_surfaces: Count = 1_000
+    noise_bp: Noise = 100.0
+    batch: Batch = 32
+    data_seed: Seed = 0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
         tables.check_file(self.file)
-        check_integer("config.surfaces", self.surfaces, 1, MOST_SURFACES)
-        check_integer("config.validation_surfaces", self.validation_surfaces, 1, MOST_SURFACES)
-        check_integer("config.test_surfaces", self.test_surfaces, 1, MOST_SURFACES)
-        check_number("config.noise_bp", self.noise_bp, 0.0, 1_000.0)
-        check_integer("config.batch", self.batch, 1, 4_096)
-        check_integer("config.data_seed", self.data_seed, 0, MOST_SEEDS)
+        settle(self, "config")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 from tuning.errors import InvalidValue
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Score, Trainer
@@ -23,7 +24,8 @@ from tuning.objectives.rugged import (
     RuggedTrainer,
     World,
 )
-from tuning.records import Direction, Metric, check_integer, check_number
+from tuning.records import Direction, Metric
+from tuning.schedules.limits import Flag, Integer, Number, settle
 
 MAX_JUMPS = 1_000
 MAX_REPLICAS = 100_000
@@ -41,19 +43,14 @@ class Config:
         replicas: walkers that a run averages, each with an optimum of its own.
     """
 
-    jumps: int = 8
-    irregular: bool = False
-    noise: float = 2.0
-    replicas: int = 200
+    jumps: Annotated[int, Integer(1, MAX_JUMPS)] = 8
+    irregular: Annotated[bool, Flag()] = False
+    noise: Annotated[float, Number(0.0, 1e3)] = 2.0
+    replicas: Annotated[int, Integer(1, MAX_REPLICAS)] = 200
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
-        check_integer("config.jumps", self.jumps, 1, MAX_JUMPS)
-        irregular: object = self.irregular  # straight from JSON
-        if not isinstance(irregular, bool):
-            raise InvalidValue("config.irregular", irregular, "true or false")
-        check_number("config.noise", self.noise, 0.0, 1e3)
-        check_integer("config.replicas", self.replicas, 1, MAX_REPLICAS)
+        settle(self, "config")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from tuning.schedules.expressions import (
 )
 from tuning.schedules.families import FAMILIES, Family, Warmup
 from tuning.schedules.families.warmup import PHASES, OffsetLimit
-from tuning.schedules.limits import Among, Each, Flag, Integer, Number, Share
+from tuning.schedules.limits import Among, Each, Flag, Integer, Number, OrNone, Share
 from tuning.schedules.schedule import MAX_HORIZON
 from tuning.schedules.spans import LONGEST, REST, SEQUENCE, SPANS, Span, lengths_of
 
@@ -92,10 +92,15 @@ def _field(entry: Field[Any]) -> dict[str, Any]:
     if get_origin(entry.type) is Literal:
         return {"enum": list(get_args(entry.type))}
     (limit,) = get_args(entry.type)[1:]
-    return _limit(limit)
+    return limit_schema(limit)
 
 
-def _limit(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kind of limit
+def limit_schema(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kind of limit
+    """What is within a limit.
+
+    >>> limit_schema(Integer(1, 9))
+    {'type': 'integer', 'minimum': 1, 'maximum': 9}
+    """
     match limit:
         case Number():
             low = "exclusiveMinimum" if limit.above else "minimum"
@@ -108,6 +113,8 @@ def _limit(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kin
             return {"anyOf": [fraction, {"type": "integer", "minimum": 0}]}
         case Flag():
             return {"type": "boolean"}
+        case OrNone():
+            return {"anyOf": [limit_schema(limit.limit), {"type": "null"}]}
         case Among():
             return {"enum": list(limit.names)}
         case OffsetLimit():
@@ -116,14 +123,14 @@ def _limit(limit: object) -> dict[str, Any]:  # noqa: PLR0911 # one for each kin
             return {"$ref": "#/$defs/tree"}
         case Each():
             most = {"maxItems": limit.most} if limit.most < math.inf else {}
-            items = _limit(limit.limit)
+            items = limit_schema(limit.limit)
             return {"type": "array", "items": items, "minItems": limit.fewest, **most}
     raise TypeError(f"no JSON Schema of {limit!r}")
 
 
 def _tree() -> dict[str, Any]:
     """A node, with the updates its numbers are meant over if it needs to say so."""
-    over = _object({"updates": _limit(SOME_UPDATES), "of": NODE}, ("updates", "of"))
+    over = _object({"updates": limit_schema(SOME_UPDATES), "of": NODE}, ("updates", "of"))
     return {"anyOf": [NODE, _object({OVER: over}, (OVER,))]}
 
 
@@ -153,16 +160,16 @@ def _kind(kind: str) -> dict[str, Any]:
 
 
 def _check(check: Check) -> dict[str, Any]:
-    return READ[check] if check in READ else _limit(check)
+    return READ[check] if check in READ else limit_schema(check)
 
 
 def _span(span: Span) -> list[dict[str, Any]]:
     """The forms of a length that is no mere number."""
-    updates = _limit(Integer(span.fewest, LONGEST))
+    updates = limit_schema(Integer(span.fewest, LONGEST))
     pinned = _object({"updates": updates, "pinned": {"type": "boolean"}}, ("updates", "pinned"))
     fraction = Number(0.0, 1.0, above=span.fewest > 0)
     return [
-        *([_limit(fraction)] if span.has_fraction else []),
+        *([limit_schema(fraction)] if span.has_fraction else []),
         *([{"const": REST}] if span.has_rest else []),
         pinned,
     ]
@@ -194,11 +201,11 @@ READ: dict[Check, dict[str, Any]] = {
 }
 PROPERTIES: dict[str, Any] = {
     "format": {"const": FORMAT},
-    "horizon": _limit(Integer(1, MAX_HORIZON)),
+    "horizon": limit_schema(Integer(1, MAX_HORIZON)),
     "family": {"enum": list(FAMILIES)},
     "peak": _common("peak"),
     "warmup": _object(
-        {"steps": _limit(UPDATES), **{entry.name: _field(entry) for entry in fields(Warmup)}}
+        {"steps": limit_schema(UPDATES), **{entry.name: _field(entry) for entry in fields(Warmup)}}
     ),
     "params": {"type": "object"},
     "end": _common("end"),
@@ -225,7 +232,7 @@ PROPERTIES: dict[str, Any] = {
         "description": "Factors of the learning rate, by the names of parameter groups.",
         "type": "object",
         "propertyNames": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
-        "additionalProperties": _limit(Number(above=True)),
+        "additionalProperties": limit_schema(Number(above=True)),
         "maxProperties": MOST_GROUPS,
     },
 }

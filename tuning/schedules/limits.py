@@ -137,6 +137,17 @@ class Flag:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class OrNone:
+    """None, or a value within a limit."""
+
+    limit: Limit
+
+    def __call__(self, field: str, value: object) -> object:
+        """Return None, or the plain value."""
+        return None if value is None else self.limit(field, value)
+
+
 class Among:
     """One of the names of a table."""
 
@@ -174,6 +185,8 @@ class Each:
         return f"a list{fewest}" + (f", at most {self.most:,}" if self.most < math.inf else "")
 
 
+LIMITS: tuple[type, ...] = (Number, Integer, Share, Flag, OrNone, Among, Each)
+
 Positive = Annotated[float, Number(above=True)]
 Fraction = Annotated[float, Number(0.0, 1.0)]
 PositiveFraction = Annotated[float, Number(0.0, 1.0, above=True)]
@@ -182,19 +195,25 @@ Time = Annotated[float | int, Share(longest=1e6)]
 Lengths = Annotated[tuple[float | int, ...], Each(Share(), fewest=0)]
 
 
-def settle(value: Any) -> None:  # noqa: ANN401 # any frozen dataclass
+def settle(value: Any, place: str = "") -> None:  # noqa: ANN401 # any frozen dataclass
     """Check every annotated field of a new frozen dataclass and store it in its plain type.
 
-    A field is checked if its annotation is `Annotated[..., Limit]` or a `Literal` of strings.
-    Raises `InvalidValue` (`UnknownName` for names) naming the first field that is not allowed.
+    A field is checked if its annotation is `Annotated[..., Limit]` or a `Literal` of strings;
+    `place` is where the value stands. Raises `InvalidValue` (`UnknownName` for names) naming the
+    first field that is not allowed.
     """
     for field in fields(value):
-        for limit in _limits(field.type):
-            checked = limit(field.name, getattr(value, field.name))
-            object.__setattr__(value, field.name, checked)
+        for limit in limits_of(field.type):
+            name = f"{place}.{field.name}" if place else field.name
+            object.__setattr__(value, field.name, limit(name, getattr(value, field.name)))
 
 
-def _limits(annotation: object) -> tuple[Limit, ...]:
+def limits_of(annotation: object) -> tuple[Limit, ...]:
+    """The limits that an annotation declares.
+
+    >>> limits_of(Fraction), limits_of(float)
+    ((Number(low=0.0, high=1.0, above=False),), ())
+    """
     if get_origin(annotation) is Literal:
         return (Among(get_args(annotation)),)
     return tuple(getattr(annotation, "__metadata__", ()))

@@ -6,7 +6,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.store.engine import Store
-from tuning.objectives import OBJECTIVES
+from tuning.errors import InvalidValue
+from tuning.objectives import OBJECTIVES, configure
+from tuning.objectives.layers import ACTIVATIONS
 from tuning.schedules import FAMILIES, PARAMETERS
 
 
@@ -27,6 +29,33 @@ def test_objectives_come_with_a_schema_of_their_settings(api: TestClient) -> Non
         properties = one["config_schema"]["properties"]
         defaults = {field.name: field.default for field in fields(objective.config_type)}
         assert {name: known.get("default") for name, known in properties.items()} == defaults
+
+
+def test_the_schema_of_settings_tells_what_is_refused(api: TestClient) -> None:
+    """Every number has a range, and a value beyond either end, or no known name, is refused."""
+    for one in api.get("/v1/objectives").json()["items"]:
+        objective = OBJECTIVES[one["name"]]
+        for name, schema in one["config_schema"]["properties"].items():
+            for kind in schema.get("anyOf", [schema]):
+                wrong: list[object] = ["no such name"] if "enum" in kind else []
+                if kind.get("type") in {"integer", "number"}:
+                    wrong = [kind["minimum"] - 1, kind["maximum"] + 1]
+                for value in wrong:
+                    with pytest.raises(InvalidValue) as refusal:
+                        configure(objective, {name: value})
+                    assert refusal.value.field == f"config.{name}"
+
+
+def test_named_settings_tell_their_names(api: TestClient) -> None:
+    """As a list, and None where it is allowed."""
+    items = {one["name"]: one for one in api.get("/v1/objectives").json()["items"]}
+    properties = {name: one["config_schema"]["properties"] for name, one in items.items()}
+    assert properties["realized_volatility"]["model"]["enum"] == ["sgd", "mlp"]
+    assert properties["heston_surface"]["activation"]["enum"] == list(ACTIVATIONS)
+    assert properties["noisy_quadratic"]["form"]["anyOf"] == [
+        {"enum": ["static", "regression", "drifting"]},
+        {"type": "null"},
+    ]
 
 
 def test_a_hard_cap_is_told_and_kept(api: TestClient) -> None:

@@ -2,13 +2,15 @@
 
 import json
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pytest
 
 from tuning.errors import InvalidValue
 from tuning.schedules import Cosine, Schedule, Sgdr, Warmup, Wsd
-from tuning.schedules.limits import Each, Number
+from tuning.schedules.limits import Each, Integer, Number, OrNone, settle
 
 
 def test_equal_values_have_equal_json() -> None:
@@ -25,6 +27,24 @@ def test_a_length_is_a_fraction_or_updates_by_its_type() -> None:
     assert Warmup(1).updates(50) == 1
     assert Warmup(np.float32(0.5)).updates(50) == 25
     assert Warmup(np.int64(20)).updates(50) == 20
+
+
+@dataclass(frozen=True)
+class Optional:
+    """A value that may be left out."""
+
+    count: Annotated[int | None, OrNone(Integer(1, 9))] = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is not allowed, by its place."""
+        settle(self, "config")
+
+
+def test_what_may_be_none_is_none_or_within_its_limit() -> None:
+    """And is named by where the value stands."""
+    assert (Optional().count, Optional(9).count) == (None, 9)
+    with pytest.raises(InvalidValue, match=r"^config\.count: 10 .* an integer from 1 to 9$"):
+        Optional(10)
 
 
 @pytest.mark.parametrize("length", [1.5, -0.1, -1, True, "0.5", None, float("nan")])
