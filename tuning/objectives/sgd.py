@@ -29,8 +29,8 @@ def batches(seed: int, rows: int, size: int) -> Iterator[NDArray[np.intp]]:
     >>> sorted(np.concatenate([next(drawn) for _ in range(5)]).tolist())
     [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     """
-    # Not `tuning.objectives.batches.Permutations`, whose epochs have a generator each: other orders,
-    # hence other bits of every stored result of this objective.
+    # Not `tuning.objectives.batches.Permutations`, whose epochs have a generator each: that would
+    # be another order, hence other bits of every stored result of this objective.
     generator = np.random.default_rng(seed)
     waiting = np.empty(0, dtype=np.intp)
     while True:
