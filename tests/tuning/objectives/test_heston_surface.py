@@ -1,7 +1,7 @@
 """`heston_surface`: its settings, its splits, its metric, and that annealing wins."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tuning.objectives.scan import Scan
 from tuning.objectives.surfaces import Surfaces
 
 SMALL = {"surfaces": 64, "validation_surfaces": 24, "test_surfaces": 16}
+Compare = Callable[[Problem, Mapping[str, Sequence[Floats]]], Mapping[str, Floats]]
 
 
 def open_problem(**config: object) -> HestonSurfaceProblem:
@@ -159,7 +160,7 @@ def test_a_lane_takes_about_the_memory_declared() -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
-def test_annealing_wins(tmp_path: Path) -> None:
+def test_annealing_wins(tmp_path: Path, errors_when_tuned: Compare) -> None:
     """On fresh seeds and test surfaces, linear and cosine beat the constant by a quarter or more.
 
     Measured at the full horizon, five seeds: constant 21.5 +- 2.9 at its best peak of 3e-3,
@@ -172,18 +173,8 @@ def test_annealing_wins(tmp_path: Path) -> None:
         "linear": [2e-2 * (1 - past)],
         "cosine": [1e-2 * (1 + np.cos(np.pi * past))],
     }
-    ends = {}
-    for name, candidates in schedules.items():
-        tuned = min(candidates, key=lambda lrs: score(problem, lrs, (11, 12), VALIDATION).mean())
-        ends[name] = score(problem, tuned, (1, 2, 3), TEST)
+    ends = errors_when_tuned(problem, schedules)
 
     for name in ("linear", "cosine"):
         assert (ends[name] < ends["constant"]).all()
         assert ends[name].mean() < ends["constant"].mean() / 1.25
-
-
-def score(problem: Problem, lrs: Floats, seeds: Sequence[int], split: str) -> Floats:
-    """The error at the end of a training per seed."""
-    trainer = problem.trainer(seeds, len(lrs), (split,))
-    trainer.train(np.tile(lrs, (len(seeds), 1)))
-    return trainer.evaluate(split)["rmse_bp"]
