@@ -1,12 +1,10 @@
 """`glideslope objective ...`: what the service offers, and whether it keeps its promises."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.processes import Server, ended
 from tests.service.cli.conftest import Command
 
 MODULE = """
@@ -28,22 +26,6 @@ OBJECTIVES = {
     "hill": function_objective(bowl, name="hill", horizon=50, peak=(1e-3, 0.5)),
 }
 """
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service as a process."""
-    folder = tmp_path_factory.mktemp("cli")
-    server = Server(f"sqlite:///{folder / 'cli.db'}", folder / "log")
-    with ended(server):
-        yield server.url
-        assert server.stop() == 0, (folder / "log").read_text()
-
-
-@pytest.fixture
-def there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands find the service without being told each time."""
-    monkeypatch.setenv("GLIDESLOPE_URL", url)
 
 
 @pytest.fixture

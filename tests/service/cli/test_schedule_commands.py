@@ -1,33 +1,17 @@
 """`glideslope schedule ...` against a real server."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.processes import Server, ended
 from tests.service.cli.conftest import Command
 from tuning.schedules import Cosine, Schedule, Table, Warmup
 
 SCHEDULE = Schedule(Cosine(0.1, warmup=Warmup(20)), 100)
+pytestmark = pytest.mark.usefixtures("there")
+
 CALL = ("--from", "torch", "--call", "CosineAnnealingLR", "--base-lr", "0.1", "--horizon", "120")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service as a process, without a worker."""
-    folder = tmp_path_factory.mktemp("cli")
-    server = Server(f"sqlite:///{folder / 'cli.db'}", folder / "log", has_worker=False)
-    with ended(server):
-        yield server.url
-        assert server.stop() == 0, (folder / "log").read_text()
-
-
-@pytest.fixture(autouse=True)
-def there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands find the service without being told each time."""
-    monkeypatch.setenv("GLIDESLOPE_URL", url)
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 """`glideslope study ...` against a real server with a real worker: one tiny study to its end."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.processes import Server, ended
 from tests.service.cli.conftest import Command
 from tuning.schedules import Schedule
 
+pytestmark = pytest.mark.usefixtures("there")
+
+HAS_WORKER = True
 TINY = {
     "objective": "realized_volatility",
     "horizon": 10,
@@ -20,22 +21,6 @@ TINY = {
     "confirm_seeds": 2,
 }
 LABEL = "[/red] tiny [bold]"  # as a terminal library would not like it
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service as a process, with its local worker."""
-    folder = tmp_path_factory.mktemp("cli")
-    server = Server(f"sqlite:///{folder / 'cli.db'}", folder / "log", has_worker=True)
-    with ended(server):
-        yield server.url
-        assert server.stop() == 0, (folder / "log").read_text()
-
-
-@pytest.fixture(autouse=True)
-def there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands find the service without being told each time."""
-    monkeypatch.setenv("GLIDESLOPE_URL", url)
 
 
 @pytest.fixture(scope="module")
