@@ -308,7 +308,7 @@ class Cause(StrEnum):
 
     Diverged: the compared metric was not finite, or blew up. Failed: the training code raised, or
     refused what it was told to train; it took longer, or more memory, than it may; its process
-    exited or was killed; the worker was lost over it.
+    exited or was killed; the worker was lost over it; its loss is lower than any can be.
     """
 
     NON_FINITE = "non_finite"
@@ -320,6 +320,7 @@ class Cause(StrEnum):
     EXITED = "exited"
     KILLED = "killed"
     LOST_WORKER = "lost_worker"
+    IMPOSSIBLE = "impossible"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,8 @@ class RunView(Schema):
     """A run of a trial.
 
     `cause` (`non_finite`, `blew_up`, `raised`, `refused`, `timeout`, `memory`, `exited`, `killed`,
-    `lost_worker`) and `reason` say why it diverged or failed, `step` and `lr` where it was then;
-    `attempt` counts the trainings that ended badly.
+    `lost_worker`, `impossible`) and `reason` say why it diverged or failed, `step` and `lr` where
+    it was then; `attempt` counts the trainings that ended badly.
     """
 
     id: str

@@ -28,6 +28,7 @@ CauseName = Literal[
     "exited",
     "killed",
     "lost_worker",
+    "impossible",
 ]
 
 

@@ -31,6 +31,7 @@ from tuning.objectives import (
     Resumable,
     Score,
     Segmented,
+    Solved,
     Trainer,
     configure,
 )
@@ -53,7 +54,8 @@ def train(
 
     A run diverges when its compared metric is not finite, after a chunk or at the end on any
     split, or, if minimised and positive at first, when it is more than `DIVERGED_FACTOR` times
-    its value before the first update.
+    its value before the first update. It fails when its problem knows the smallest possible
+    value and its score is an impossible one.
 
     Args:
         block: what to train.
@@ -353,7 +355,24 @@ class _Training:
                 reason = f"{self.metric.name} on {split} was {values[self.metric.name]:g} at last"
                 step, cause = self.chunks[-1][1], Cause.NON_FINITE
                 return Result(RunState.DIVERGED, reason=reason, cause=cause, step=step, lr=lr)
+        reason = self._impossible(scores)
+        if reason:
+            step, cause = self.chunks[-1][1], Cause.IMPOSSIBLE
+            return Result(RunState.FAILED, reason=reason, cause=cause, step=step, lr=lr)
         return Result(RunState.COMPLETED, metrics=scores, blocks=blocks)
+
+    def _impossible(self, scores: Mapping[str, Mapping[str, float]]) -> str:
+        """What is wrong with a score that no schedule can reach; empty if nothing is."""
+        if not isinstance(self.problem, Solved):
+            return ""
+        horizon = self.chunks[-1][1]
+        for split, values in scores.items():
+            value = values[self.metric.name]
+            bound = self.problem.broken_bound(value, horizon, split)
+            if bound is not None:
+                where = f"{self.metric.name} on {split} was {value:.6g}"
+                return f"{where}, but no schedule of {horizon:,} updates gets below {bound:.6g}"
+        return ""
 
 
 def _limits(start: Floats, direction: Direction) -> Floats:

@@ -121,6 +121,13 @@ class Solved(Protocol):
         """The smallest value of the compared metric that any schedule reaches."""
         ...
 
+    def broken_bound(self, loss: float, horizon: int, split: str) -> float | None:
+        """The bound that a final value of the compared metric lies below; None if it is possible.
+
+        A run that ends below it fails: whatever went wrong, it is not a result.
+        """
+        ...
+
 
 @final
 @dataclass(frozen=True, slots=True)

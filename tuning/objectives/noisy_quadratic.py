@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuning.objectives.base import TEST, VALIDATION, Floats, Folders, Objective, Problem, Trainer
 from tuning.objectives.log_noise import NoisyProblem
@@ -23,6 +22,7 @@ from tuning.objectives.quadratic_sampling import DRAWN_VALUES, SampledTrainer, b
 from tuning.records import Direction, Metric
 
 LEAST_RATIO = 0.9999  # of a true loss to the optimum: what rounding may explain
+LONGEST_SOLVED = 4_000  # updates whose optimum takes some seconds
 
 
 class ExactTrainer:
@@ -56,6 +56,7 @@ class ExactProblem:
 
     quadratic: Quadratic
     _optima: dict[int, float] = field(default_factory=dict, init=False)
+    _lines: dict[int, float] = field(default_factory=dict, init=False)
 
     @property
     def data_hash(self) -> str:
@@ -83,12 +84,24 @@ class ExactProblem:
             self._optima[horizon] = best_schedule(self.quadratic, horizon)[0]
         return self._optima[horizon]
 
-    def impossible(self, losses: Floats, horizon: int, split: str) -> NDArray[np.bool_]:
-        """Which final losses, of any shape, lie below the optimum: something is wrong with them.
+    def broken_bound(self, loss: float, horizon: int, split: str) -> float | None:
+        """`LEAST_RATIO` of the optimum if `loss`, of a schedule under the hard cap, is below that.
 
-        Schedules above the hard cap are not held to it.
+        The optimum takes about a second at 500 updates, so it is asked for only when a straight
+        line is beaten, whose loss no optimum exceeds; beyond `LONGEST_SOLVED` updates never.
         """
-        return losses < LEAST_RATIO * self.optimum(horizon, split)
+        if horizon > LONGEST_SOLVED or loss >= self._line(horizon):
+            return None
+        bound = LEAST_RATIO * self.optimum(horizon, split)
+        return bound if loss < bound else None
+
+    def _line(self, horizon: int) -> float:
+        """The loss of a straight line from 0.7 of the cap to 0, at least the optimum."""
+        if horizon not in self._lines:
+            moments = Moments(self.quadratic, 1)
+            moments.train(self.quadratic.cap * np.linspace(0.7, 0.0, horizon, endpoint=False)[None])
+            self._lines[horizon] = float(moments.losses()[0])
+        return self._lines[horizon]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

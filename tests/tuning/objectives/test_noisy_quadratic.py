@@ -1,15 +1,21 @@
 """`noisy_quadratic`: exact losses, published ratios of tuned families, the known optimum."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 
 from tuning.errors import InvalidValue
 from tuning.execution import Block, Ended, Lane
 from tuning.execution.training import train
-from tuning.objectives import NO_FOLDERS, TEST, VALIDATION, Problem, Solved, configure
+from tuning.objectives import NO_FOLDERS, TEST, VALIDATION, Problem, Solved, Trainer, configure
+from tuning.objectives.base import Floats
 from tuning.objectives.log_noise import NoisyProblem
-from tuning.objectives.noisy_quadratic import NOISY_QUADRATIC, ExactProblem
+from tuning.objectives.noisy_quadratic import NOISY_QUADRATIC, ExactProblem, ExactTrainer
+from tuning.objectives.quadratic import Quadratic
 from tuning.objectives.quadratic_optimum import best_schedule
+from tuning.records import Cause, Result, RunState
 from tuning.schedules import Constant, Schedule, build
 
 # Best loss of a family, its peak tuned up to the cap, over the optimum: as published with the
@@ -101,10 +107,96 @@ def test_a_loss_below_the_optimum_is_told() -> None:
     _, rates = best_schedule(problem.quadratic, 60)
     trainer = problem.trainer((1, 1), 60, (VALIDATION,))
     trainer.train(np.vstack([rates, np.full(60, 0.2)]))
-    losses = trainer.evaluate(VALIDATION)["loss"]
+    best, constant = trainer.evaluate(VALIDATION)["loss"].tolist()
+    bound = 0.9999 * problem.optimum(60, VALIDATION)
 
-    assert not problem.impossible(losses, 60, VALIDATION).any()
-    assert problem.impossible(0.9998 * losses, 60, VALIDATION).tolist() == [True, False]
+    assert problem.broken_bound(best, 60, VALIDATION) is None
+    assert problem.broken_bound(0.9998 * best, 60, VALIDATION) == bound
+    assert problem.broken_bound(0.9998 * constant, 60, VALIDATION) is None
+
+
+def test_a_loss_worse_than_a_straight_line_needs_no_optimum(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which takes seconds; one that is better asks for it once, however many there are."""
+    asked = []
+
+    def solve(quadratic: Quadratic, horizon: int) -> tuple[float, Floats]:
+        asked.append(horizon)
+        return best_schedule(quadratic, horizon)
+
+    monkeypatch.setattr("tuning.objectives.quadratic_optimum.best_schedule", solve)
+    problem = exact_problem(modes=20)
+    assert problem.broken_bound(10.0, 60, VALIDATION) is None
+    assert not asked
+    for split in (VALIDATION, TEST):
+        assert problem.broken_bound(0.0, 60, split) is not None
+    assert asked == [60]
+    assert problem.broken_bound(0.0, 1_000_000, VALIDATION) is None
+    assert asked == [60]
+
+
+class Miscounted(ExactTrainer):
+    """Reports a tenth of its loss: the planted mistake."""
+
+    def evaluate(self, split: str) -> Mapping[str, Floats]:
+        """Too good to be true."""
+        return {"loss": 0.1 * super().evaluate(split)["loss"]}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MiscountedProblem:
+    """A solved problem with such a trainer."""
+
+    exact: ExactProblem
+    data_hash: str = "0"
+    blocks: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {VALIDATION: ("expectation",), TEST: ("expectation",)}
+    )
+
+    def trainer(self, seeds: Sequence[int], horizon: int, splits: tuple[str, ...]) -> Trainer:
+        """One that errs."""
+        del horizon, splits
+        return Miscounted(self.exact.quadratic, len(seeds))
+
+    def optimum(self, horizon: int, split: str) -> float:
+        """The truth."""
+        return self.exact.optimum(horizon, split)
+
+    def broken_bound(self, loss: float, horizon: int, split: str) -> float | None:
+        """The truth."""
+        return self.exact.broken_bound(loss, horizon, split)
+
+
+def test_a_run_below_the_optimum_fails_with_figure_and_bound() -> None:
+    """A run that claims a tenth of its loss is no result; one beside it that stays above is."""
+    config = {"modes": 20}
+    problem = exact_problem(**config)
+    block = Block(
+        "noisy_quadratic",
+        config,
+        60,
+        (
+            Lane("good", 1, Schedule(build("linear", 0.7, {}), 60)),
+            Lane("bad", 1, Schedule(Constant(1e-6), 60)),
+        ),
+    )
+
+    def ends(problem: Problem) -> dict[str, Result]:
+        events = train(block, NOISY_QUADRATIC, problem)
+        return {event.run: event.result for event in events if isinstance(event, Ended)}
+
+    right, wrong = ends(problem), ends(MiscountedProblem(problem))
+
+    assert {end.state for end in right.values()} == {RunState.COMPLETED}
+    assert wrong["bad"].state is RunState.COMPLETED
+    failed = wrong["good"]
+    assert (failed.state, failed.cause, failed.step) == (RunState.FAILED, Cause.IMPOSSIBLE, 60)
+    assert not failed.metrics
+    loss = 0.1 * right["good"].metrics[VALIDATION]["loss"]
+    bound = 0.9999 * problem.optimum(60, VALIDATION)
+    assert f"loss on validation was {loss:.6g}" in failed.reason
+    assert failed.reason.endswith(f"gets below {bound:.6g}")
 
 
 @pytest.mark.parametrize(("momentum", "cap"), [(0.0, 1.0), (0.9, 0.1)])
