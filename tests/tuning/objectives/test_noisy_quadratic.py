@@ -14,7 +14,7 @@ from tuning.objectives.base import Floats
 from tuning.objectives.log_noise import NoisyProblem
 from tuning.objectives.noisy_quadratic import NOISY_QUADRATIC, ExactProblem, ExactTrainer
 from tuning.objectives.quadratic import Quadratic
-from tuning.objectives.quadratic_optimum import best_schedule
+from tuning.objectives.quadratic_optimum import best_schedule, lower_bound
 from tuning.records import Cause, Result, RunState
 from tuning.schedules import Constant, Schedule, build
 
@@ -134,6 +134,15 @@ def test_a_loss_worse_than_a_straight_line_needs_no_optimum(
     assert asked == [60]
     assert problem.broken_bound(0.0, 1_000_000, VALIDATION) is None
     assert asked == [60]
+
+
+def test_with_momentum_losses_are_held_to_what_is_certain() -> None:
+    """The computed optimum may be a local one there; the Kalman bound holds for every schedule."""
+    problem = exact_problem(modes=20, momentum=0.5)
+    bound = 0.9999 * lower_bound(problem.quadratic, 60)
+
+    assert problem.broken_bound(1.0001 * bound, 60, VALIDATION) is None
+    assert problem.broken_bound(0.9999 * bound, 60, VALIDATION) == bound
 
 
 class Miscounted(ExactTrainer):
