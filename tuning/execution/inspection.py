@@ -292,10 +292,10 @@ def _memory(bench: _Bench) -> Answer:
     bench.train(bench.rates(MEMORY_LANES), list(range(MEMORY_LANES)))
     taken = max(0, _peak_bytes() - before)
     words = f"{taken / _MEBIBYTE:,.0f} MiB for {MEMORY_LANES} lanes"
-    estimate = bench.objective.lane_bytes
+    estimate = bench.objective.training_bytes
     if estimate is None:
-        return True, f"{words}; what a lane needs is not declared"
-    declared = MEMORY_LANES * estimate(bench.config, bench.updates())
+        return True, f"{words}; what lanes take is not declared"
+    declared = estimate(bench.problem, MEMORY_LANES, bench.updates())
     words = f"{words}; {declared / _MEBIBYTE:,.0f} MiB declared"
     return taken <= declared + SLACK_BYTES, words
 

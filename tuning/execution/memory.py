@@ -1,12 +1,13 @@
 """Memory: how many lanes fit beside each other into what is free.
 
-The one idea: an objective that declares what a lane needs is believed before a block starts; lanes
+The one idea: an objective that declares what lanes take is believed before a block starts; lanes
 that do not fit together are trained one part after the other, which changes none of their bits.
 Not here: ending a process that takes more than anybody declared (`tuning.execution.watch`).
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -21,26 +22,28 @@ Lane = TypeVar("Lane")
 
 
 def split_to_fit(
-    lanes: Sequence[Lane], lane_bytes: int | None, free_bytes: int | None
+    lanes: Sequence[Lane], bytes_of: Callable[[int], int] | None, free_bytes: int | None
 ) -> Iterator[Sequence[Lane]]:
     """Cut lanes into as few parts as fit into memory, one after the other.
 
     Args:
         lanes: in order.
-        lane_bytes: what one of them needs; None if nobody knows, then all are one part.
+        bytes_of: what so many of them take together, not falling as they grow in number; None if
+            nobody knows, then all are one part.
         free_bytes: what is free; None if nobody knows, then all are one part, too.
 
     Raises `NotEnoughMemory` if not even one lane fits.
 
-    >>> list(split_to_fit("abcde", 300, 1000))
+    >>> list(split_to_fit("abcde", lambda lanes: 100 + 300 * lanes, 1000))
     ['ab', 'cd', 'e']
     """
-    if not lane_bytes or free_bytes is None:
+    if bytes_of is None or free_bytes is None:
         yield lanes
         return
-    count = int(SHARE * free_bytes // lane_bytes)
+    counts = range(1, len(lanes) + 1)
+    count = bisect_right(counts, SHARE * free_bytes, key=bytes_of)
     if count < 1:
-        raise NotEnoughMemory(lane_bytes, free_bytes)
+        raise NotEnoughMemory(bytes_of(1), free_bytes)
     for first in range(0, len(lanes), count):
         yield lanes[first : first + count]
 

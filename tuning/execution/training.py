@@ -72,9 +72,9 @@ def train(
     cap = objective.cap(config)
     for lane in block.lanes:
         check_cap(lane.schedule.table(), cap)
-    estimate = objective.lane_bytes
-    needed = None if estimate is None else estimate(config, block.horizon)
-    for lanes in split_to_fit(block.lanes, needed, available_bytes(memory_bytes)):
+    estimate = objective.training_bytes
+    bytes_of = None if estimate is None else lambda lanes: estimate(problem, lanes, block.horizon)
+    for lanes in split_to_fit(block.lanes, bytes_of, available_bytes(memory_bytes)):
         yield from _train_together(block, lanes, objective, problem, cap, checkpoint_folder)
 
 

@@ -214,8 +214,9 @@ class Objective:
         hard_cap: the largest learning rate that makes sense under a config; None if none is known.
         fixed_horizon: the one horizon that the data allow; None if any is possible.
         trains_per_split: whether each split has a training of its own, as in walk-forward.
-        lane_bytes: memory that one lane needs at most, from a config and a horizon; None if
-            nobody knows.
+        training_bytes: memory that a training takes at most beside its data, from the open
+            problem, the number of lanes and a horizon; it must not fall as lanes are added. None
+            if nobody knows.
     """
 
     name: str
@@ -235,7 +236,8 @@ class Objective:
     hard_cap: Callable[[Config], float] | None = None
     fixed_horizon: Callable[[Config, Folders], int] | None = None
     trains_per_split: bool = False
-    lane_bytes: Callable[[Config, int], int] | None = None
+    # Any: each objective knows its own problem.
+    training_bytes: Callable[[Any, int, int], int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a description that does not hold together, naming the field."""

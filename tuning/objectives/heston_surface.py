@@ -8,7 +8,6 @@ Not here: surfaces (`tuning.objectives.surfaces`) and the training
 (`tuning.objectives.surface_training`, imported when a trainer is made).
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Annotated, Any
 
 from tuning.objectives.base import TEST, VALIDATION, Arrays, Folders, Objective, Trainer
 from tuning.objectives.cached import hash_arrays
+from tuning.objectives.footprint import network_bytes
 from tuning.objectives.heston import PARAMETERS, Domain
 from tuning.objectives.layers import ACTIVATIONS
 from tuning.objectives.pretrained import Scaling
@@ -147,16 +147,6 @@ def draw_calm(split: str, count: int, data_seed: int, cache: Path | None) -> Sur
     return draw_surfaces(CALM, count, derive(data_seed, "surfaces", split), cache)
 
 
-def training_bytes(widths: Sequence[int], surfaces: int) -> int:
-    """About what a lane needs: weights, gradients and moments, and one evaluation.
-
-    >>> training_bytes((5, 30, 30, 30, 88), surfaces=2_500)
-    4622576
-    """
-    weights = sum((before + 1) * after for before, after in itertools.pairwise(widths))
-    return 4 * (8 * weights + surfaces * (sum(widths) + 3 * POINTS))
-
-
 def _open(config: Config, folders: Folders) -> HestonSurfaceProblem:
     """Make the surfaces, or find them in the cache."""
 
@@ -172,9 +162,11 @@ def _open(config: Config, folders: Folders) -> HestonSurfaceProblem:
     return HestonSurfaceProblem(noisy, scored, config)
 
 
-def _lane_bytes(config: Config, horizon: int) -> int:
+def _training_bytes(problem: HestonSurfaceProblem, lanes: int, horizon: int) -> int:
     del horizon
-    return training_bytes(config.widths, max(config.validation_surfaces, config.test_surfaces))
+    config = problem.config
+    scored = max(map(len, problem.scored.values()))
+    return network_bytes(config.widths, lanes, batch=config.batch, scored=scored)
 
 
 ADAM: Mapping[str, Any] = {  # Any: JSON values
@@ -202,5 +194,5 @@ HESTON_SURFACE = Objective(
     open=_open,
     config_type=Config,
     rungs=RUNGS,
-    lane_bytes=_lane_bytes,
+    training_bytes=_training_bytes,
 )

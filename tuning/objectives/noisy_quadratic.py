@@ -11,6 +11,7 @@ Not here: the mathematics (`tuning.objectives.quadratic`), the optimum
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -155,16 +156,19 @@ def _hash(quadratic: Quadratic) -> str:
     return digest.hexdigest()
 
 
-def _lane_bytes(config: Config, horizon: int) -> int:
-    """Ten arrays of moments or replicas, and the draws of a seed with a margin of three."""
-    del horizon
-    quadratic = build(config)
-    values = len(quadratic.curvatures)
-    if config.mode == "exact":
-        return 8 * 10 * values
-    values *= config.replicas
-    drawn = max(DRAWN_VALUES, values * max(1, quadratic.rows))
-    return 8 * (2 * 10 * values + 3 * drawn)  # two splits, drawn for one after the other
+def _training_bytes(
+    problem: ExactProblem | SampledProblem | NoisyProblem, lanes: int, horizon: int
+) -> int:
+    """The moments of every lane or, on both splits, its replicas and what they see next."""
+    if isinstance(problem, NoisyProblem):
+        inner: Any = problem.problem  # Any: one of the others
+        return _training_bytes(inner, lanes, horizon)
+    modes = len(problem.quadratic.curvatures)
+    if isinstance(problem, ExactProblem):
+        return 8 * 6 * modes * (lanes + 10)
+    values = problem.replicas * modes
+    drawn = max(DRAWN_VALUES, values * max(1, problem.quadratic.rows))
+    return 8 * (lanes * (2 * 4 * values + 2 * drawn) + 4 * values)
 
 
 NOISY_QUADRATIC = Objective(
@@ -190,5 +194,5 @@ NOISY_QUADRATIC = Objective(
     # horizon holds one within 0.2 % of the best, at half the horizon the best itself.
     rungs=(0.25, 0.5),
     hard_cap=lambda config: build(config).cap,
-    lane_bytes=_lane_bytes,
+    training_bytes=_training_bytes,
 )

@@ -15,8 +15,9 @@ from typing import Annotated
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives import drifting, quotes, tables
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Score, Trainer
+from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
-from tuning.objectives.snapshots import Snapshots
+from tuning.objectives.snapshots import ORDERS, Snapshots
 from tuning.records import Direction, Metric, check_integer
 from tuning.schedules.limits import Integer, Number, OrNone, settle
 
@@ -94,13 +95,28 @@ class OnlineSurfaceProblem:
             raise InvalidValue("splits", splits, "one split: each has a training of its own")
         segment = self.segments[splits[0]]
         return Prequential(
-            Mlp((2, self.config.width, self.config.width, 1), "elu"),
+            Mlp(_widths(self.config), "elu"),
             segment,
             seeds,
             unit=self.unit,
             batch=self.config.batch,
             scored=_scored(len(segment)),
         )
+
+
+def _training_bytes(problem: OnlineSurfaceProblem, lanes: int, horizon: int) -> int:
+    """The networks, the errors of every update, and the order of quotes that is kept."""
+    config = problem.config
+    snapshots = max(map(len, problem.segments.values()))
+    ordered = 4 * min(ORDERS, lanes * snapshots) * config.updates * config.batch
+    traced = 8 * 3 * 3 * lanes * horizon
+    quoted = max(segment.vols.shape[1] for segment in problem.segments.values())
+    widths = _widths(config)
+    return ordered + traced + network_bytes(widths, lanes, batch=config.batch, scored=quoted)
+
+
+def _widths(config: Config) -> tuple[int, ...]:
+    return 2, config.width, config.width, 1
 
 
 def _scored(count: int) -> int:
@@ -199,4 +215,5 @@ ONLINE_SURFACE = Objective(
     score=Score("mean", UNSCORED),
     fixed_horizon=_horizon,
     trains_per_split=True,
+    training_bytes=_training_bytes,
 )

@@ -49,7 +49,7 @@ class Description(TypedDict, total=False):
     hard_cap: Callable[[Config], float] | None
     fixed_horizon: Callable[[Config, Folders], int] | None
     trains_per_split: bool
-    lane_bytes: Callable[[Config, int], int] | None
+    training_bytes: Callable[[Any, int, int], int] | None
 
 
 @final

@@ -18,7 +18,7 @@ from tuning.objectives.base import Arrays, Floats
 from tuning.objectives.batches import Indices
 from tuning.objectives.networks import Mlp, Weights
 from tuning.objectives.scan import Recipe, Scan, Trace
-from tuning.objectives.snapshots import Snapshots
+from tuning.objectives.snapshots import ORDERS, Snapshots
 from tuning.objectives.units import BASIS_POINTS
 from tuning.seeds import derive
 
@@ -100,7 +100,7 @@ class Passing:
         )
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(ORDERS)
 def _drawn(seed: int, snapshot: int, count: int, shape: tuple[int, int]) -> NDArray[np.int32]:
     """Places of quotes within a snapshot, permutation after permutation."""
     generator = np.random.default_rng([seed, snapshot])

@@ -19,6 +19,7 @@ from tuning.objectives import bars as sources
 from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
+from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.lanes import OneByOne
 from tuning.objectives.volatility import Fold
@@ -54,6 +55,9 @@ MODELS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 IDLE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"sgd": ("mlp", "hidden"), "mlp": ("sgd", "l2")}
 )
+
+
+REGRESSION_BYTES = 2**14  # what a regression of scikit-learn holds beside arrays of rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,23 @@ class RealizedVolatilityProblem:
         )
 
 
+def _training_bytes(problem: RealizedVolatilityProblem, lanes: int, horizon: int) -> int:
+    """The folds of one split, each with a network or a regression per lane."""
+    del horizon
+    config = problem.config
+    return max(
+        sum(_fold_bytes(fold, config, lanes) for fold in folds) for folds in problem.folds.values()
+    )
+
+
+def _fold_bytes(fold: Fold, config: Config, lanes: int) -> int:
+    rows, scored = len(fold.targets), len(fold.scored_targets)
+    if config.model == "mlp":
+        widths = (fold.inputs.shape[1], config.hidden, 1)
+        return network_bytes(widths, lanes, batch=config.batch, scored=scored)
+    return lanes * (8 * (2 * rows + 3 * scored) + REGRESSION_BYTES)
+
+
 def _open(config: Config, folders: Folders) -> RealizedVolatilityProblem:
     """Read the data and lay out the folds.
 
@@ -176,6 +197,7 @@ REALIZED_VOLATILITY = Objective(
     config_type=Config,
     open=_open,
     inspect=_open,
+    training_bytes=_training_bytes,
 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tuning.objectives import tables
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
+from tuning.objectives.footprint import network_bytes
 from tuning.objectives.heston import Domain
 from tuning.objectives.heston_surface import (
     ADAM,
@@ -24,9 +25,8 @@ from tuning.objectives.heston_surface import (
     Seed,
     draw_calm,
     hash_sets,
-    training_bytes,
 )
-from tuning.objectives.pretrained import PRETRAINED_WIDTHS, SurfaceNetwork, read_network
+from tuning.objectives.pretrained import SurfaceNetwork, read_network
 from tuning.objectives.surfaces import MATURITIES, Surfaces, draw_surfaces
 from tuning.objectives.units import BASIS_POINTS
 from tuning.records import Direction, Metric
@@ -170,11 +170,11 @@ def _given(config: Config, folders: Folders) -> SurfaceNetwork | None:
     return read_network(tables.locate(config.file, folders.data, SUFFIXES))
 
 
-def _lane_bytes(config: Config, horizon: int) -> int:
-    """For the network that is pretrained; a file's own is not read for an estimate."""
+def _training_bytes(problem: RegimeFinetuneProblem, lanes: int, horizon: int) -> int:
     del horizon
-    scored = max(config.validation_surfaces, config.test_surfaces)
-    return training_bytes(PRETRAINED_WIDTHS, scored + RETENTION_SURFACES)
+    scored = max(sum(map(len, named.values())) for named in problem.scored.values())
+    widths = problem.start.widths
+    return network_bytes(widths, lanes, batch=problem.config.batch, scored=scored)
 
 
 REGIME_FINETUNE = Objective(
@@ -194,5 +194,5 @@ REGIME_FINETUNE = Objective(
     open=_open,
     config_type=Config,
     inspect=_given,
-    lane_bytes=_lane_bytes,
+    training_bytes=_training_bytes,
 )

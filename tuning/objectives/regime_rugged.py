@@ -95,10 +95,12 @@ def _open(config: Config, folders: Folders) -> RegimeRuggedProblem:
     return RegimeRuggedProblem(config)
 
 
-def _lane_bytes(config: Config, horizon: int) -> int:
-    """The world of a seed, a piece's noise, path and temporaries, and a loss per update."""
-    values = config.replicas * DIMENSIONS
-    return 8 * (values * (config.jumps + 5 * PIECE + 10) + horizon)
+def _training_bytes(problem: RegimeRuggedProblem, lanes: int, horizon: int) -> int:
+    """The world and losses of every lane, and a piece's noise, path and temporaries."""
+    values = problem.config.replicas * DIMENSIONS
+    lane = values * (problem.config.jumps + 4) + 2 * horizon
+    piece = min(PIECE, -(-horizon // REGIME_RUGGED.measurements))
+    return 8 * (lanes * lane + values * (5 * piece + 10))
 
 
 REGIME_RUGGED = Objective(
@@ -124,5 +126,5 @@ REGIME_RUGGED = Objective(
     # 0.97 at half and 0.94 at a quarter, and none of the best three is lost.
     rungs=(0.25, 0.5),
     trains_per_split=True,
-    lane_bytes=_lane_bytes,
+    training_bytes=_training_bytes,
 )

@@ -30,15 +30,13 @@ from tuning.objectives.compiled import (
     scorer,
     trainer,
 )
+from tuning.objectives.footprint import BUCKET, WIDTH
 
 __all__ = ["ADAM", "Recipe", "Scan", "Split", "Trace"]
 
 ADAM = optax.scale_by_adam()
 
-# Lanes and updates per call: enough to hide the call, few enough to pad a small block cheaply.
-WIDTH = 8
 ACCELERATOR_WIDTH = 32
-BUCKET = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)

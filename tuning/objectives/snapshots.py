@@ -19,6 +19,9 @@ from tuning.objectives.base import Floats
 LOG_MATURITY_CENTRE, LOG_MATURITY_SCALE = -2.0, 1.5
 
 
+ORDERS = 4_096  # of quotes within a snapshot, drawn by a lane, that are kept for the others
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshots:
     """Quotes of S snapshots, at most N each; what is missing has weight 0.

@@ -81,7 +81,7 @@ FLAWED = trainer_objective(
     horizon=50,
     peak=(1e-3, 0.5),
     config_type=Config,
-    lane_bytes=lambda *_: 1000,
+    training_bytes=lambda *_: 8000,
 )
 
 

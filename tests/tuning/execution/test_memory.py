@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from dataclasses import replace
 from tuning.objectives import OBJECTIVES as BUILT_IN
 
 GREEDY = replace(
-    BUILT_IN["realized_volatility"], name="greedy_for_memory", lane_bytes=lambda *_: 2**60
+    BUILT_IN["realized_volatility"], name="greedy_for_memory", training_bytes=lambda *_: 2**60
 )
 OBJECTIVES = {"greedy_for_memory": GREEDY}
 """
@@ -37,31 +38,41 @@ def block(*seeds: int) -> Block:
     return Block("ledger", {}, 10, tuple(Lane(str(s), s, schedule) for s in seeds))
 
 
-@given(st.integers(1, 64), st.integers(1, 2**30), st.integers(1, 2**33))
-def test_parts_fit_and_hold_every_lane_once(lanes: int, lane_bytes: int, free: int) -> None:
+@given(st.integers(1, 64), st.integers(0, 2**30), st.integers(1, 2**30), st.integers(1, 2**33))
+def test_parts_fit_and_hold_every_lane_once(
+    lanes: int, shared_bytes: int, lane_bytes: int, free: int
+) -> None:
     """As few parts as possible, each within the share of what is free, in order."""
-    if lane_bytes > SHARE * free:
+
+    def bytes_of(count: int) -> int:
+        return shared_bytes + count * lane_bytes
+
+    if bytes_of(1) > SHARE * free:
         with pytest.raises(NotEnoughMemory):
-            list(split_to_fit(range(lanes), lane_bytes, free))
+            list(split_to_fit(range(lanes), bytes_of, free))
         return
-    parts = list(split_to_fit(range(lanes), lane_bytes, free))
+    parts = list(split_to_fit(range(lanes), bytes_of, free))
 
     assert [lane for part in parts for lane in part] == list(range(lanes))
-    assert all(len(part) * lane_bytes <= SHARE * free for part in parts)
-    assert all((len(part) + 1) * lane_bytes > SHARE * free for part in parts[:-1])
+    assert all(bytes_of(len(part)) <= SHARE * free for part in parts)
+    assert all(bytes_of(len(part) + 1) > SHARE * free for part in parts[:-1])
 
 
-@pytest.mark.parametrize(("lane_bytes", "free"), [(None, 1), (0, 1), (1, None)])
-def test_lanes_stay_together_where_nobody_knows(lane_bytes: int | None, free: int | None) -> None:
-    """No estimate, or nothing known of the machine."""
-    assert list(split_to_fit("abc", lane_bytes, free)) == ["abc"]
+@pytest.mark.parametrize(
+    ("bytes_of", "free"), [(None, 1), (lambda _: 0, 1), (lambda lanes: lanes, None)]
+)
+def test_lanes_stay_together_where_nobody_knows(
+    bytes_of: Callable[[int], int] | None, free: int | None
+) -> None:
+    """No estimate, none of a need, or nothing known of the machine."""
+    assert list(split_to_fit("abc", bytes_of, free)) == ["abc"]
 
 
 @linux
 def test_lanes_trained_in_parts_have_the_same_events() -> None:
     """Room for two lanes at a time: three lanes are two trainings, and no bit differs."""
     whole, parts = LedgerProblem(), LedgerProblem()
-    needy = ledger(parts, lane_bytes=lambda *_: 100 * MEBIBYTE)
+    needy = ledger(parts, training_bytes=lambda _, lanes, __: lanes * 100 * MEBIBYTE)
     allowed = resident_bytes(os.getpid()) + 310 * MEBIBYTE
     in_parts = list(train(block(0, 1, 2), needy, parts, allowed))
     together = list(train(block(0, 1, 2), ledger(whole), whole))

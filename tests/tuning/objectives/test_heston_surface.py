@@ -148,16 +148,6 @@ def test_a_constant_target_does_not_divide_by_zero() -> None:
     assert np.isfinite(trainer.evaluate(VALIDATION)["rmse_bp"]).all()
 
 
-def test_a_lane_takes_about_the_memory_declared() -> None:
-    """Weights with both moments and an evaluation fit; a wider network needs more."""
-    config = configure(HESTON_SURFACE, {})
-    estimate = HESTON_SURFACE.lane_bytes
-    assert estimate is not None
-
-    assert 1e6 < estimate(config, 3720) < 1e7
-    assert estimate(replace(config, width=300), 3720) > estimate(config, 3720)
-
-
 @pytest.mark.full
 @pytest.mark.timeout(600)
 def test_annealing_wins(tmp_path: Path, errors_when_tuned: Compare) -> None:

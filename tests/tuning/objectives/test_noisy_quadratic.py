@@ -242,18 +242,3 @@ def test_other_numbers_are_other_data() -> None:
     assert hashes[0] == hashes[3]
     assert len(set(hashes)) == 3
     assert open_problem(momentum=0.5).data_hash != hashes[0]
-
-
-def test_memory_is_counted_by_mode() -> None:
-    """A sampled lane holds its replicas and, in a regression, their rows."""
-    bytes_of = NOISY_QUADRATIC.lane_bytes
-    assert bytes_of is not None
-    exact, sampled, rows = (
-        bytes_of(configure(NOISY_QUADRATIC, config), 500)
-        for config in (
-            {},
-            {"mode": "sampled", "replicas": 1_000},
-            {"mode": "sampled", "replicas": 1_000, "problem": "N5"},
-        )
-    )
-    assert exact < 100_000 < 1_000 * 300 * 8 < sampled < rows
