@@ -267,7 +267,7 @@ def _train(
         horizon=first.horizon,
         splits=first.splits,
         lanes=tuple(
-            Lane(run=name, seed=run.seed, schedule=trials[run.trial].schedule.at(run.horizon))
+            Lane(run=name, seed=run.seed, schedule=run.laid_out(trials[run.trial].schedule))
             for name, run in runs.items()
         ),
     )

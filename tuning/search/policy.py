@@ -34,11 +34,16 @@ RETRIES = 8  # asks without a new schedule before the space counts as used up
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Runs to make next, and the trials among them that are new."""
+    """Runs to make next, the trials among them that are new, and those that are dropped.
+
+    `reason` says why the search ended, if these are the confirmation runs.
+    """
 
     number: int
     trials: tuple[Trial, ...]
     runs: tuple[Run, ...]
+    pruned: tuple[int, ...] = ()
+    reason: str = ""
 
     @property
     def is_confirmation(self) -> bool:
