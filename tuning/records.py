@@ -105,8 +105,8 @@ class Constraint:
     """A bound on a property of a schedule, as in `final_lr <= 1e-5`.
 
     Args:
-        name: a shared parameter, `peak`, or a learning rate of the schedule: `first_lr`, `final_lr`
-            (of the last update), `mean_lr`.
+        name: a shared parameter, `peak` included, or a learning rate of the schedule: `first_lr` or
+            `final_lr`, of the first or last update.
         comparator: which way it is bounded.
         value: the bound.
     """

@@ -6,14 +6,16 @@ sampler would fall back to a univariate one.
 Not here: how points of the space are chosen (`tuning.search.samplers`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from tuning.errors import InvalidValue, UnknownName
-from tuning.records import ParameterValue, Space
+from tuning.records import Comparator, Constraint, ParameterValue, Space
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule, build
+from tuning.search.constraints import describe, hold
 
 DEFAULT_FAMILIES = (
     "constant",
@@ -37,12 +39,15 @@ def narrow(
     peak: tuple[float, float],
     ranges: Mapping[str, tuple[float, float]],
     fixed: Mapping[str, ParameterValue],
+    constraints: Sequence[Constraint] = (),
 ) -> Space:
-    """Make a study's space from its families, peak range, narrowed ranges and fixed values.
+    """Make a study's space from its families, peak range, narrowed ranges, fixed values and bounds.
+
+    A constraint on a parameter narrows its range, too.
 
     Raises InvalidValue or UnknownName, naming the field: a family that does not exist or stands
-    twice, a range upside down or outside the parameter's own, a parameter no family uses, or one
-    that is both narrowed and fixed.
+    twice, a range upside down or outside the parameter's own, a parameter no family uses, one
+    that is both narrowed and fixed, or a constraint that leaves nothing.
     """
     if not families:
         raise InvalidValue("families", list(families), "at least one family")
@@ -59,7 +64,25 @@ def narrow(
         if name in ranges:
             raise InvalidValue(f"fixed.{name}", value, "no value, since ranges gives it a range")
         parameters[name] = _fixed(name, value)
-    return Space(families=tuple(families), parameters=parameters)
+    for position, constraint in enumerate(constraints):
+        if constraint.name in parameters:
+            bounded = _bounded(parameters[constraint.name], constraint, position)
+            parameters[constraint.name] = bounded
+    return Space(tuple(families), parameters, tuple(constraints))
+
+
+def _bounded(parameter: Parameter, constraint: Constraint, position: int) -> Parameter:
+    """The part of a range that a constraint leaves."""
+    low, high = parameter.low, parameter.high
+    is_integer = parameter.kind == "int"
+    if constraint.comparator is Comparator.AT_MOST:
+        high = min(high, math.floor(constraint.value) if is_integer else constraint.value)
+    else:
+        low = max(low, math.ceil(constraint.value) if is_integer else constraint.value)
+    if low > high:
+        allowed = f"a bound that leaves some of {parameter.low:g} to {parameter.high:g}"
+        raise InvalidValue(f"constraints[{position}]", describe(constraint), allowed)
+    return replace(parameter, low=low, high=high)
 
 
 def check_families(field: str, families: Sequence[str]) -> None:
@@ -115,6 +138,11 @@ def lay_out(params: Mapping[str, ParameterValue], horizon: int) -> Schedule:
     """The schedule at a point of the space, over a horizon."""
     rest = {name: value for name, value in params.items() if name not in {FAMILY, PEAK}}
     return Schedule(build(str(params[FAMILY]), float(params[PEAK]), rest), horizon)
+
+
+def allows(space: Space, params: Mapping[str, ParameterValue], horizon: int) -> bool:
+    """Whether a point satisfies every constraint of the space, laid out over a horizon."""
+    return not space.constraints or hold(space.constraints, params, lay_out(params, horizon))
 
 
 def contains(space: Space, params: Mapping[str, ParameterValue]) -> bool:
