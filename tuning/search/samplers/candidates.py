@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tuning.records import ParameterValue, Space
 from tuning.schedules import FAMILIES, Parameter
+from tuning.schedules.families.explicit import knot_places
 from tuning.search.samplers.description import (
     CYCLES,
     Params,
@@ -32,10 +33,12 @@ Floats = NDArray[np.float64]
 
 MEMBERS = 384  # random members of families that are kept per space
 SHOWN = 160  # of them, with peaks drawn anew, at a time
-BASES, NEIGHBOURS = 6, 80  # best curves, and free curves near each
+BASES, NEIGHBOURS = 6, 45  # best curves, and free curves near each
 KIN_BASES, KIN = 3, 8  # best members of families, and members near each
 WIDTHS = (0.02, 0.06, 0.2, 0.6)  # standard deviations of a knot's move, in nats
 KIN_WIDTHS = (0.03, 0.15)
+SPARSE, ALONE = 0.25, 0.25  # knots moved alone: how many of them, how often
+LENGTHS = (0.15, 0.4, 1.0, 3.0)  # over which moves are alike, in parts of the knots
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,22 +97,40 @@ def curves_of(points: Sequence[Params], cap: float, horizon: int) -> Curves:
 
 
 def moved(curves: Curves, times: int, space: Space, random: np.random.Generator) -> Curves:
-    """Curves near others: a few knots of each moved, sometimes all of them or all alike."""
+    """Curves near others: some knots moved alone, others along with their neighbours."""
     heights = np.repeat(curves.heights, times, axis=0)
     warmups = np.repeat(curves.warmups, times)
     count = len(heights)
     width = np.array(WIDTHS)[random.integers(len(WIDTHS), size=count)][:, None]
-    share = np.array([0.15, 0.35, 1.0])[random.integers(3, size=count)][:, None]
-    touched = random.random((count, KNOT_COUNT)) < share
-    heights = heights + touched * width * random.standard_normal((count, KNOT_COUNT))
-    lifted = random.random(count) < 0.4
-    lift = np.where(lifted, width[:, 0] * random.standard_normal(count), 0.0)
-    heights = heights + lift[:, None]
+    noise = random.standard_normal((count, KNOT_COUNT))
+    smooth = np.einsum("nij,nj->ni", _SMOOTH[random.integers(len(_SMOOTH), size=count)], noise)
+    touched = random.random((count, KNOT_COUNT)) < SPARSE
+    alone = random.random((count, 1)) < ALONE
+    heights = heights + width * np.where(alone, touched * noise, smooth)
     parameter = space.parameters["warmup"]
     nudged = random.random(count) < 0.1
     spread = 0.3 * (parameter.high - parameter.low)
     warmups = warmups + nudged * spread * np.abs(random.standard_normal(count)) * width[:, 0]
     return within(Curves(heights, warmups), space)
+
+
+def blended(curves: Curves) -> Curves:
+    """The curves themselves, and the log means of the first two, three, … of them."""
+    counts = np.arange(1, len(curves.heights) + 1)
+    heights = np.cumsum(curves.heights, axis=0) / counts[:, None]
+    warmups = np.cumsum(curves.warmups) / counts
+    return Curves(
+        np.concatenate([curves.heights, heights[1:]]),
+        np.concatenate([curves.warmups, warmups[1:]]),
+    )
+
+
+def _smoother(length: float) -> Floats:
+    """What makes independent draws at the knots alike over a part of the horizon."""
+    places = np.arccos(1.0 - 2.0 * knot_places(KNOT_COUNT)) / np.pi
+    distances = (places[:, None] - places[None]) / length
+    factor: Floats = np.linalg.cholesky(np.exp(-(distances**2) / 2) + 1e-6 * np.eye(KNOT_COUNT))
+    return factor
 
 
 def within(curves: Curves, space: Space) -> Curves:
@@ -190,3 +211,6 @@ def _cached_zoo(
         for number in range(MEMBERS)
     ]
     return points, describe(points, float(cap), horizon)
+
+
+_SMOOTH = np.array([_smoother(length) for length in LENGTHS])

@@ -24,10 +24,12 @@ from tuning.search.samplers.candidates import (
     curves_of,
     cyclic_families,
     has_curves,
+    blended,
     joined,
     kin,
     members,
     moved,
+    within,
 )
 from tuning.search.samplers.cycles import cyclic
 from tuning.search.samplers.description import CYCLES, describe
@@ -136,6 +138,8 @@ class _Search:
         if has_curves(self._space):
             smooth = [p for p in self._ranked if int(p.get(CYCLES, 1)) < 2][:BASES]
             bases = curves_of(smooth or self._ranked[:BASES], self._cap, self._horizon)
+            bases = within(blended(bases), self._space)
+            parts.append(bases.candidates(self._space))
             parts.append(moved(bases, NEIGHBOURS, self._space, random).candidates(self._space))
         named = [
             p for p in self._ranked if p[FAMILY] != KNOTS_FAMILY and contains(self._space, p)
