@@ -24,7 +24,15 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
-from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide, trial_limit
+from tuning.search.policy import (
+    Conclude,
+    Generation,
+    GiveUp,
+    Wait,
+    decide,
+    evidence_steps,
+    least_steps,
+)
 from tuning.search.samplers import SAMPLERS
 from tuning.search.space import DEFAULT_FAMILIES, PEAK, check_families, is_fixed, narrow, peak_grid
 
@@ -188,15 +196,20 @@ def _check_budget(spec: StudySpec) -> None:
     )
     if spec.budget.trials < needed:
         raise InvalidValue("budget.trials", spec.budget.trials, wanted)
-    if trial_limit(spec) < needed:
-        arms = (1 + len(spec.baselines)) * spec.confirm_seeds
-        updates = (needed * spec.seeds + arms) * spec.horizon
-        raise InvalidValue(
-            "budget.steps",
-            spec.budget.steps,
-            f"at least {updates:,} ({needed} schedules on {spec.seeds} seeds and "
-            f"{arms} confirmation runs, {spec.horizon:,} updates each)",
+    if spec.budget.steps is not None and spec.budget.steps < (least := least_steps(spec)):
+        allowed = (
+            f"at least {least:,} (range test, {len(spec.baselines)} baselines x "
+            f"{spec.baseline_peaks} peaks and one schedule on {spec.seeds} seeds, and "
+            f"{spec.leader_seeds} seeds for the leaders)"
         )
+        raise InvalidValue("budget.steps", spec.budget.steps, allowed)
+    confirmation = (1 + len(spec.baselines)) * spec.confirm_seeds * spec.horizon
+    if evidence_steps(spec) < confirmation:
+        allowed = (
+            f"at least {confirmation:,} ({1 + len(spec.baselines)} arms on {spec.confirm_seeds} "
+            f"seeds, {spec.horizon:,} updates each)"
+        )
+        raise InvalidValue("evidence_budget", spec.evidence_budget, allowed)
 
 
 def run_study(

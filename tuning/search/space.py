@@ -64,15 +64,19 @@ def narrow(
         if name in ranges:
             raise InvalidValue(f"fixed.{name}", value, "no value, since ranges gives it a range")
         parameters[name] = _fixed(name, value)
-    for position, constraint in enumerate(constraints):
-        if constraint.name in parameters:
-            bounded = _bounded(parameters[constraint.name], constraint, position)
-            parameters[constraint.name] = bounded
+    parameters = {name: bounded(one, constraints) for name, one in parameters.items()}
     return Space(tuple(families), parameters, tuple(constraints))
 
 
+def bounded(parameter: Parameter, constraints: Sequence[Constraint]) -> Parameter:
+    """The part of a range that constraints leave; raises InvalidValue naming the one at fault."""
+    for position, constraint in enumerate(constraints):
+        if constraint.name == parameter.name:
+            parameter = _bounded(parameter, constraint, position)
+    return parameter
+
+
 def _bounded(parameter: Parameter, constraint: Constraint, position: int) -> Parameter:
-    """The part of a range that a constraint leaves."""
     low, high = parameter.low, parameter.high
     is_integer = parameter.kind == "int"
     if constraint.comparator is Comparator.AT_MOST:

@@ -14,6 +14,7 @@ from tuning.search.policy import (
     GiveUp,
     Wait,
     decide,
+    evidence_steps,
     expected_runs,
     trial_limit,
 )
@@ -52,14 +53,13 @@ def test_the_trial_budget_is_kept_exactly() -> None:
     assert missing in {0, spec.confirm_seeds}
 
 
-def test_the_step_budget_is_kept_with_the_confirmation_set_aside_first() -> None:
-    """Updates over all phases never exceed the budget, and one more schedule would not fit."""
+def test_the_step_budget_is_kept_and_confirmation_has_its_own() -> None:
+    """Updates of all phases but the confirmation fit, and one more schedule would not."""
     spec = make_spec(budget=Budget(trials=1000, steps=4_000))
     history, _ = play(spec, order=4)
     searched = sum(run.horizon for run in history.runs if run.phase is not Phase.CONFIRM)
-    reserved = (1 + len(spec.baselines)) * spec.confirm_seeds * spec.horizon
-    assert searched + reserved <= 4_000 < searched + reserved + spec.seeds * spec.horizon
-    assert sum(run.horizon for run in confirm_runs(history)) <= reserved
+    assert searched <= 4_000 < searched + spec.seeds * spec.horizon
+    assert sum(run.horizon for run in confirm_runs(history)) <= evidence_steps(spec)
     assert len(history.trials) == trial_limit(spec)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from tuning.search.samplers.rebuild import Observation, propose
+from tuning.search.samplers.observation import Observation
+from tuning.search.samplers.rebuild import propose
 
 
 def _tpe(seed: int) -> BaseSampler:

@@ -6,8 +6,7 @@ Not here: the table of samplers (the package's `__init__`).
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 import optuna
 from optuna.distributions import (
@@ -21,22 +20,11 @@ from optuna.trial import TrialState, create_trial
 
 from tuning.records import Direction, ParameterValue, Space
 from tuning.schedules import Parameter
+from tuning.search.samplers.observation import Observation
 from tuning.search.space import FAMILY, contains, is_fixed, used
 from tuning.seeds import derive
 
 DIVERGED_PENALTY = 2.0  # a diverged trial counts as this many spreads worse than the worst score
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """A point that was proposed; `value` is its score, None while it is unknown.
-
-    `is_bad` marks a point that diverged or failed: it has no score but must repel.
-    """
-
-    params: Mapping[str, ParameterValue]
-    value: float | None = None
-    is_bad: bool = False
 
 
 def propose(
@@ -45,6 +33,7 @@ def propose(
     observations: Sequence[Observation],
     direction: Direction,
     seeds: Iterable[int],
+    horizon: int | None = None,
 ) -> Iterable[dict[str, ParameterValue]]:
     """Yield one new point per seed; earlier ones count as pending for the later ones.
 
@@ -54,9 +43,11 @@ def propose(
         observations: what was proposed before, in order.
         direction: which way a score is better.
         seeds: one per proposal.
+        horizon: updates of a full training; results at shorter ones are left out.
     """
     # Optuna logs every trial and warns of experimental options; neither helps a user of ours.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    observations = [seen for seen in observations if seen.horizon in {None, horizon}]
     known = [seen for seen in observations if contains(space, seen.params)]
     penalty = _penalty(observations, direction)
     models = [_Model(names, space, direction, penalty) for names in groups(space)]

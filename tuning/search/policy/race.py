@@ -1,0 +1,74 @@
+"""The race: leaders get more seeds before one is recommended.
+
+The one idea: among many scores on few seeds the lowest is lucky. The leaders are trained on further
+paired seeds in rounds; each round doubles the seeds and keeps the better half (successive halving
+over seeds), until a few have `leader_seeds`. Where seeds make no difference there is no race.
+Not here: rungs over the horizon (`ladder`), the confirmation on seeds nobody has seen (evidence).
+"""
+
+import math
+from collections.abc import Sequence
+
+from tuning.evidence.score import RANKED, SEARCHED, rank_trials
+from tuning.records import History, Run, StudySpec, Trial
+from tuning.search.policy.ladder import paired_seed
+
+
+def race_runs(spec: StudySpec, history: History, generation: int, updates: float) -> list[Run]:
+    """The runs of the next round; empty when the race is over.
+
+    Args:
+        spec: of the study.
+        history: with every result.
+        generation: of the runs; their `index` is still to be given.
+        updates: what the round may cost at most.
+    """
+    values = {
+        trial.number: _values(spec, history, trial)
+        for trial, _ in rank_trials(history, spec.metric)
+    }
+    if not values:
+        return []
+    have = max(map(len, values.values()))
+    contenders = [trial for trial in history.trials if len(values.get(trial.number, ())) == have]
+    keep = _places(spec, have)
+    want = min(2 * have, spec.leader_seeds)
+    order = [trial for trial, _ in rank_trials(history, spec.metric) if trial in contenders]
+    cost = (want - have) * spec.horizon
+    size = min(keep, len(order), int(min(updates // cost, len(order))) if cost > 0 else 0)
+    if size < 2 or (have > 1 and _is_noiseless(values[order[0].number])):
+        return []
+    return [
+        Run(
+            generation=generation,
+            index=0,
+            trial=trial.number,
+            phase=trial.phase,
+            seed=paired_seed(spec, seed),
+            horizon=spec.horizon,
+            splits=(SEARCHED,),
+        )
+        for trial in order[:size]
+        for seed in range(have, want)
+    ]
+
+
+def _places(spec: StudySpec, have: int) -> int:
+    """Trials in the round that begins with so many seeds."""
+    seeds, places = spec.seeds, spec.leaders
+    while seeds < have:
+        seeds, places = min(2 * seeds, spec.leader_seeds), math.ceil(places / 2)
+    return places
+
+
+def _values(spec: StudySpec, history: History, trial: Trial) -> list[float]:
+    """What a trial that completed reached over the full horizon, by seed."""
+    return [
+        history.results[run.generation, run.index].metrics[SEARCHED][spec.metric.name]
+        for run in history.runs
+        if run.trial == trial.number and run.phase in RANKED and run.horizon == spec.horizon
+    ]
+
+
+def _is_noiseless(values: Sequence[float]) -> bool:
+    return max(values) == min(values)
