@@ -56,6 +56,8 @@ class StudyOutcome:
     @property
     def best(self) -> Trial | None:
         """The winning trial."""
+        if self.verdict is not None:
+            return self.history.trials[self.verdict.trial]
         ranked = rank_trials(self.history, self.spec.metric)
         return ranked[0][0] if ranked else None
 
@@ -218,6 +220,7 @@ def run_study(
     *,
     on_measurement: Callable[[Run, Measurement], None] | None = None,
     on_result: Callable[[Run, Result], None] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> StudyOutcome:
     """Run a study to its verdict in memory.
 
@@ -226,6 +229,9 @@ def run_study(
         executor: trains the blocks.
         on_measurement: called with every measurement of every run.
         on_result: called with the end of every run.
+        clock: tells seconds, as `time.monotonic` does, for a budget in seconds; once they are over
+            the generation under way is finished and no other begins. None: such a budget is not
+            looked at.
 
     Returns:
         The whole history and the verdict.
@@ -233,7 +239,12 @@ def run_study(
     Raises TrainingCrashed if a block does: in memory nothing is tried again.
     """
     history = History()
+    deadline = None
+    if clock is not None and spec.budget.seconds is not None:
+        deadline = clock() + spec.budget.seconds
     while True:
+        if deadline is not None and clock is not None and clock() >= deadline:
+            history = _closed(history)
         match decide(spec, history):
             case Generation() as generation:
                 history = _extend(history, generation)
@@ -259,6 +270,16 @@ def _extend(history: History, generation: Generation) -> History:
         history,
         trials=history.trials + generation.trials,
         runs=history.runs + generation.runs,
+        pruned={**history.pruned, **dict.fromkeys(generation.pruned, generation.number)},
+    )
+
+
+def _closed(history: History) -> History:
+    """The history after the search's time was up; the first such moment counts."""
+    if history.closed_from is not None:
+        return history
+    return replace(
+        history, closed_from=1 + max((run.generation for run in history.runs), default=-1)
     )
 
 
@@ -271,27 +292,35 @@ def _train(
     on_measurement: Callable[[Run, Measurement], None] | None,
     on_result: Callable[[Run, Result], None] | None,
 ) -> dict[tuple[int, int], Result]:
-    trials = {trial.number: trial for trial in history.trials}
-    runs = {f"{run.generation}.{run.index}": run for run in generation.runs}
-    first = generation.runs[0]
-    block = Block(
-        objective=spec.objective,
-        config=spec.config,
-        horizon=first.horizon,
-        splits=first.splits,
-        lanes=tuple(
-            Lane(run=name, seed=run.seed, schedule=run.laid_out(trials[run.trial].schedule))
-            for name, run in runs.items()
-        ),
-    )
     ends: dict[tuple[int, int], Result] = {}
-    for event in executor.run(block):
-        run = runs[event.run]
-        match event:
-            case Measured() if on_measurement is not None:
-                on_measurement(run, event.measurement)
-            case Ended():
-                ends[run.generation, run.index] = event.result
-                if on_result is not None:
-                    on_result(run, event.result)
+    for kind, runs in _blocks(generation).items():
+        horizon, splits = kind
+        block = Block(
+            objective=spec.objective,
+            config=spec.config,
+            horizon=horizon,
+            splits=splits,
+            lanes=tuple(
+                Lane(name, run.seed, run.laid_out(history.trials[run.trial].schedule))
+                for name, run in runs.items()
+            ),
+        )
+        for event in executor.run(block):
+            run = runs[event.run]
+            match event:
+                case Measured() if on_measurement is not None:
+                    on_measurement(run, event.measurement)
+                case Ended():
+                    ends[run.generation, run.index] = event.result
+                    if on_result is not None:
+                        on_result(run, event.result)
     return ends
+
+
+def _blocks(generation: Generation) -> dict[tuple[int, tuple[str, ...]], dict[str, Run]]:
+    """Runs that can be trained side by side: those of one horizon and with the same splits."""
+    blocks: dict[tuple[int, tuple[str, ...]], dict[str, Run]] = {}
+    for run in generation.runs:
+        name = f"{run.generation}.{run.index}"
+        blocks.setdefault((run.horizon, run.splits), {})[name] = run
+    return blocks

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.store import leases, models, studies
+from service.store import deadlines, history, leases, models, studies
 from service.store.clock import now
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
 from tuning.documents import read_schedule
@@ -85,6 +85,7 @@ def claim(
         return _repeat(session, before, claim, until)
     kinds = _kinds(session, worker)
     for row in _locked_candidates(session, kinds, objectives):
+        deadlines.keep(session, row, at)
         runs = _next_block(session, row, kinds, lanes) if row.state in ACTIVE else []
         if runs:
             for one in runs:
@@ -212,7 +213,9 @@ def _mark_started(
     session: Session, row: models.Study, runs: Sequence[models.Run], at: datetime
 ) -> None:
     row.claimed = at
-    row.started = row.started or at
+    if row.started is None:
+        row.started = at
+        deadlines.start(row, at)
     for number in {run.trial for run in runs}:
         trial = session.get_one(models.Trial, (row.project, row.id, number))
         if trial.state == TrialState.PROPOSED:
@@ -237,6 +240,6 @@ def _to_claim(session: Session, row: models.Study, runs: Sequence[models.Run]) -
 def _to_run(session: Session, run: models.Run) -> ClaimedRun:
     trial = session.get_one(models.Trial, (run.project, run.study, run.trial))
     schedule = trial.schedule
-    if schedule["horizon"] != run.horizon:
-        schedule = read_schedule(schedule).at(run.horizon).document()
+    if schedule["horizon"] != run.horizon or run.peak_factor != 1.0:
+        schedule = history.to_run(run).laid_out(read_schedule(schedule)).document()
     return ClaimedRun(run.id, str(run.token), run.seed, tuple(run.splits), run.attempt, schedule)

@@ -32,8 +32,9 @@ MAX_RUNS = 100_000_000
 class Study:
     """One search as it stands.
 
-    `eta` is the moment all expected runs will have ended at the pace so far; `best_value` is the
-    lowest (highest, if the metric is maximised) score among completed trials.
+    `search_steps` and `evidence_steps` are the updates of runs queued until now; `end_reason` says
+    why the search ended. `eta` is the moment all expected runs will have ended at the pace so far;
+    `best_value` is the lowest (highest, if the metric is maximised) score of the search.
     """
 
     id: str
@@ -54,6 +55,9 @@ class Study:
     created: datetime
     started: datetime | None
     finished: datetime | None
+    search_steps: int = 0
+    evidence_steps: int = 0
+    end_reason: str | None = None
 
 
 def create(session: Session, project: str, spec: StudySpec, *, expected_runs: int) -> Study:
@@ -82,6 +86,8 @@ def create(session: Session, project: str, spec: StudySpec, *, expected_runs: in
         next_generation=0,
         expected_runs=expected_runs,
         finished_runs=0,
+        search_steps=0,
+        evidence_steps=0,
         created=at,
     )
     session.add(row)
@@ -196,6 +202,9 @@ def to_study(row: models.Study) -> Study:
         created=row.created,
         started=row.started,
         finished=row.finished,
+        search_steps=row.search_steps,
+        evidence_steps=row.evidence_steps,
+        end_reason=row.end_reason,
     )
 
 

@@ -71,11 +71,15 @@ def rank_trials(history: History, metric: Metric) -> list[tuple[Trial, float]]:
 
 
 def full_ends(history: History) -> dict[int, list[Result | None]]:
-    """Ends of the runs that score a trial, by trial: full horizon, no confirmation; None: open."""
+    """Ends of the runs that score a trial, by trial: full horizon, no confirmation; None: open.
+
+    A run that was cancelled, for the search's time was up, says nothing.
+    """
     horizons = {trial.number: trial.schedule.horizon for trial in history.trials}
     ends: dict[int, list[Result | None]] = {}
     for run in history.runs:
         if run.phase in RANKED and run.horizon == horizons[run.trial]:
             end = history.results.get((run.generation, run.index))
-            ends.setdefault(run.trial, []).append(end)
+            if end is None or end.state is not RunState.CANCELLED:
+                ends.setdefault(run.trial, []).append(end)
     return ends

@@ -9,7 +9,7 @@ Not here: rungs over the horizon (`ladder`), the confirmation on seeds nobody ha
 import math
 from collections.abc import Sequence
 
-from tuning.evidence.score import RANKED, SEARCHED, rank_trials
+from tuning.evidence.score import SEARCHED, full_ends, rank_trials
 from tuning.records import History, Run, StudySpec, Trial
 from tuning.search.policy.ladder import paired_seed
 
@@ -64,9 +64,9 @@ def _places(spec: StudySpec, have: int) -> int:
 def _values(spec: StudySpec, history: History, trial: Trial) -> list[float]:
     """What a trial that completed reached over the full horizon, by seed."""
     return [
-        history.results[run.generation, run.index].metrics[SEARCHED][spec.metric.name]
-        for run in history.runs
-        if run.trial == trial.number and run.phase in RANKED and run.horizon == spec.horizon
+        end.metrics[SEARCHED][spec.metric.name]
+        for end in full_ends(history)[trial.number]
+        if end is not None
     ]
 
 
