@@ -22,7 +22,7 @@ from service.schemas.studies import (
 )
 from service.store import history, idempotency, studies
 from tuning.errors import IllegalMove
-from tuning.evidence.verdict import arm_trials
+from tuning.evidence.arms import arm_trials
 from tuning.records import MAX_TRIALS, Budget, StudySpec, StudyState
 from tuning.search.policy import expected_runs
 from tuning.study import BASELINES, specify

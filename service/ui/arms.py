@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.ui.looks import Look, looks
+from tuning.evidence.arms import arm_trials
 from tuning.evidence.paired import standard_error
 from tuning.evidence.score import SEARCHED, conclude_trial
-from tuning.evidence.verdict import arm_trials
 from tuning.records import History, Phase, Result, RunState, StudySpec, Trial, TrialState
 
 POINTS = 500  # of a line; more than a page is wide

@@ -13,10 +13,11 @@ from statistics import fmean
 from typing import Any
 
 from tuning.errors import InvalidValue
+from tuning.evidence.arms import HELD_OUT, arm_trials
 from tuning.evidence.cautions import Caveat, doubt_held_out, look_for_trouble
 from tuning.evidence.figures import Arm, Versus
 from tuning.evidence.paired import Comparison, compare, standard_error
-from tuning.evidence.score import SEARCHED, rank_trials
+from tuning.evidence.score import SEARCHED
 from tuning.records import (
     Direction,
     History,
@@ -26,8 +27,6 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
-
-HELD_OUT = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +53,6 @@ class Verdict:
     def document(self) -> dict[str, Any]:
         """The verdict as JSON-able values."""
         return asdict(self)
-
-
-def arm_trials(spec: StudySpec, history: History) -> list[Trial]:
-    """The trials to confirm: the winner first, then each baseline at its best peak.
-
-    A baseline that never completed has no arm; the winner is not repeated when it is a baseline.
-    Empty when no trial completed.
-    """
-    ranked = rank_trials(history, spec.metric)
-    if not ranked:
-        return []
-    arms = [ranked[0][0]]
-    for family in spec.baselines:
-        tuned = [t for t, _ in ranked if t.phase is Phase.BASELINE and t.params["family"] == family]
-        if tuned and tuned[0] is not arms[0]:
-            arms.append(tuned[0])
-    return arms
 
 
 def conclude_study(spec: StudySpec, history: History) -> Verdict:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuning.evidence import conclude_study, describe
-from tuning.evidence.verdict import arm_trials
+from tuning.evidence.arms import arm_trials
 from tuning.records import (
     Budget,
     History,

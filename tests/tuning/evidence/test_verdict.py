@@ -22,6 +22,7 @@ from tuning.records import (
 from tuning.schedules import FAMILIES
 from tuning.search.space import FAMILY, PEAK, lay_out
 
+SPLITS = ("validation", "test")
 NOISE = (0.0, 0.001, -0.001, 0.002, -0.002)  # common to all arms, but for a little
 
 
@@ -56,7 +57,7 @@ def story(
     for number, means in fresh.items():
         for seed, noise in enumerate(NOISE):
             index = number * len(NOISE) + seed
-            runs.append(Run(1, index, number, Phase.CONFIRM, 100 + seed, 100))
+            runs.append(Run(1, index, number, Phase.CONFIRM, 100 + seed, 100, SPLITS))
             own = noise + jitter * ((seed * (number + 2)) % 5)
             results[1, index] = (
                 Result(RunState.DIVERGED, reason="loss was inf")

@@ -7,7 +7,7 @@ import math
 import random
 from dataclasses import replace
 
-from tuning.evidence.verdict import HELD_OUT
+from tuning.evidence.arms import HELD_OUT
 from tuning.records import (
     Budget,
     History,

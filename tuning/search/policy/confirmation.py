@@ -5,8 +5,8 @@ Not here: which arms there are and what the seeds say (`tuning.evidence`).
 """
 
 from tuning.evidence import conclude_trial
+from tuning.evidence.arms import HELD_OUT, arm_trials
 from tuning.evidence.score import SEARCHED
-from tuning.evidence.verdict import HELD_OUT, arm_trials
 from tuning.records import History, Phase, Result, Run, StudySpec
 from tuning.search.policy.decisions import Generation, GiveUp
 from tuning.seeds import derive
