@@ -182,6 +182,7 @@ class StudySpec:
         leaders: trials that get more seeds at the full horizon before one is recommended; 0: none.
         leader_seeds: paired seeds the last of them have in the end.
         cap: where the upper end of the range of the peak comes from.
+        probe_steps: updates of the range test that estimates a soft cap; 0: there is none.
         early_stop: whether the search may end once nothing worthwhile is to be expected.
         pruning: whether runs of the full horizon are cut short by their beginnings; None: never.
         starts: what earlier studies know.
@@ -209,6 +210,7 @@ class StudySpec:
     leaders: int = 0
     leader_seeds: int = 1
     cap: Cap = Cap.GIVEN
+    probe_steps: int = 0
     early_stop: bool = False
     pruning: Pruning | None = None
     starts: tuple[Start, ...] = ()
@@ -229,6 +231,7 @@ class StudySpec:
         if self.evidence_budget is not None:
             check_integer("evidence_budget", self.evidence_budget, 1, MAX_STEPS)
         check_number("promote", self.promote, 0.01, 1.0)
+        check_integer("probe_steps", self.probe_steps, 0, self.horizon)
         check_integer("leaders", self.leaders, 0, MAX_LEADERS)
         check_integer("leader_seeds", self.leader_seeds, 1, MAX_SEEDS)
         if len(self.starts) > MAX_STARTS:

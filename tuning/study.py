@@ -9,18 +9,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tuning.errors import InvalidValue, UnknownName
+from tuning import defaults
+from tuning.defaults import BASELINES, LEAST_FAILURES
+from tuning.errors import UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
 from tuning.execution import Block, Ended, Executor, Lane, Measured
 from tuning.objectives import NO_FOLDERS, OBJECTIVES, Folders, Objective, configure, find
 from tuning.records import (
     Budget,
+    Cap,
     History,
     Measurement,
     ParameterValue,
     Result,
     Run,
-    Space,
+    Start,
     StudySpec,
     Trial,
 )
@@ -30,15 +33,10 @@ from tuning.search.policy import (
     GiveUp,
     Wait,
     decide,
-    evidence_steps,
-    least_steps,
 )
+from tuning.search.policy.cap import probe_steps
 from tuning.search.samplers import SAMPLERS
-from tuning.search.space import DEFAULT_FAMILIES, PEAK, check_families, is_fixed, narrow, peak_grid
-
-BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
-BASELINE_PEAKS = 5
-LEAST_FAILURES = 10
+from tuning.search.space import check_families
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +69,24 @@ def specify(
     peak: tuple[float, float] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     fixed: Mapping[str, ParameterValue] | None = None,
+    constraints: Sequence[str] = (),
     sampler: str = "tpe",
     budget: Budget | None = None,
     batch: int = 4,
     seed: int = 0,
-    seeds: int = 3,
+    seeds: int = 2,
+    leaders: int | None = None,
+    leader_seeds: int | None = None,
+    rungs: Sequence[float] | None = None,
+    promote: float = 0.34,
     baselines: Sequence[str] = BASELINES,
     baseline_peaks: int | None = None,
     confirm_seeds: int = 10,
+    evidence_budget: int | None = None,
     worthwhile: float = 0.01,
+    early_stop: bool = True,
+    pruning: str | None = None,
+    starts: Sequence[Start] = (),
     max_failures: int | None = None,
     label: str = "",
     folders: Folders = NO_FOLDERS,
@@ -95,16 +102,30 @@ def specify(
         peak: range of the peak learning rate; the objective's own by default.
         ranges: narrower ranges of shared parameters, by name.
         fixed: values of shared parameters that are not searched.
+        constraints: bounds on every schedule, as `final_lr <= 1e-5` (`tuning.search.constraints`).
         sampler: a name in `tuning.search.samplers.SAMPLERS`.
         budget: what the search may spend.
         batch: trials per generation.
         seed: everything random derives from it.
         seeds: paired seeds per trial.
+        leaders: trials that get more seeds before one is recommended; by default an eighth of the
+            trials, from 2 to 8.
+        leader_seeds: seeds the last of them have in the end; by default four times `seeds`, at most
+            8.
+        rungs: shorter horizons to begin with, as fractions; by default the objective's, as far as
+            they are at least 20 updates.
+        promote: share of the trials of a rung that go on to the next.
         baselines: families tuned beside the search.
         baseline_peaks: grid points per baseline; by default as many, up to 5, as leave at least
             half of the trials to the search.
-        confirm_seeds: fresh seeds of the confirmation.
+        confirm_seeds: fresh seeds the confirmation starts with.
+        evidence_budget: updates of confirmation and test; by default four times what
+            `confirm_seeds` cost.
         worthwhile: relative difference that counts.
+        early_stop: whether the search may end when nothing worthwhile is to be expected.
+        pruning: `asha` or `median` to cut runs short by their beginnings, which loses the best
+            schedules; by default none.
+        starts: what earlier studies know.
         max_failures: runs that may fail before the study gives up; by default as many as a fifth
             of the trials in the budget, at least 10.
         label: the user's own words.
@@ -120,13 +141,19 @@ def specify(
         raise UnknownName("sampler", sampler, SAMPLERS)
     check_families("baselines", tuple(baselines))
     budget = budget or Budget()
-    space = _space(
-        families, _peak_range(found, peak, found.cap(settings)), ranges or {}, fixed or {}
+    space = defaults.space(
+        families,
+        defaults.peak_range(found, peak, found.cap(settings)),
+        ranges or {},
+        fixed or {},
+        constraints,
     )
+    updates = found.horizon(settings, folders, horizon)
+    cap = defaults.cap(peak, found.cap(settings))
     spec = StudySpec(
         objective=objective,
         config=asdict(settings),
-        horizon=found.horizon(settings, folders, horizon),
+        horizon=updates,
         space=space,
         metric=found.metrics[0],
         sampler=sampler,
@@ -135,7 +162,7 @@ def specify(
         seed=seed,
         seeds=seeds,
         baselines=tuple(baselines),
-        baseline_peaks=_default_peaks(budget, baselines, space)
+        baseline_peaks=defaults.peaks(budget, baselines, space)
         if baseline_peaks is None
         else baseline_peaks,
         confirm_seeds=confirm_seeds,
@@ -144,74 +171,20 @@ def specify(
         if max_failures is None
         else max_failures,
         label=label,
+        evidence_budget=evidence_budget,
+        rungs=defaults.rungs(found, rungs, updates),
+        promote=promote,
+        leaders=defaults.leaders(budget, seeds)[0] if leaders is None else leaders,
+        leader_seeds=defaults.leaders(budget, seeds)[1] if leader_seeds is None else leader_seeds,
+        cap=cap,
+        probe_steps=probe_steps(updates) if cap is Cap.SOFT and found.fixed_horizon is None else 0,
+        early_stop=early_stop,
+        pruning=defaults.pruning(pruning),
+        starts=tuple(starts),
     )
-    _check_grid(spec)
-    _check_budget(spec)
+    defaults.check_grid(spec)
+    defaults.check_budget(spec)
     return spec
-
-
-def _peak_range(
-    objective: Objective, asked: tuple[float, float] | None, cap: float
-) -> tuple[float, float]:
-    """The range of the peak: what was asked for, or the objective's own below its hard cap."""
-    if asked is None:
-        low, high = objective.peak
-        top = min(high, cap)
-        return min(low, low / high * top), top
-    if asked[1] > cap:
-        raise InvalidValue("space.peak", asked[1], f"at most the objective's hard cap, {cap:g}")
-    return asked
-
-
-def _space(
-    families: Sequence[str] | None,
-    peak: tuple[float, float],
-    ranges: Mapping[str, tuple[float, float]],
-    fixed: Mapping[str, ParameterValue],
-) -> Space:
-    try:
-        chosen = DEFAULT_FAMILIES if families is None else tuple(families)
-        return narrow(chosen, peak, ranges, fixed)
-    except InvalidValue as error:
-        raise error.under("space") from error
-
-
-def _default_peaks(budget: Budget, baselines: Sequence[str], space: Space) -> int:
-    if not baselines or is_fixed(space.parameters[PEAK]):
-        return 1
-    return max(1, min(BASELINE_PEAKS, budget.trials // (2 * len(baselines))))
-
-
-def _check_grid(spec: StudySpec) -> None:
-    """Refuse more grid points than the range of the peak has room for."""
-    distinct = len(set(peak_grid(spec.space, spec.baseline_peaks)))
-    if distinct < spec.baseline_peaks:
-        allowed = f"at most {distinct}, since the range of the peak has no more distinct points"
-        raise InvalidValue("baseline_peaks", spec.baseline_peaks, allowed)
-
-
-def _check_budget(spec: StudySpec) -> None:
-    """Refuse a budget that cannot pay for the baselines and one searched schedule."""
-    needed = len(spec.baselines) * spec.baseline_peaks + 1
-    wanted = (
-        f"at least {needed} ({len(spec.baselines)} baselines x {spec.baseline_peaks} peaks, and 1)"
-    )
-    if spec.budget.trials < needed:
-        raise InvalidValue("budget.trials", spec.budget.trials, wanted)
-    if spec.budget.steps is not None and spec.budget.steps < (least := least_steps(spec)):
-        allowed = (
-            f"at least {least:,} (range test, {len(spec.baselines)} baselines x "
-            f"{spec.baseline_peaks} peaks and one schedule on {spec.seeds} seeds, and "
-            f"{spec.leader_seeds} seeds for the leaders)"
-        )
-        raise InvalidValue("budget.steps", spec.budget.steps, allowed)
-    confirmation = (1 + len(spec.baselines)) * spec.confirm_seeds * spec.horizon
-    if evidence_steps(spec) < confirmation:
-        allowed = (
-            f"at least {confirmation:,} ({1 + len(spec.baselines)} arms on {spec.confirm_seeds} "
-            f"seeds, {spec.horizon:,} updates each)"
-        )
-        raise InvalidValue("evidence_budget", spec.evidence_budget, allowed)
 
 
 def run_study(
@@ -324,3 +297,6 @@ def _blocks(generation: Generation) -> dict[tuple[int, tuple[str, ...]], dict[st
         name = f"{run.generation}.{run.index}"
         blocks.setdefault((run.horizon, run.splits), {})[name] = run
     return blocks
+
+
+__all__ = ["BASELINES", "StudyOutcome", "run_study", "specify"]

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tuning.errors import InvalidValue
+from tuning.evidence import rank_trials
 from tuning.execution import Inline
 from tuning.objectives import OBJECTIVES, Folders
-from tuning.records import Budget, Measurement, Phase, Result, Run, RunState
+from tuning.records import Budget, Cap, Measurement, Phase, Result, Run, RunState
 from tuning.schedules import PARAMETERS
 from tuning.search.policy import trial_limit
 from tuning.search.space import DEFAULT_FAMILIES
@@ -28,7 +29,15 @@ def test_everything_has_a_default() -> None:
     assert spec.space.parameters["warmup"] == PARAMETERS["warmup"]
     assert (spec.budget, spec.sampler, spec.seed) == (Budget(60), "tpe", 0)
     assert (spec.baselines, spec.baseline_peaks) == (BASELINES, 5)
-    assert (spec.seeds, spec.confirm_seeds, spec.worthwhile) == (3, 10, 0.01)
+    assert (spec.seeds, spec.confirm_seeds, spec.worthwhile) == (2, 10, 0.01)
+    assert (spec.leaders, spec.leader_seeds, spec.promote, spec.rungs) == (7, 8, 0.34, ())
+    assert (spec.cap, spec.probe_steps) == (Cap.SOFT, objective.default_horizon // 20)
+    assert (spec.evidence_budget, spec.early_stop, spec.pruning, spec.starts) == (
+        None,
+        True,
+        None,
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,6 +112,7 @@ def test_the_smallest_budget_is_the_one_that_is_named() -> None:
     """What the message asks for is enough, and one less is not."""
     arguments: dict[str, Any] = {"baselines": ("wsd",), "baseline_peaks": 2, "seeds": 2}
     arguments |= {"confirm_seeds": 3, "horizon": 50}
+    arguments["leaders"] = 0
     enough = 3 * 2 * 50  # 3 schedules on 2 seeds, 50 updates each
     spec = specify(NAME, budget=Budget(9, steps=enough), **arguments)
     assert trial_limit(spec) == 3
@@ -148,6 +158,10 @@ def test_a_study_in_memory_runs_to_its_verdict() -> None:
     assert all(result.state is RunState.COMPLETED for _, result in ended)
     assert {run for run, _ in measured} == set(history.runs)
     assert len(history.trials) == 5
+    raced = [run for run in history.runs if run.phase is not Phase.CONFIRM][5:]
+    assert {run.trial for run in raced} == {
+        trial.number for trial, _ in rank_trials(history, outcome.spec.metric)[:2]
+    }
     assert outcome.verdict is not None
     assert outcome.best is not None
     assert outcome.verdict.trial == outcome.best.number

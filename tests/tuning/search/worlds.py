@@ -5,6 +5,7 @@ Beside the tests that use it, so that they test the policy and nothing else.
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 from tuning.evidence.arms import HELD_OUT
@@ -59,7 +60,9 @@ def end(trial: Trial, run: Run) -> Result:
     return Result(RunState.COMPLETED, {split: {"loss": value} for split in run.splits})
 
 
-def play(spec: StudySpec, order: int) -> tuple[History, Decision]:
+def play(
+    spec: StudySpec, order: int, outcome: Callable[[Trial, Run], Result] = end
+) -> tuple[History, Decision]:
     """Play a study to its end, results coming in an order drawn from the seed `order`."""
     rng = random.Random(order)
     history = History()
@@ -72,12 +75,13 @@ def play(spec: StudySpec, order: int) -> tuple[History, Decision]:
                     history,
                     trials=history.trials + new.trials,
                     runs=history.runs + new.runs,
+                    pruned={**history.pruned, **dict.fromkeys(new.pruned, new.number)},
                 )
                 waiting += new.runs
             case Wait():
                 run = waiting.pop(rng.randrange(len(waiting)))
                 trial = history.trials[run.trial]
-                done = {(run.generation, run.index): end(trial, run)}
+                done = {(run.generation, run.index): outcome(trial, run)}
                 history = replace(history, results={**history.results, **done})
             case Conclude() | GiveUp():
                 return history, decision

@@ -12,16 +12,18 @@ from dataclasses import replace
 from statistics import median
 
 from tuning.evidence.score import SEARCHED
-from tuning.records import Cap, History, Phase, Run, RunState, Space, StudySpec, Trial
+from tuning.records import Cap, Direction, History, Phase, Run, RunState, Space, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Expression, Schedule
 from tuning.search.policy.ladder import ranking, stage_scores, standings
 from tuning.search.space import FAMILY, PEAK, bounded
 from tuning.seeds import derive
 
-PROBE_SHARE = 20  # the ramp lasts a twentieth of the horizon
+PROBE_SHARE = 20  # a ramp lasts a twentieth of the horizon
 PROBE_SEEDS = 3
-PROBE_REACH = 4.0  # how far beyond the declared range the ramp goes
-SAFE_SHARE = 0.5  # of the learning rate at which a ramp diverges
+FEWEST_STEPS = 10
+PROBE_REACH = 4.0  # how far beyond the declared range the highest ramp goes
+PROBE_LEVELS = (1.0, 1 / 4, 1 / 16)  # of the highest ramp: where its lower copies end
+BLOWN_UP = 3.0  # a loss so many times that of the best level is no longer training
 PRESS = 1.3  # the best trial presses against a cap within this factor of its peak
 MOST_DOUBLINGS = 3
 NEAR = 2.0  # trials within this factor of the cap are near it
@@ -34,12 +36,13 @@ PROBE_FAMILY = "ramp"
 
 def needs_probe(spec: StudySpec) -> bool:
     """Whether the study begins with a range test."""
-    return spec.cap is Cap.SOFT
+    return spec.cap is Cap.SOFT and spec.probe_steps > 0
 
 
-def probe_horizon(spec: StudySpec) -> int:
-    """Updates of the ramp."""
-    return max(1, round(spec.horizon / PROBE_SHARE))
+def probe_steps(horizon: int) -> int:
+    """Updates of the ramp before a training of `horizon`; 0 if they would be too few to tell."""
+    steps = round(horizon / PROBE_SHARE)
+    return steps if steps >= FEWEST_STEPS else 0
 
 
 def probe_trial(spec: StudySpec, number: int, generation: int) -> Trial:
@@ -57,7 +60,7 @@ def probe_top(spec: StudySpec) -> float:
 
 
 def probe_runs(spec: StudySpec, trial: Trial) -> list[Run]:
-    """The runs of the range test, on seeds of its own."""
+    """The runs of the range test: the ramp to three heights, on seeds of its own."""
     return [
         Run(
             generation=trial.generation,
@@ -65,11 +68,18 @@ def probe_runs(spec: StudySpec, trial: Trial) -> list[Run]:
             trial=trial.number,
             phase=Phase.PROBE,
             seed=derive(spec.seed, "probe", seed),
-            horizon=probe_horizon(spec),
+            horizon=spec.probe_steps,
             splits=(SEARCHED,),
+            peak_factor=level,
         )
+        for level in PROBE_LEVELS
         for seed in range(PROBE_SEEDS)
     ]
+
+
+def probe_cost(spec: StudySpec) -> int:
+    """Updates of the range test, if there is one."""
+    return len(PROBE_LEVELS) * PROBE_SEEDS * spec.probe_steps if needs_probe(spec) else 0
 
 
 def space_at(spec: StudySpec, view: History) -> Space:
@@ -93,24 +103,41 @@ def _capped(spec: StudySpec, cap: float) -> Space:
 
 
 def estimated_cap(spec: StudySpec, view: History) -> float:
-    """What the range test says: a part of where its ramps diverged, else the declared end.
+    """What the range test says: between the highest ramp that trained and the lowest that did not.
 
-    The ramp passes each learning rate quickly, so it diverges later than a training that stays.
+    The same ramp is run to three heights. One has blown up if most of its seeds diverged, or if its
+    median loss is several times that of the best. While all train, the declared end stands; a ramp
+    passes each learning rate quickly, so that one trained to some height promises no more.
     """
     declared = float(spec.space.parameters[PEAK].high)
-    ends = [
-        view.results.get((run.generation, run.index))
-        for run in view.runs
-        if run.phase is Phase.PROBE
-    ]
-    found = [
-        end.lr if end.state is RunState.DIVERGED and end.lr else math.inf
-        for end in ends
-        if end is not None and end.state in {RunState.DIVERGED, RunState.COMPLETED}
-    ]
-    if not found or not math.isfinite(where := median(found)):
+    losses = _losses_by_top(spec, view)
+    if not losses:
         return declared
-    return max(SAFE_SHARE * where, LEAST_RATIO * float(spec.space.parameters[PEAK].low))
+    least = min(losses.values())
+    bad = [top for top, loss in losses.items() if loss > BLOWN_UP * least or loss == math.inf]
+    if not bad:
+        return declared
+    estimate = min(declared, min(bad) / math.sqrt(PROBE_REACH))
+    return max(estimate, LEAST_RATIO * float(spec.space.parameters[PEAK].low))
+
+
+def _losses_by_top(spec: StudySpec, view: History) -> dict[float, float]:
+    """Median final loss of the ramps by their height; infinite where most diverged.
+
+    Losses that may be negative or are maximised have no ratio: there only divergence tells.
+    """
+    found: dict[float, list[float]] = {}
+    for run in view.runs:
+        end = view.results.get((run.generation, run.index))
+        if run.phase is Phase.PROBE and end is not None:
+            top = view.trials[run.trial].schedule.peak * run.peak_factor
+            loss = math.inf
+            if end.state is RunState.COMPLETED:
+                loss = end.metrics[SEARCHED][spec.metric.name]
+                if loss < 0.0 or spec.metric.direction is Direction.MAXIMIZE:
+                    loss = 1.0
+            found.setdefault(top, []).append(loss)
+    return {top: median(losses) for top, losses in found.items()}
 
 
 def moved_cap(spec: StudySpec, view: History) -> float:

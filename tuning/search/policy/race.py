@@ -23,20 +23,17 @@ def race_runs(spec: StudySpec, history: History, generation: int, updates: float
         generation: of the runs; their `index` is still to be given.
         updates: what the round may cost at most.
     """
-    values = {
-        trial.number: _values(spec, history, trial)
-        for trial, _ in rank_trials(history, spec.metric)
-    }
-    if not values:
-        return []
-    have = max(map(len, values.values()))
-    contenders = [trial for trial in history.trials if len(values.get(trial.number, ())) == have]
-    keep = _places(spec, have)
+    ranked = [trial for trial, _ in rank_trials(history, spec.metric)]
+    values = {trial.number: _values(spec, history, trial) for trial in ranked}
+    have = max(map(len, values.values()), default=0)
     want = min(2 * have, spec.leader_seeds)
-    order = [trial for trial, _ in rank_trials(history, spec.metric) if trial in contenders]
+    if have < spec.seeds or have >= want:
+        return []
     cost = (want - have) * spec.horizon
-    size = min(keep, len(order), int(min(updates // cost, len(order))) if cost > 0 else 0)
-    if size < 2 or (have > 1 and _is_noiseless(values[order[0].number])):
+    contenders = [trial for trial in ranked if len(values[trial.number]) == have]
+    places = min(_places(spec, have), len(contenders))
+    size = int(min(updates, places * cost) // cost)
+    if size < 2 or (have > 1 and _is_noiseless(values[ranked[0].number])):
         return []
     return [
         Run(
@@ -48,7 +45,7 @@ def race_runs(spec: StudySpec, history: History, generation: int, updates: float
             horizon=spec.horizon,
             splits=(SEARCHED,),
         )
-        for trial in order[:size]
+        for trial in contenders[:size]
         for seed in range(have, want)
     ]
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 
 from tuning.records import History, Phase, Run, StudySpec
-from tuning.search.policy.cap import PROBE_SEEDS, needs_probe, probe_horizon
+from tuning.search.policy.cap import PROBE_LEVELS, PROBE_SEEDS, needs_probe, probe_cost
 from tuning.search.policy.ladder import Standing, stage_horizons
 
 CONFIRMATION_GROWTH = 4  # the default budget of evidence, in confirmations of the first size
@@ -89,11 +89,6 @@ def race_cost(spec: StudySpec) -> int:
     return cost
 
 
-def probe_cost(spec: StudySpec) -> int:
-    """Updates of the range test, if there is one."""
-    return PROBE_SEEDS * probe_horizon(spec) if needs_probe(spec) else 0
-
-
 def least_steps(spec: StudySpec) -> int:
     """The smallest budget: range test, baselines, and one schedule searched all the way."""
     return (
@@ -132,4 +127,5 @@ def expected_runs(spec: StudySpec) -> int:
     tuned = len(spec.baselines) * (spec.baseline_peaks + (len(horizons) > 1)) * spec.seeds
     confirmed = (1 + len(spec.baselines)) * spec.confirm_seeds
     raced = race_cost(spec) // spec.horizon
-    return runs + tuned + raced + confirmed + (PROBE_SEEDS if needs_probe(spec) else 0)
+    probes = len(PROBE_LEVELS) * PROBE_SEEDS if needs_probe(spec) else 0
+    return probes + runs + tuned + raced + confirmed
