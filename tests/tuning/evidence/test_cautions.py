@@ -130,7 +130,7 @@ def test_a_winner_that_completes_nowhere_has_no_value() -> None:
     """It still is what the search found; nothing is compared with it."""
     verdict = judge(winner(fresh=(RunState.DIVERGED,) * 3), BASELINE)
     assert (verdict.arms[0].validation, verdict.arms[0].test) == (None, None)
-    assert (verdict.versus, verdict.spread, verdict.matters) == ((), None, False)
+    assert (verdict.versus, verdict.spread, verdict.matters) == ((), None, None)
     assert "no value" in describe(spec_for(), verdict)
 
 

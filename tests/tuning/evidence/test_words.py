@@ -83,12 +83,12 @@ def test_better_is_higher_for_a_metric_to_be_maximised() -> None:
         (True, 0.06, 0.01, "The schedule matters here"),
         (True, 0.04, 0.01, "The schedule matters a little here"),
         (False, 0.04, 0.03, "The schedule hardly matters here"),
-        (False, 0.04, 0.3, "It is open whether the schedule matters here"),
-        (False, 0.04, None, "It is open whether the schedule matters here"),
+        (None, 0.04, 0.3, "It is open whether the schedule matters here"),
+        (None, 0.04, None, "It is open whether the schedule matters here"),
     ],
 )
 def test_how_much_the_schedule_matters_is_weighed(
-    matters: bool, spread: float, effect: float | None, said: str
+    matters: bool | None, spread: float, effect: float | None, said: str
 ) -> None:
     """Against what is worthwhile, here 1 %, and against what could have been found."""
     text = words(matters=matters, spread=spread, smallest_detectable_effect=effect)
