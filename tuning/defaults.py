@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tuning.errors import InvalidValue, UnknownName
+from tuning.evidence import evidence_steps
 from tuning.objectives import Objective
 from tuning.records import Budget, Cap, ParameterValue, Pruning, Space, StudySpec
 from tuning.schedules import PARAMETERS
 from tuning.search.constraints import parse
-from tuning.search.policy import evidence_steps, least_steps
+from tuning.search.policy import least_steps
 from tuning.search.space import DEFAULT_FAMILIES, PEAK, is_fixed, narrow, peak_grid
 
 BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")

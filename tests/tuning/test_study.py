@@ -157,7 +157,7 @@ def test_a_study_in_memory_runs_to_its_verdict() -> None:
     assert [run for run, _ in ended] == list(history.runs)
     assert all(result.state is RunState.COMPLETED for _, result in ended)
     assert {run for run, _ in measured} == set(history.runs)
-    assert len(history.trials) == 5
+    assert sum(trial.phase is not Phase.CONFIRM for trial in history.trials) == 5
     raced = [run for run in history.runs if run.phase is not Phase.CONFIRM][5:]
     assert {run.trial for run in raced} == {
         trial.number for trial, _ in rank_trials(history, outcome.spec.metric)[:2]
@@ -167,7 +167,7 @@ def test_a_study_in_memory_runs_to_its_verdict() -> None:
     assert outcome.verdict.trial == outcome.best.number
     searched = {run.seed for run in history.runs if run.phase is not Phase.CONFIRM}
     confirmed = {run.seed for run in history.runs if run.phase is Phase.CONFIRM}
-    assert len(confirmed) == 2
+    assert len(confirmed) >= 2
     assert searched.isdisjoint(confirmed)
 
 

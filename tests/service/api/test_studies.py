@@ -27,7 +27,15 @@ def test_a_study_is_accepted_and_stored(api: TestClient, count_rows: Count) -> N
     assert api.get(response.headers["location"]).json() == view
     assert (view["state"], view["revision"], view["best"]) == ("running", 1, None)
     # 6 trials on 2 seeds, and 2 arms on 2 confirmation seeds
-    assert view["progress"] == {"finished_runs": 0, "expected_runs": 16, "eta": None}
+    assert view["progress"] == {
+        "finished_runs": 0,
+        "expected_runs": 20,
+        "eta": None,
+        "search_steps": 0,
+        "evidence_steps": 0,
+        "fte": 0.0,
+    }
+    assert view["search_ended"] is None
     assert count_rows()["studies"] == 1
 
 
@@ -35,7 +43,8 @@ def test_only_the_objective_is_needed(api: TestClient) -> None:
     """Everything else has a default, and the answer shows the complete spec."""
     view = api.post(STUDIES, json={"objective": "realized_volatility"}).json()
     spec = view["spec"]
-    assert (spec["budget"], spec["seeds"], spec["batch"]) == ({"trials": 60, "steps": None}, 3, 4)
+    assert spec["budget"] == {"trials": 60, "steps": None, "seconds": None}
+    assert (spec["seeds"], spec["batch"], spec["leaders"], spec["leader_seeds"]) == (2, 4, 7, 8)
     assert (spec["sampler"], spec["horizon"], spec["worthwhile"]) == ("tpe", 300, 0.01)
     assert spec["max_failures"] == 12
     assert spec["config"] == asdict(configure(OBJECTIVES["realized_volatility"], {}))

@@ -92,4 +92,9 @@ def confirm_runs(history: History) -> list[Run]:
     return [run for run in history.runs if run.phase is Phase.CONFIRM]
 
 
-__all__ = ["BEST_PEAK", "HELD_OUT", "confirm_runs", "make_spec", "play", "score"]
+def tried(history: History) -> list[Trial]:
+    """The trials of baselines and search."""
+    return [trial for trial in history.trials if trial.phase in {Phase.BASELINE, Phase.SEARCH}]
+
+
+__all__ = ["BEST_PEAK", "HELD_OUT", "confirm_runs", "end", "make_spec", "play", "score", "tried"]

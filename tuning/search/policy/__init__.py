@@ -7,7 +7,12 @@ peak, what is spent, what is proposed, the race of the leaders, and how all of i
 
 from tuning.search.policy.decide import LAG, decide
 from tuning.search.policy.decisions import Conclude, Decision, Generation, GiveUp, Wait
-from tuning.search.policy.spending import evidence_steps, expected_runs, least_steps, trial_limit
+from tuning.search.policy.spending import (
+    expected_runs,
+    least_steps,
+    most_steps,
+    trial_limit,
+)
 
 __all__ = [
     "LAG",
@@ -17,8 +22,8 @@ __all__ = [
     "GiveUp",
     "Wait",
     "decide",
-    "evidence_steps",
     "expected_runs",
     "least_steps",
+    "most_steps",
     "trial_limit",
 ]

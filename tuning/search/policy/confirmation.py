@@ -1,38 +1,30 @@
 """Confirmation: the runs on seeds that the search has never seen.
 
-The one idea: the arms are fixed before, and every arm is trained on the same fresh seeds.
-Not here: which arms there are and what the seeds say (`tuning.evidence`).
+The one idea: the evidence says what it still lacks, knowing every result; the policy only asks.
+Not here: which arms and seeds these are and what they say (`tuning.evidence`).
 """
 
-from tuning.evidence import conclude_trial
-from tuning.evidence.arms import HELD_OUT, arm_trials
-from tuning.evidence.score import SEARCHED
-from tuning.records import History, Phase, Result, Run, StudySpec
-from tuning.search.policy.decisions import Generation, GiveUp
-from tuning.seeds import derive
+from tuning.evidence import conclude_trial, plan_confirmation
+from tuning.records import History, Phase, Result, StudySpec
+from tuning.search.policy.decisions import Conclude, Generation, GiveUp
 
 
 def confirm(
     spec: StudySpec, history: History, number: int, pruned: tuple[int, ...], reason: str
 ) -> Generation | GiveUp:
     """The confirmation of a search that is over."""
-    arms = arm_trials(spec, history)
-    if not arms:
+    plan = plan_confirmation(spec, history, number)
+    if plan is None:
         return GiveUp(_why_nothing_completed(spec, history))
-    runs = tuple(
-        Run(
-            generation=number,
-            index=position * spec.confirm_seeds + seed,
-            trial=trial.number,
-            phase=Phase.CONFIRM,
-            seed=derive(spec.seed, "confirm", seed),
-            horizon=spec.horizon,
-            splits=(SEARCHED, HELD_OUT),
-        )
-        for position, trial in enumerate(arms)
-        for seed in range(spec.confirm_seeds)
-    )
-    return Generation(number, (), runs, pruned, reason)
+    return Generation(number, plan.trials, plan.runs, pruned, reason)
+
+
+def go_on(spec: StudySpec, history: History, number: int) -> Generation | Conclude:
+    """What a confirmation whose runs have all ended still needs."""
+    plan = plan_confirmation(spec, history, number)
+    if plan is None:
+        return Conclude()
+    return Generation(number, plan.trials, plan.runs)
 
 
 def _why_nothing_completed(spec: StudySpec, history: History) -> str:

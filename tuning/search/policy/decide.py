@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from tuning.records import MAX_BATCH, History, Phase, Run, RunState, StudySpec, Trial
 from tuning.search.policy.cap import needs_probe, probe_runs, probe_trial, space_at
-from tuning.search.policy.confirmation import confirm
-from tuning.search.policy.decisions import Conclude, Decision, Generation, GiveUp, Wait
+from tuning.search.policy.confirmation import confirm, go_on
+from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
 from tuning.search.policy.ladder import (
     Standing,
     baseline_promotions,
@@ -58,7 +58,7 @@ def decide(spec: StudySpec, history: History) -> Decision:
     if (failure := _too_many_failures(spec, view)) is not None:
         return failure
     if is_confirming:
-        return Conclude()
+        return go_on(spec, history, number)
     is_closed = history.closed_from is not None and number >= history.closed_from
     if not is_closed and (step := _search(spec, view, number)).runs:
         return step

@@ -35,9 +35,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Conclude:
-    """All runs are in: the verdict is due. `reason` says why no more are made."""
-
-    reason: str = ""
+    """All runs are in: the verdict is due."""
 
 
 @dataclass(frozen=True, slots=True)

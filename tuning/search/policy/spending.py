@@ -13,8 +13,6 @@ from tuning.records import History, Phase, Run, StudySpec
 from tuning.search.policy.cap import PROBE_LEVELS, PROBE_SEEDS, needs_probe, probe_cost
 from tuning.search.policy.ladder import Standing, stage_horizons
 
-CONFIRMATION_GROWTH = 4  # the default budget of evidence, in confirmations of the first size
-
 
 def spent(runs: Iterable[Run]) -> int:
     """Updates of the runs of all phases but the confirmation."""
@@ -99,14 +97,6 @@ def least_steps(spec: StudySpec) -> int:
     )
 
 
-def evidence_steps(spec: StudySpec) -> int:
-    """Updates that confirmation and test may spend."""
-    if spec.evidence_budget is not None:
-        return spec.evidence_budget
-    arms = 1 + len(spec.baselines)
-    return CONFIRMATION_GROWTH * arms * spec.confirm_seeds * spec.horizon
-
-
 def trial_limit(spec: StudySpec) -> int:
     """Distinct schedules the budget is expected to allow."""
     if spec.budget.steps is None:
@@ -116,6 +106,14 @@ def trial_limit(spec: StudySpec) -> int:
     left = max(0, spec.budget.steps - least)
     each = stage_cost(spec, 0) + further_cost(spec, 0)
     return min(spec.budget.trials, tuned + int(left // each))
+
+
+def most_steps(spec: StudySpec) -> int:
+    """Updates that all phases but the confirmation are expected to take, within the budget."""
+    searched = max(0, trial_limit(spec) - len(spec.baselines) * spec.baseline_peaks)
+    each = stage_cost(spec, 0) + further_cost(spec, 0)
+    expected = least_steps(spec) - ladder_cost(spec) + math.ceil(searched * each)
+    return expected if spec.budget.steps is None else min(expected, spec.budget.steps)
 
 
 def expected_runs(spec: StudySpec) -> int:
