@@ -6,7 +6,7 @@ that reads the test split. So no interval rests on a seed that had a say in who 
 Not here: which runs are made (`tuning.evidence.plan`), what the figures mean (`verdict`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import fmean
 
 from tuning.evidence.score import RANKED, SEARCHED, is_better, rank_trials
@@ -28,27 +28,7 @@ def choose_winner(spec: StudySpec, history: History) -> Trial | None:
     share, those of the search included; one that did not complete the first set is out. None if no
     trial completed.
     """
-    ranked = finalists(spec, history)
-    if not ranked:
-        return None
-    first = {trial.number: first_set(history, trial.number) for trial in ranked}
-    whole = [
-        trial
-        for trial in ranked
-        if first[trial.number]
-        and all(end.state is RunState.COMPLETED for end in first[trial.number].values())
-    ]
-    values = {
-        trial.number: _searched(spec, history, trial) | values_of(spec, first[trial.number])
-        for trial in whole
-    }
-    shared = set.intersection(*map(set, values.values())) if values else set()
-    best = whole[0] if whole else ranked[0]
-    means = {number: fmean(found[seed] for seed in shared) for number, found in values.items()}
-    for trial in whole:
-        if is_better(means[trial.number], means[best.number], spec.metric.direction):
-            best = trial
-    return best
+    return _chosen(spec, history, finalists(spec, history))
 
 
 def arm_trials(spec: StudySpec, history: History) -> list[Trial]:
@@ -57,16 +37,39 @@ def arm_trials(spec: StudySpec, history: History) -> list[Trial]:
     A baseline that never completed has no arm; the winner is not repeated when it is a baseline.
     Empty when no trial completed.
     """
-    winner = choose_winner(spec, history)
+    ranked = [trial for trial, _ in rank_trials(history, spec.metric)]
+    winner = _chosen(spec, history, ranked[:FINALISTS])
     if winner is None:
         return []
-    arms = [winner]
     found: dict[object, Trial] = {}
-    for trial, _ in rank_trials(history, spec.metric):
+    for trial in ranked:
         if trial.phase is Phase.BASELINE:
             found.setdefault(trial.params["family"], trial)
-    arms += [found[name] for name in spec.baselines if name in found and found[name] is not winner]
-    return arms
+    rivals = [found[name] for name in spec.baselines if name in found]
+    return [winner, *(trial for trial in rivals if trial is not winner)]
+
+
+def _chosen(spec: StudySpec, history: History, ranked: Sequence[Trial]) -> Trial | None:
+    if not ranked:
+        return None
+    first = first_set(history)
+    whole = [
+        trial
+        for trial in ranked
+        if trial.number in first
+        and all(end.state is RunState.COMPLETED for end in first[trial.number].values())
+    ]
+    if not whole:
+        return ranked[0]
+    searched = _searched(spec, history, {trial.number for trial in whole})
+    values = {n: found | values_of(spec, first[n]) for n, found in searched.items()}
+    shared = set.intersection(*map(set, values.values()))
+    means = {number: fmean(found[seed] for seed in shared) for number, found in values.items()}
+    best = whole[0]
+    for trial in whole:
+        if is_better(means[trial.number], means[best.number], spec.metric.direction):
+            best = trial
+    return best
 
 
 def is_measuring(run: Run) -> bool:
@@ -74,23 +77,26 @@ def is_measuring(run: Run) -> bool:
     return run.phase is Phase.CONFIRM and HELD_OUT in run.splits
 
 
-def first_set(history: History, trial: int) -> dict[int, Result]:
-    """Ends of a finalist's runs in the first set, by seed."""
-    return {
-        run.seed: end
-        for run, end in _confirmed(history, trial)
-        if not is_measuring(run) and history.trials[trial].phase is not Phase.CONFIRM
-    }
+def first_set(history: History) -> dict[int, dict[int, Result]]:
+    """Ends of the finalists' runs in the first set, by trial and seed."""
+    return _ends(
+        history, lambda run: not is_measuring(run) and not is_variant(history.trials[run.trial])
+    )
 
 
-def second_set(history: History, trial: int) -> dict[int, Result]:
-    """Ends of an arm's runs in the second set, by seed."""
-    return {run.seed: end for run, end in _confirmed(history, trial) if is_measuring(run)}
+def second_set(history: History) -> dict[int, dict[int, Result]]:
+    """Ends of the arms' runs in the second set, by trial and seed."""
+    return _ends(history, is_measuring)
 
 
-def variant_set(history: History, trial: int) -> dict[int, Result]:
-    """Ends of the runs of a variant of the winner, by seed; seeds of the second set."""
-    return {run.seed: end for run, end in _confirmed(history, trial)}
+def variant_set(history: History) -> dict[int, dict[int, Result]]:
+    """Ends of the runs of the winner's variants, by trial and seed; seeds of the second set."""
+    return _ends(history, lambda run: is_variant(history.trials[run.trial]))
+
+
+def is_variant(trial: Trial) -> bool:
+    """Whether a trial was made for the evidence: the winner with something changed."""
+    return trial.phase is Phase.CONFIRM
 
 
 def values_of(
@@ -119,22 +125,24 @@ def sign_of(direction: Direction) -> float:
     return 1.0 if direction is Direction.MINIMIZE else -1.0
 
 
-def _confirmed(history: History, trial: int) -> Iterator[tuple[Run, Result]]:
+def _ends(history: History, wanted: Callable[[Run], bool]) -> dict[int, dict[int, Result]]:
+    found: dict[int, dict[int, Result]] = {}
     for run in history.runs:
-        if run.trial == trial and run.phase is Phase.CONFIRM:
+        if run.phase is Phase.CONFIRM and wanted(run):
             end = history.results.get((run.generation, run.index))
             if end is not None:
-                yield run, end
+                found.setdefault(run.trial, {})[run.seed] = end
+    return found
 
 
-def _searched(spec: StudySpec, history: History, trial: Trial) -> dict[int, float]:
-    """What the search saw of a trial over the full horizon, by seed."""
-    ends = {
-        run.seed: end
-        for run in history.runs
-        if run.trial == trial.number
-        and run.phase in RANKED
-        and run.horizon == spec.horizon
-        and (end := history.results.get((run.generation, run.index))) is not None
-    }
-    return values_of(spec, ends)
+def _searched(
+    spec: StudySpec, history: History, trials: Collection[int]
+) -> dict[int, dict[int, float]]:
+    """What the search saw of these trials over the full horizon, by trial and seed."""
+    ends: dict[int, dict[int, Result]] = {number: {} for number in trials}
+    for run in history.runs:
+        if run.trial in ends and run.phase in RANKED and run.horizon == spec.horizon:
+            end = history.results.get((run.generation, run.index))
+            if end is not None:
+                ends[run.trial][run.seed] = end
+    return {number: values_of(spec, found) for number, found in ends.items()}

@@ -25,8 +25,8 @@ def chances_of_best(spec: StudySpec, history: History, arms: Sequence[Trial]) ->
     Only arms that lost no seed of the second set take part; the others have no chance. Empty with
     fewer than two common seeds.
     """
-    ends = {trial.number: second_set(history, trial.number) for trial in arms}
-    values = {number: values_of(spec, found) for number, found in ends.items()}
+    ends = second_set(history)
+    values = {t.number: values_of(spec, ends.get(t.number, {})) for t in arms}
     most = max(map(len, values.values()), default=0)
     whole = [trial for trial in arms if len(values[trial.number]) == most]
     common = sorted(set.intersection(*(set(values[t.number]) for t in whole))) if whole else []

@@ -5,37 +5,52 @@ who is compared. Not here: differences between arms (`tuning.evidence.paired`).
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
-from tuning.evidence.arms import HELD_OUT, blocks_of, is_measuring, second_set, sign_of, values_of
+from tuning.evidence.arms import HELD_OUT, blocks_of, is_measuring, sign_of, values_of
 from tuning.evidence.figures import Arm, Spent
 from tuning.evidence.paired import critical, standard_error
 from tuning.evidence.simplicity import count_settings
 from tuning.records import History, Phase, Result, RunState, StudySpec, Trial
 
 
-def measure_arm(spec: StudySpec, history: History, trial: Trial) -> Arm:
-    """The figures of one arm."""
-    ends = second_set(history, trial.number)
+def measure_arms(
+    spec: StudySpec,
+    history: History,
+    trials: Sequence[Trial],
+    ends: Mapping[int, Mapping[int, Result]],
+) -> tuple[Arm, ...]:
+    """The figures of the arms, of which `ends` are the results in the second set, by seed."""
+    planned = Counter(run.trial for run in history.runs if is_measuring(run))
+    spent = _spent(history, trials)
+    return tuple(
+        _measure(spec, history, trial, ends[trial.number], planned[trial.number], one)
+        for trial, one in zip(trials, spent, strict=True)
+    )
+
+
+def _measure(
+    spec: StudySpec,
+    history: History,
+    trial: Trial,
+    ends: Mapping[int, Result],
+    planned: int,
+    spent: Spent,
+) -> Arm:
     validation = list(values_of(spec, ends).values())
-    family, is_baseline = trial.params["family"], trial.phase is Phase.BASELINE
+    is_baseline = trial.phase is Phase.BASELINE
     mean = mean_of(validation)
     error = standard_error(validation) if validation else 0.0
-    peaks = {
-        other.schedule.peak
-        for other in history.trials
-        if other.params["family"] == family
-        and (other.phase is Phase.BASELINE or (not is_baseline and other.phase is Phase.SEARCH))
-    }
     return Arm(
         trial=trial.number,
-        family=str(family),
+        family=str(trial.params["family"]),
         peak=trial.schedule.peak,
         is_baseline=is_baseline,
-        peak_runs=len(peaks),
+        peak_runs=_count_peaks(history, trial),
         seeds=len(validation),
-        planned=sum(run.trial == trial.number and is_measuring(run) for run in history.runs),
+        planned=planned,
         diverged=sum(end.state is RunState.DIVERGED for end in ends.values()),
         validation=mean,
         test=mean_of(list(values_of(spec, ends, HELD_OUT).values())),
@@ -43,8 +58,21 @@ def measure_arm(spec: StudySpec, history: History, trial: Trial) -> Arm:
         ci95=_interval(mean, error, len(validation)),
         worst_block=_worst_block(spec, ends),
         complexity=count_settings(trial.schedule),
-        spent=_spent(history, trial),
+        spent=spent,
         metrics=_mean_metrics(ends.values()),
+    )
+
+
+def _count_peaks(history: History, trial: Trial) -> int:
+    """Peaks a baseline was chosen from, or all of its family's if the search proposed it."""
+    phases = {Phase.BASELINE, trial.phase}
+    family = trial.params["family"]
+    return len(
+        {
+            other.schedule.peak
+            for other in history.trials
+            if other.phase in phases and other.params["family"] == family
+        }
     )
 
 
@@ -85,17 +113,25 @@ def _worst_block(spec: StudySpec, ends: Mapping[int, Result]) -> tuple[int, floa
     return worst, means[worst]
 
 
-def _spent(history: History, trial: Trial) -> Spent:
-    """Updates of all trials the arm was chosen among, and of the arm's own fresh seeds."""
-    tuning = evidence = 0
+def _spent(history: History, trials: Sequence[Trial]) -> list[Spent]:
+    """Per arm the updates of all it was chosen among, and of its own fresh seeds."""
+    searched = 0
+    by_family: Counter[object] = Counter()
+    evidence: Counter[int] = Counter()
     for run in history.runs:
-        other = history.trials[run.trial]
-        is_rival = other.params["family"] == trial.params["family"]
-        if run.phase is Phase.CONFIRM:
-            evidence += run.horizon * (run.trial == trial.number)
-        elif run.phase is trial.phase:
-            tuning += run.horizon * (is_rival or trial.phase is Phase.SEARCH)
-    return Spent(tuning, evidence)
+        if run.phase is Phase.SEARCH:
+            searched += run.horizon
+        elif run.phase is Phase.BASELINE:
+            by_family[history.trials[run.trial].params["family"]] += run.horizon
+        elif run.phase is Phase.CONFIRM:
+            evidence[run.trial] += run.horizon
+    return [
+        Spent(
+            searched if trial.phase is Phase.SEARCH else by_family[trial.params["family"]],
+            evidence[trial.number],
+        )
+        for trial in trials
+    ]
 
 
 def _mean_metrics(ends: Iterable[Result]) -> dict[str, dict[str, float | None]]:

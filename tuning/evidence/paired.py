@@ -10,7 +10,7 @@ Not here: which arms are compared (`tuning.evidence.verdict`).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev, variance
+from statistics import fmean
 
 from scipy.special import stdtrit
 
@@ -100,7 +100,7 @@ def compare(
         return None
     differences = [arm[seed] - reference[seed] for seed in common]
     scale = abs(fmean(reference[seed] for seed in common))
-    of_seeds = variance(differences) / len(common)
+    of_seeds = _variance(differences) / len(common)
     part, count = block_variance(*blocks) if blocks is not None else (0.0, 0)
     of_blocks = part * scale**2
     error = math.sqrt(of_seeds + of_blocks)
@@ -157,6 +157,12 @@ def seeds_for(found: Comparison, worthwhile: float, comparisons: int) -> int | N
     return seeds
 
 
+def _variance(values: Sequence[float]) -> float:
+    """Sample variance; `statistics.variance` takes fifty times as long, in fractions."""
+    middle = fmean(values)
+    return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
+
+
 def _freedom(seeds: tuple[float, int], blocks: tuple[float, int]) -> float:
     """Degrees of freedom of a sum of two variances, each with the size of its sample."""
     total = seeds[0] + blocks[0]
@@ -170,7 +176,7 @@ def standard_error(values: Sequence[float]) -> float:
     >>> round(standard_error([1.0, 2.0, 3.0]), 4)
     0.5774
     """
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return math.sqrt(_variance(values) / len(values)) if len(values) > 1 else 0.0
 
 
 def _ratio(value: float, scale: float) -> float | None:

@@ -17,6 +17,7 @@ from tuning.evidence.arms import (
     blocks_of,
     finalists,
     is_measuring,
+    is_variant,
     second_set,
     values_of,
 )
@@ -27,6 +28,8 @@ from tuning.records import MAX_SEEDS, History, Phase, Run, StudySpec, Trial
 from tuning.seeds import derive
 
 GROWTH = 4  # the default budget of evidence, in confirmations of the first size
+
+LAST_ROUND = 1.5  # of the seeds there are: what is left of the budget goes in one round, not two
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def plan_confirmation(spec: StudySpec, history: History, number: int) -> Confirm
     if more:
         seeds = _seeds(spec, "confirm", have, have + more)
         return _plan(spec, number, arms, seeds, (SEARCHED, HELD_OUT))
-    if any(history.trials[run.trial].phase is Phase.CONFIRM for run in made):
+    if any(is_variant(history.trials[run.trial]) for run in made):
         return None
     variants = variant_trials(spec, history, arms[0], number)
     left = evidence_steps(spec) - _cost(made)
@@ -86,9 +89,9 @@ def compare_arms(
     An arm with fewer than two seeds in common with the winner is left out; the intervals are
     nevertheless adjusted for all.
     """
-    ends = {trial.number: second_set(history, trial.number) for trial in arms}
-    values = {number: values_of(spec, found) for number, found in ends.items()}
-    blocks = {number: blocks_of(found) for number, found in ends.items()}
+    ends = second_set(history)
+    values = {t.number: values_of(spec, ends.get(t.number, {})) for t in arms}
+    blocks = {t.number: blocks_of(ends.get(t.number, {})) for t in arms}
     winner, *baselines = arms
     found = []
     for trial in baselines:
@@ -127,7 +130,7 @@ def _is_noiseless(spec: StudySpec, history: History, trials: Sequence[Trial]) ->
 
 
 def _growth(spec: StudySpec, history: History, arms: Sequence[Trial], have: int) -> int:
-    """Further seeds for all arms: as many again, fewer if the budget ends; 0: enough.
+    """Further seeds for all arms: as many again, or all that the budget still pays; 0: enough.
 
     It looks at widths alone, so the intervals keep their coverage.
     """
@@ -136,7 +139,8 @@ def _growth(spec: StudySpec, history: History, arms: Sequence[Trial], have: int)
     made = [run for run in history.runs if run.phase is Phase.CONFIRM]
     reserve = _variants_cost(spec, variant_trials(spec, history, arms[0], 0))
     left = evidence_steps(spec) - _cost(made) - reserve
-    return max(0, min(have, left // (len(arms) * spec.horizon), MAX_SEEDS - have))
+    most = max(0, min(left // (len(arms) * spec.horizon), MAX_SEEDS - have))
+    return most if most <= LAST_ROUND * have else have
 
 
 def _needs_seeds(spec: StudySpec, found: Comparison) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuning.evidence.arms import second_set, values_of, variant_set
+from tuning.evidence.arms import is_variant, second_set, values_of, variant_set
 from tuning.evidence.paired import Comparison, compare
 from tuning.records import (
     Direction,
@@ -86,9 +86,7 @@ def variant_trials(
 def measure_sensitivity(spec: StudySpec, history: History, winner: Trial) -> Sensitivity:
     """Compare the variants that were run with the winner on the seeds they share."""
     found = tuple(
-        _measure(spec, history, winner, trial)
-        for trial in history.trials
-        if trial.phase is Phase.CONFIRM
+        _measure(spec, history, winner, trial) for trial in history.trials if is_variant(trial)
     )
     if not found:
         reason = "nothing was measured: the evidence budget or the range of the peak left no room"
@@ -168,8 +166,8 @@ def _changed(
 
 
 def _measure(spec: StudySpec, history: History, winner: Trial, variant: Trial) -> Variant:
-    ends = variant_set(history, variant.number)
-    ours = values_of(spec, second_set(history, winner.number))
+    ends = variant_set(history).get(variant.number, {})
+    ours = values_of(spec, second_set(history).get(winner.number, {}))
     found = compare(values_of(spec, ends), ours, direction=spec.metric.direction)
     name = next(name for name in (PEAK, WARMUP) if variant.params.get(name) != winner.params[name])
     base, value = float(winner.params[name]), float(variant.params[name])

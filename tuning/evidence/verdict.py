@@ -16,12 +16,12 @@ from tuning.evidence.cautions import Caveat, doubt_held_out, look_for_trouble
 from tuning.evidence.chances import chances_of_best
 from tuning.evidence.figures import Arm, Recommendation, Spent, Versus
 from tuning.evidence.horizons import HorizonLaw, Speedup, fit_peak_law, measure_speedup
-from tuning.evidence.measured import blocks_better, measure_arm
+from tuning.evidence.measured import blocks_better, measure_arms
 from tuning.evidence.paired import Comparison, seeds_for
 from tuning.evidence.plan import compare_arms
 from tuning.evidence.simplicity import is_lower_better, recommend
 from tuning.evidence.variants import Variant, measure_sensitivity
-from tuning.records import Direction, History, Phase, StudySpec, Trial
+from tuning.records import Direction, History, Phase, Result, StudySpec, Trial
 
 LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
 
@@ -101,9 +101,11 @@ def conclude_study(
     if not trials:
         raise InvalidValue("history", "no completed trial", "at least one completed trial")
     winner = trials[0]
-    arms = tuple(measure_arm(spec, history, trial) for trial in trials)
+    measured = second_set(history)
+    ends = {trial.number: measured.get(trial.number, {}) for trial in trials}
+    arms = measure_arms(spec, history, trials, ends)
     found = compare_arms(spec, history, trials)
-    versus = tuple(_versus(spec, history, arms, *pair) for pair in found)
+    versus = tuple(_versus(spec, ends, arms, *pair) for pair in found)
     effects = [one.detectable for _, one in found if one.detectable is not None]
     effect = max(effects) if effects else None
     spread = _spread(arms, spec.metric.direction)
@@ -128,7 +130,7 @@ def conclude_study(
         basis=_basis(sensitivity.basis, speedup),
         spent=_spent(history),
         test_reads=test_reads,
-        warnings=_warnings(spec, history, trials, arms, versus, test_reads),
+        warnings=_warnings(spec, history, trials, ends, arms, versus, test_reads),
         applies_to=dict(applies_to or {}),
     )
 
@@ -137,14 +139,12 @@ def _warnings(
     spec: StudySpec,
     history: History,
     trials: Sequence[Trial],
+    ends: Mapping[int, Mapping[int, Result]],
     arms: Sequence[Arm],
     versus: Sequence[Versus],
     test_reads: int,
 ) -> tuple[Caveat, ...]:
-    on_test = {
-        trial.number: values_of(spec, second_set(history, trial.number), HELD_OUT)
-        for trial in trials
-    }
+    on_test = {number: values_of(spec, found, HELD_OUT) for number, found in ends.items()}
     found = look_for_trouble(spec, history, trials[0], arms, versus)
     found += doubt_held_out(spec, trials, versus, on_test)
     if test_reads > 1:
@@ -157,7 +157,11 @@ def _warnings(
 
 
 def _versus(
-    spec: StudySpec, history: History, arms: Sequence[Arm], trial: Trial, found: Comparison
+    spec: StudySpec,
+    ends: Mapping[int, Mapping[int, Result]],
+    arms: Sequence[Arm],
+    trial: Trial,
+    found: Comparison,
 ) -> Versus:
     winner = arms[0]
     baseline = next(arm for arm in arms if arm.trial == trial.number)
@@ -170,9 +174,7 @@ def _versus(
         adjusted=True,
         seeds=found.seeds,
         peak_runs=(winner.peak_runs, baseline.peak_runs),
-        blocks_better=blocks_better(
-            spec, second_set(history, winner.trial), second_set(history, baseline.trial)
-        ),
+        blocks_better=blocks_better(spec, ends[winner.trial], ends[baseline.trial]),
         is_tie=found.is_tie(spec.worthwhile),
         generalises_over=("seeds", "blocks") if found.blocks else ("seeds",),
         dominant="seeds" if found.seeds_share >= 0.5 else "blocks",
