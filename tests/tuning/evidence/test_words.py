@@ -8,6 +8,7 @@ from tests.tuning.evidence.stories import Tried, finished, spec_for
 from tuning.evidence import Verdict, conclude_study, describe
 from tuning.evidence.cautions import Caveat
 from tuning.evidence.figures import Versus
+from tuning.evidence.horizons import HorizonLaw
 from tuning.records import Direction, Metric
 
 SPEC = spec_for()
@@ -120,3 +121,19 @@ def test_words_are_sentences() -> None:
         assert text.endswith(".")
         assert "None" not in text
         assert "  " not in text
+
+
+def test_what_another_horizon_asks_for_is_told_where_it_is_known() -> None:
+    """With its interval; nothing where it is not."""
+    law = HorizonLaw(-0.41, (-0.5, -0.3), (25, 100), 30, "fitted")
+    assert "to the power -0.41 (-0.5 to -0.3)" in words(if_horizon_changes=law)
+    assert "another horizon" not in words()
+
+
+def test_a_speedup_is_told_of_a_winner_alone() -> None:
+    """In a tie nothing is saved for sure."""
+    clear = (against("constant", -0.2), against("cosine", -0.2))
+    assert "about 1.6 times the updates" in words(versus=clear, speedup=1.6)
+    tied = (against("constant", -0.2), against("cosine", 0.0, is_tie=True))
+    assert "times the updates" not in words(versus=tied, speedup=1.6)
+    assert "times the updates" not in words(versus=clear, speedup=0.9)
