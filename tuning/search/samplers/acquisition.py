@@ -49,8 +49,10 @@ class Pool:
         self._variances = self._size - np.einsum("ij,ij->j", explained, explained)
         self._explained = explained
 
-    def promise(self, best: float) -> Floats:
-        """Log of the expected improvement of every candidate."""
+    def promise(self, best: float | None) -> Floats:
+        """Log of the expected improvement over `best`; if it is None, how low the mean is."""
+        if best is None:
+            return -self.means
         floor = 1e-3 * NUGGET * self._size
         return log_improvement(best, self.means, np.sqrt(np.maximum(self._variances, floor)))
 

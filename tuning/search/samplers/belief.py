@@ -48,15 +48,20 @@ class Belief:
         return np.concatenate([columns, np.zeros((len(columns), 1))], axis=1)
 
 
-def believe(evidence: Evidence) -> Belief:
-    """The belief after at least one result."""
+def believe(evidence: Evidence, kind: int | None = COUNT) -> Belief:
+    """The belief after at least one result.
+
+    Args:
+        evidence: the results, in order.
+        kind: the column that tells kinds apart, if any.
+    """
     first = FIRST_FIT
     while 2 * first <= len(evidence):
         first *= 2
-    kernel, exponent = _prior(evidence)
+    kernel, exponent = _prior(evidence, kind)
     if len(evidence) >= first:
         fitted = evidence.chosen(np.arange(first)).fewer(MOST_FITTED, BEST_FITTED)
-        kernel, exponent = _fitted(fitted)
+        kernel, exponent = _fitted(fitted, kind)
         if evidence.shortening.any() and not fitted.shortening.any():
             kernel = replace(kernel, scales=np.append(kernel.scales, np.exp(SCALE_PRIOR[0])))
     kept = evidence.fewer(MOST_KEPT, BEST_KEPT)
@@ -66,21 +71,23 @@ def believe(evidence: Evidence) -> Belief:
     return Belief(posterior, exponent, kept, has_horizon)
 
 
-def _prior(evidence: Evidence) -> tuple[Kernel, float]:
+def _prior(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:
     columns = evidence.columns.shape[1] + bool(evidence.shortening.any())
     size = float(np.var(evidence.values)) or 1.0
     scales = np.full(columns, np.exp(SCALE_PRIOR[0]))
-    return Kernel(scales, size, 1e-3 * size, ALIKE, COUNT), EXPONENT_PRIOR[0]
+    return Kernel(scales, size, 1e-3 * size, ALIKE, kind), EXPONENT_PRIOR[0]
 
 
-def _fitted(evidence: Evidence) -> tuple[Kernel, float]:
+def _fitted(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:
     parts = (evidence.columns, evidence.shortening, evidence.values, evidence.seeds)
-    return _fit_bytes(len(evidence), *(np.ascontiguousarray(part).tobytes() for part in parts))
+    return _fit_bytes(
+        len(evidence), kind, *(np.ascontiguousarray(part).tobytes() for part in parts)
+    )
 
 
 @lru_cache(maxsize=256)
 def _fit_bytes(
-    count: int, columns: bytes, shortening: bytes, values: bytes, seeds: bytes
+    count: int, kind: int | None, columns: bytes, shortening: bytes, values: bytes, seeds: bytes
 ) -> tuple[Kernel, float]:
     """A kernel, and the exponent that explains the shorter horizons best."""
     evidence = Evidence(
@@ -93,11 +100,11 @@ def _fit_bytes(
     unit = float(np.std(evidence.values)) or 1.0
     scaled_values = evidence.values / unit
     exponent = EXPONENT_PRIOR[0]
-    kernel, cost = fit(evidence.inputs(exponent), scaled_values, evidence.seeds, COUNT)
+    kernel, cost = fit(evidence.inputs(exponent), scaled_values, evidence.seeds, kind)
     if evidence.shortening.any():
         found = []
         for one in EXPONENTS:
-            kernel, cost = fit(evidence.inputs(one), scaled_values, evidence.seeds, COUNT)
+            kernel, cost = fit(evidence.inputs(one), scaled_values, evidence.seeds, kind)
             off = (one - EXPONENT_PRIOR[0]) / EXPONENT_PRIOR[1]
             found.append((cost + off * off / 2, one, kernel))
         _, exponent, kernel = min(found, key=lambda end: end[:2])

@@ -37,8 +37,9 @@ def convex_bound(rates: Floats, weights: Floats | float = 1.0) -> Bound:
         rates: a_t >= 0, shape (..., T), not all zero.
         weights: how many updates each stands for; with other weights than 1 it is approximate.
 
-    >>> convex_bound(np.array([1.0, 1.0]))
-    Bound(travel=array(0.25), noise=array(1.))
+    >>> bound = convex_bound(np.array([[1.0, 1.0], [2.0, 0.0]]))
+    >>> bound.travel, bound.noise
+    (array([0.25, 0.25]), array([1., 1.]))
     """
     steps = weights * rates
     left = np.cumsum(steps[..., ::-1], axis=-1)[..., ::-1]

@@ -5,14 +5,14 @@ curves a few of whose nine knots are moved, and members of their own family. A c
 point of the space only when it is picked, so that a thousand of them cost milliseconds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuning.records import ParameterValue, Space
+from tuning.records import Space
 from tuning.schedules import FAMILIES, Parameter
 from tuning.schedules.families.explicit import knot_places
 from tuning.search.samplers.description import (
@@ -54,6 +54,7 @@ class Candidates:
     point: Callable[[int], Point]
 
     def __len__(self) -> int:
+        """How many candidates."""
         return len(self.columns)
 
 
@@ -129,8 +130,8 @@ def _smoother(length: float) -> Floats:
     """What makes independent draws at the knots alike over a part of the horizon."""
     places = np.arccos(1.0 - 2.0 * knot_places(KNOT_COUNT)) / np.pi
     distances = (places[:, None] - places[None]) / length
-    factor: Floats = np.linalg.cholesky(np.exp(-(distances**2) / 2) + 1e-6 * np.eye(KNOT_COUNT))
-    return factor
+    factor = np.linalg.cholesky(np.exp(-(distances**2) / 2) + 1e-6 * np.eye(KNOT_COUNT))
+    return np.asarray(factor)
 
 
 def within(curves: Curves, space: Space) -> Curves:
@@ -185,32 +186,22 @@ def has_curves(space: Space) -> bool:
 
 
 def _zoo(space: Space, horizon: int) -> tuple[list[Point], Floats]:
-    key = tuple(
-        (name, one.kind, one.low, one.high, one.log, one.choices)
-        for name, one in space.parameters.items()
-    )
-    return _cached_zoo(space.families, key, horizon)
+    return _cached_zoo(space.families, tuple(space.parameters.values()), horizon)
 
 
 @lru_cache(maxsize=16)
 def _cached_zoo(
-    families: tuple[str, ...], key: tuple[tuple[object, ...], ...], horizon: int
+    families: tuple[str, ...], parameters: tuple[Parameter, ...], horizon: int
 ) -> tuple[list[Point], Floats]:
     """Members with peak at the cap; the same for every study with this space and horizon."""
-    parameters: Mapping[str, Parameter] = {
-        str(name): Parameter(
-            name=str(name), kind=kind, low=low, high=high, log=log, choices=choices
-        )  # type: ignore[arg-type] # the fields of a parameter, in order
-        for name, kind, low, high, log, choices in key
-    }
-    space = Space(families, parameters)
+    space = Space(families, {one.name: one for one in parameters})
     random = np.random.default_rng(0)
-    cap: ParameterValue = parameters[PEAK].high
-    points = [
+    cap = float(space.parameters[PEAK].high)
+    points: list[Point] = [
         {**drawn(space, families[number % len(families)], random), PEAK: cap}
         for number in range(MEMBERS)
     ]
-    return points, describe(points, float(cap), horizon)
+    return points, describe(points, cap, horizon)
 
 
 _SMOOTH = np.array([_smoother(length) for length in LENGTHS])

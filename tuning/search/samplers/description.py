@@ -98,7 +98,7 @@ def describe_knots(heights: Floats, warmups: Floats) -> Floats:
         begin = warmups[:, None]
         after = np.clip((PLACES - begin) / (1.0 - begin), 0.0, 1.0)
         rates = np.exp(spread(heights, after))
-        rates *= np.where(PLACES < begin, PLACES / np.maximum(begin, LEAST), 1.0)
+        rates *= np.where(begin > PLACES, PLACES / np.maximum(begin, LEAST), 1.0)
     else:
         rates = np.exp(spread(heights, PLACES))
     columns = np.zeros((len(heights), COLUMNS))
@@ -110,7 +110,13 @@ def heights_of(params: Params, cap: float, horizon: int) -> Floats:
     """Log of the learning rates over the cap at nine knots after the warmup, shape (9,)."""
     shape = shape_of(params, horizon)
     levels = np.array(shape.heights) + np.log(float(params[PEAK]) / cap)
-    return np.maximum(levels, np.log(LOWEST))
+    return np.asarray(np.maximum(levels, np.log(LOWEST)))
+
+
+def mean_rate(params: Params, horizon: int) -> float:
+    """The mean learning rate of a schedule, from A of the convex bound."""
+    log_travel = shape_of(params, horizon).columns[SEGMENTS]
+    return float(params[PEAK]) * float(np.exp(-log_travel)) / 2.0
 
 
 def cycle_count(params: Params) -> int:

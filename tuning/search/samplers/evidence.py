@@ -7,17 +7,19 @@ horizon T' is (T / T')^k times that of T.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuning.records import Direction
 from tuning.search.samplers.description import describe, scaled
+from tuning.search.samplers.levels import has_ended, levelled_losses, shortenings
 from tuning.search.samplers.observation import Observation
 
 Floats = NDArray[np.float64]
 
+USUAL = 30  # percentile of the differences above which they are drawn in
 BAD = 0.5  # how much worse than the worst score a diverged schedule is, in median differences
 
 
@@ -40,6 +42,7 @@ class Evidence:
     rows: NDArray[np.int64]
 
     def __len__(self) -> int:
+        """How many results."""
         return len(self.values)
 
     def chosen(self, which: NDArray[np.int64]) -> "Evidence":
@@ -67,56 +70,30 @@ def gather(
     observations: Sequence[Observation], direction: Direction, cap: float, horizon: int
 ) -> Evidence:
     """The results among observations; what is still running is left out."""
-    rows = [
-        row for row, seen in enumerate(observations) if seen.is_bad or _is_scored(seen)
-    ]
+    rows = [row for row, seen in enumerate(observations) if has_ended(seen)]
     known = [observations[row] for row in rows]
-    shortening = np.array([np.log2(horizon / (seen.horizon or horizon)) for seen in known])
-    evidence = Evidence(
+    return Evidence(
         describe([seen.params for seen in known], cap, horizon),
-        shortening,
-        np.array([np.nan if seen.is_bad else float(seen.value or 0.0) for seen in known]),
+        shortenings(known, horizon),
+        tamed(levelled_losses(known, direction, horizon)),
         np.array([float(max(1, seen.seeds)) for seen in known]),
         np.array(rows, dtype=np.int64),
     )
-    return replace(evidence, values=_tamed(_levelled(evidence, known, direction)))
 
 
-def _is_scored(seen: Observation) -> bool:
-    return seen.value is not None and bool(np.isfinite(seen.value))
+def tamed(values: Floats) -> Floats:
+    """From 0 for the best; differences above the usual one drawn in, bad (NaN) ones beyond them.
 
-
-def _levelled(evidence: Evidence, known: Sequence[Observation], direction: Direction) -> Floats:
-    """Losses, logs of them if all are above zero, less what each shorter horizon costs."""
-    values = evidence.values if direction is Direction.MINIMIZE else -evidence.values
-    finite = values[np.isfinite(values)]
-    if finite.size and finite.min() > 0.0:
-        values = np.log(values)
-    levels = np.unique(evidence.shortening[np.isfinite(values)])
-    keys = [tuple(sorted(seen.params.items())) for seen in known]
-    values = values.copy()
-    for level in levels[1:]:
-        base, here = evidence.shortening == levels[0], evidence.shortening == level
-        full = {keys[row]: values[row] for row in np.flatnonzero(base & np.isfinite(values))}
-        pairs = [
-            values[row] - full[keys[row]]
-            for row in np.flatnonzero(here & np.isfinite(values))
-            if keys[row] in full
-        ]
-        cost = (
-            np.median(pairs) if pairs else np.nanmedian(values[here]) - np.nanmedian(values[base])
-        )
-        values[here] -= cost
-    return values
-
-
-def _tamed(values: Floats) -> Floats:
-    """From 0 for the best; differences above the median one drawn in, bad ones beyond them."""
+    >>> tamed(np.array([1.0, 2.0, 3.0, np.nan])).round(2)
+    array([0.  , 0.91, 1.32, 1.62])
+    """
     if not np.isfinite(values).any():
         return np.zeros_like(values)
     above = values - np.nanmin(values)
-    middle = float(np.nanmedian(above))
+    middle = float(np.nanpercentile(above, USUAL))
     if middle <= 0.0:
         middle = float(np.nanmax(above)) or 1.0
-    drawn = np.where(above > middle, middle * (1.0 + np.log(np.maximum(above / middle, 1.0))), above)
+    drawn = np.where(
+        above > middle, middle * (1.0 + np.log(np.maximum(above / middle, 1.0))), above
+    )
     return np.where(np.isnan(drawn), np.nanmax(drawn) + BAD * middle, drawn)

@@ -27,3 +27,8 @@ class Observation:
     is_bad: bool = False
     horizon: int | None = None
     seeds: int = 1
+
+
+def key_of(params: Mapping[str, ParameterValue]) -> tuple[tuple[str, ParameterValue], ...]:
+    """What tells a point from others, whatever the order of its parameters."""
+    return tuple(sorted(params.items()))

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 NUGGET = 1e-7  # variance that rounding and what the columns do not tell leave, of a spread of 1
 ROOT5 = 5.0**0.5
 # Priors of the logarithms: mean and deviation.
-SCALE_PRIOR = (np.log(6.0), 1.0)
+SCALE_PRIOR = (np.log(1.5), 1.0)
 SIZE_PRIOR = (0.0, 1.5)
 NOISE_PRIOR = (np.log(1e-3), 3.0)
 SHARE_PRIOR = (0.0, 1.0)  # of the logit
@@ -76,9 +76,7 @@ class Posterior:
     mean: float
 
     @classmethod
-    def after(
-        cls, kernel: Kernel, columns: Floats, values: Floats, seeds: Floats
-    ) -> "Posterior":
+    def after(cls, kernel: Kernel, columns: Floats, values: Floats, seeds: Floats) -> "Posterior":
         """The posterior after values that rest on so many seeds each."""
         covariance = kernel.between(columns, columns)
         covariance[np.diag_indices(len(columns))] += kernel.size * NUGGET + kernel.noise / seeds
@@ -95,7 +93,7 @@ class Posterior:
         Nothing is learned about means, which stay; doubt about their neighbours shrinks.
         """
         _, explained = self.whiten(columns)
-        corner = self.kernel.between(columns, columns) - explained.T @ explained
+        corner = self.covariance(columns)
         corner[np.diag_indices(len(columns))] += self.kernel.size * NUGGET + self.kernel.noise
         right = np.zeros((len(self.columns), len(columns)))
         factor = np.block([[self.factor, right], [explained.T, cholesky(corner, lower=True)]])
@@ -118,6 +116,11 @@ class Posterior:
         means, explained = self.whiten(columns)
         variances = self.kernel.size - np.einsum("ij,ij->j", explained, explained)
         return means, np.sqrt(np.maximum(variances, 1e-16))
+
+    def covariance(self, columns: Floats) -> Floats:
+        """Covariances of the true losses, shape (schedules, schedules)."""
+        _, explained = self.whiten(columns)
+        return self.kernel.between(columns, columns) - explained.T @ explained
 
 
 def fit(
@@ -216,4 +219,4 @@ def _matern(squares: Floats) -> Floats:
 def _distances(one: Floats, other: Floats) -> Floats:
     """Squared distances between rows."""
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2.0 * one @ other.T
-    return np.maximum(squares, 0.0)
+    return np.asarray(np.maximum(squares, 0.0))

@@ -6,7 +6,7 @@ Not here: the table of samplers (the package's `__init__`).
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import optuna
 from optuna.distributions import (
@@ -20,44 +20,42 @@ from optuna.trial import TrialState, create_trial
 
 from tuning.records import Direction, ParameterValue, Space
 from tuning.schedules import Parameter
+from tuning.search.samplers.levels import at_full_horizon, has_ended
 from tuning.search.samplers.observation import Observation
+from tuning.search.samplers.points import Point
 from tuning.search.space import FAMILY, contains, is_fixed, used
 from tuning.seeds import derive
 
+POPULATION = 20  # of genetic samplers
+# Where NSGA-II keeps the generation of a trial; it would start anew with every rebuilt study.
+GENERATION = "NSGAIISampler:generation"
 DIVERGED_PENALTY = 2.0  # a diverged trial counts as this many spreads worse than the worst score
 
 
-def propose(
-    make_sampler: Callable[[int], BaseSampler],
-    space: Space,
-    observations: Sequence[Observation],
-    direction: Direction,
-    seeds: Iterable[int],
-    horizon: int | None = None,
-) -> Iterable[dict[str, ParameterValue]]:
-    """Yield one new point per seed; earlier ones count as pending for the later ones.
+def rebuilt(make_sampler: Callable[[int], BaseSampler]) -> Callable[..., Iterator[Point]]:
+    """A sampler of ours from one of Optuna's, made anew from a seed for every proposal."""
 
-    Args:
-        make_sampler: seed to sampler.
-        space: what may be proposed; points of `observations` outside it are left out.
-        observations: what was proposed before, in order.
-        direction: which way a score is better.
-        seeds: one per proposal.
-        horizon: updates of a full training; results at shorter ones are left out.
-    """
-    # Optuna logs every trial and warns of experimental options; neither helps a user of ours.
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    observations = [seen for seen in observations if seen.horizon in {None, horizon}]
-    known = [seen for seen in observations if contains(space, seen.params)]
-    penalty = _penalty(observations, direction)
-    models = [_Model(names, space, direction, penalty) for names in groups(space)]
-    for seed in seeds:
-        point: dict[str, ParameterValue] = {}
-        for number, model in enumerate(models):
-            if not number or model.serves(str(point[FAMILY])):
-                point |= model.ask(make_sampler(derive(seed, "group", number)), known)
-        known.append(Observation(point))
-        yield {name: point[name] for name in _names(space, str(point[FAMILY]))}
+    def sample(
+        space: Space,
+        observations: Sequence[Observation],
+        direction: Direction,
+        seeds: Iterable[int],
+        horizon: int,
+    ) -> Iterator[Point]:
+        # Optuna logs every trial and warns of experimental options; neither helps a user of ours.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        full = at_full_horizon(space, observations, direction, horizon)
+        known = [seen for seen in full if contains(space, seen.params)]
+        models = [_Model(names, space, _penalty(full)) for names in groups(space)]
+        for seed in seeds:
+            point: Point = {}
+            for number, model in enumerate(models):
+                if not number or model.serves(str(point[FAMILY])):
+                    point |= model.ask(make_sampler(derive(seed, "group", number)), known)
+            known.append(Observation(point))
+            yield {name: point[name] for name in _names(space, str(point[FAMILY]))}
+
+    return sample
 
 
 def groups(space: Space) -> list[tuple[str, ...]]:
@@ -86,14 +84,12 @@ class _Model:
     A sampler that was asked for all groups would model every group for every proposal.
     """
 
-    def __init__(
-        self, names: tuple[str, ...], space: Space, direction: Direction, penalty: float
-    ) -> None:
+    def __init__(self, names: tuple[str, ...], space: Space, penalty: float) -> None:
         self._names = names
         self._space = space
         self._penalty = penalty
-        self._study = optuna.create_study(direction=direction.value)
-        self._known = 0
+        self._study = optuna.create_study()
+        self._known = self._ended = 0
         self._free = _distributions(space, names)
 
     def serves(self, family: str) -> bool:
@@ -104,6 +100,7 @@ class _Model:
         """New values of the group, given all that is known, in order."""
         for seen in known[self._known :]:
             self._study.add_trial(self._frozen(seen))
+            self._ended += has_ended(seen)
         self._known = len(known) + 1  # with the trial that is asked now
         self._study.sampler = sampler
         trial = self._study.ask()
@@ -117,6 +114,7 @@ class _Model:
             value=value,
             params={name: seen.params[name] for name in free},
             distributions=free,
+            system_attrs={GENERATION: self._ended // POPULATION},
         )
 
     def _suggest(self, trial: optuna.Trial, name: str) -> ParameterValue:
@@ -160,12 +158,10 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
             return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
-def _penalty(observations: Sequence[Observation], direction: Direction) -> float:
-    """A finite score clearly worse than every score seen, for points that diverged."""
-    scores = [seen.value for seen in observations if seen.value is not None]
-    if not scores:
-        return 1.0 if direction is Direction.MINIMIZE else -1.0
-    step = DIVERGED_PENALTY * (max(scores) - min(scores)) or max(1.0, abs(scores[0]))
-    if not math.isfinite(step):
-        step = 0.0
-    return max(scores) + step if direction is Direction.MINIMIZE else min(scores) - step
+def _penalty(observations: Sequence[Observation]) -> float:
+    """A finite loss clearly worse than every one seen, for points that diverged."""
+    losses = [seen.value for seen in observations if seen.value is not None]
+    if not losses:
+        return 1.0
+    step = DIVERGED_PENALTY * (max(losses) - min(losses)) or max(1.0, abs(losses[0]))
+    return max(losses) + (step if math.isfinite(step) else 0.0)

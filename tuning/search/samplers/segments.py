@@ -20,9 +20,7 @@ LOWEST = 1e-4  # of the cap; a mean below it counts as it
 KNOT_COUNT = 9
 
 _STARTS, _WIDTHS = np.array(EDGES[:-1]), np.diff(EDGES)
-PLACES: Floats = (
-    _STARTS[:, None] + _WIDTHS[:, None] * (np.arange(LOOKS) + 0.5) / LOOKS
-).ravel()
+PLACES: Floats = (_STARTS[:, None] + _WIDTHS[:, None] * (np.arange(LOOKS) + 0.5) / LOOKS).ravel()
 WEIGHTS: Floats = np.repeat(_WIDTHS / LOOKS, LOOKS)
 _KNOTS = knot_places(KNOT_COUNT)
 _GAPS = np.diff(_KNOTS)

@@ -6,6 +6,7 @@ convex bound over a ladder of distances from the optimum. Theory ranks, it never
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuning.records import Space
 from tuning.schedules.parameters import KNOTS
@@ -14,8 +15,10 @@ from tuning.search.samplers.points import Point, placed
 from tuning.search.samplers.segments import LOWEST
 from tuning.search.space import PEAK
 
+Floats = NDArray[np.float64]
+
 # Family, peak over the cap, other wishes.
-KNOWN = (
+KNOWN: tuple[tuple[str, float, Point], ...] = (
     ("wsd", 1.0, {"hold": 0.7, "cooldown": "linear"}),
     ("linear", 1.0, {"floor": 0.0}),
     ("linear", 0.25, {"floor": 0.0}),
@@ -44,7 +47,7 @@ def start_points(space: Space, horizon: int) -> list[Point]:
     return points
 
 
-def knots_point(space: Space, heights: np.ndarray, warmup: float) -> Point:
+def knots_point(space: Space, heights: Floats, warmup: float) -> Point:
     """The smooth curve through log levels over the cap, as a point of the space.
 
     Its highest knot is at the peak, and levels are written with six digits.
