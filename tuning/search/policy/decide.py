@@ -35,6 +35,7 @@ from tuning.search.policy.spending import (
     spent,
     stage_cost,
 )
+from tuning.search.policy.stop import stop_reason
 from tuning.search.space import PEAK
 
 EARLY_TRIALS = 24  # until so many were proposed, a generation has `spec.batch` of them
@@ -124,17 +125,27 @@ def _new_trials(
     `left` is what the search may spend on them; baselines were set aside for.
     """
     probes = (probe_trial(spec, 0, 0),) if needs_probe(spec) and number == 0 else ()
-    tried = sum(trial.phase is not Phase.PROBE for trial in view.trials)
-    room = min(places, spec.budget.trials - tried)
-    waiting = len(waiting_baselines(spec, view))
-    searchable = spec.budget.trials - tried - waiting
+    searchable = _searchable(spec, view, left)
+    seen = replace(view, trials=(*view.trials, *probes))
+    room = min(places, spec.budget.trials - _tried(view))
+    return (*probes, *new_trials(spec, seen, number, room, searchable))
+
+
+def _searchable(spec: StudySpec, view: History, left: float) -> int:
+    """How many new trials the search may have: by the budget, unless it is over."""
+    if stop_reason(spec, view):
+        return 0
+    searchable = spec.budget.trials - _tried(view) - len(waiting_baselines(spec, view))
     cost = stage_cost(spec, 0) + further_cost(spec, 0)
     if left < searchable * cost:
         searchable = max(0, int(left // cost))
-    if not has_full(spec, view) and not view.trials and searchable == 0:
-        searchable = 1  # `specify` saw to it that one schedule can go all the way
-    seen = replace(view, trials=(*view.trials, *probes))
-    return (*probes, *new_trials(spec, seen, number, room, searchable))
+    # `specify` saw to it that one schedule can go all the way.
+    return max(searchable, 0 if view.trials or has_full(spec, view) else 1)
+
+
+def _tried(view: History) -> int:
+    """Distinct schedules of baselines and search."""
+    return sum(trial.phase in {Phase.BASELINE, Phase.SEARCH} for trial in view.trials)
 
 
 def _under_way(
@@ -171,8 +182,9 @@ def _left_over(spec: StudySpec, history: History) -> tuple[int, ...]:
 
 def _why_over(spec: StudySpec, history: History) -> str:
     """Why the search ended."""
-    tried = sum(trial.phase is not Phase.PROBE for trial in history.trials)
-    if tried >= spec.budget.trials:
+    if stopped := stop_reason(spec, history):
+        return stopped
+    if _tried(history) >= spec.budget.trials:
         return f"all {spec.budget.trials:,} schedules of the budget were tried"
     cost = stage_cost(spec, 0) + further_cost(spec, 0)
     if affordable(spec, history, race_cost(spec)) < cost or spec.budget.steps is not None:
