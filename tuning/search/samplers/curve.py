@@ -46,13 +46,13 @@ def propose_curves(
     picks: Picks | None = None
     for seed in seeds:
         random = np.random.default_rng(seed)
-        if waiting:
+        if waiting and len(evidence) < FEWEST:
             point = waiting.pop(0)
         elif len(evidence) < FEWEST:
             point = drawn(space, space.families[int(random.integers(len(space.families)))], random)
         else:
             if picks is None:
-                picks = Picks(space, believe(evidence), observations, new, horizon, random)
+                picks = Picks(space, believe(evidence), observations, [*new], horizon, random, waiting)
             point = picks.next(random)
             picks.suppose(point)
         new.append(point)

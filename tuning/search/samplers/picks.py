@@ -27,6 +27,7 @@ from tuning.search.samplers.candidates import (
     has_curves,
     joined,
     kin,
+    listed,
     members,
     moved,
     within,
@@ -58,6 +59,7 @@ class Picks:
         new: what was proposed since.
         horizon: updates of a full training.
         random: what draws candidates.
+        starts: known schedules that were not tried yet, among the candidates.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Picks:
         new: Sequence[Point],
         horizon: int,
         random: np.random.Generator,
+        starts: Sequence[Point] = (),
     ) -> None:
         self._space, self._belief, self._horizon = space, belief, horizon
         self._cap = float(space.parameters[PEAK].high)
@@ -81,7 +84,7 @@ class Picks:
         order = np.argsort(means, kind="stable")
         self._best = float(means[order[0]])
         self._ranked = [tried[place] for place in order]
-        self._candidates = self._offered(random)
+        self._candidates = self._offered(random, starts)
         self._pool = Pool(self._posterior, belief.inputs(self._candidates.columns))
 
     def next(self, random: np.random.Generator) -> Point:
@@ -129,9 +132,9 @@ class Picks:
         factor = ((seen.horizon or self._horizon) / self._horizon) ** self._belief.exponent
         return {**seen.params, PEAK: min(float(seen.params[PEAK]) * factor, self._cap)}
 
-    def _offered(self, random: np.random.Generator) -> Candidates:
+    def _offered(self, random: np.random.Generator, starts: Sequence[Point]) -> Candidates:
         space, horizon = self._space, self._horizon
-        parts = [members(space, horizon, random)]
+        parts = [members(space, horizon, random), listed(starts, self._cap, horizon)]
         if has_curves(space):
             smooth = [one for one in self._ranked if cycle_count(one) < 2] or self._ranked
             bases = within(blended(curves_of(smooth[:BASES], self._cap, horizon)), space)

@@ -17,33 +17,36 @@ from tuning.search.space import PEAK
 
 Floats = NDArray[np.float64]
 
-# Family, peak over the cap, other wishes.
-KNOWN: tuple[tuple[str, float, Point], ...] = (
+# Family, peak over the cap, other wishes; a number is D² over T, in squares of the cap, of a
+# minimiser of the convex bound. The first eight span peaks and holds, in case only they are tried.
+KNOWN: tuple[tuple[str, float, Point] | float, ...] = (
     ("wsd", 1.0, {"hold": 0.7, "cooldown": "linear"}),
-    ("linear", 1.0, {"floor": 0.0}),
+    0.3,
     ("linear", 0.25, {"floor": 0.0}),
+    0.003,
+    ("linear", 1.0, {"floor": 0.0}),
+    0.03,
+    ("wsd", 0.4, {"hold": 0.7, "cooldown": "linear"}),
+    3.0,
     ("wsd", 1.0, {"hold": 0.85, "cooldown": "linear"}),
     ("wsd", 1.0, {"hold": 0.5, "cooldown": "linear"}),
-    ("wsd", 0.4, {"hold": 0.7, "cooldown": "linear"}),
     ("linear", 0.06, {"floor": 0.0}),
+    10.0,
 )
-DISTANCES = (0.3, 10.0, 0.03, 3.0)  # D² over T, in squares of the cap
 KNOTS_FAMILY = "knots"
 
 
 def start_points(space: Space, horizon: int) -> list[Point]:
     """The first points of a search, as far as the space holds their families."""
     cap = float(space.parameters[PEAK].high)
-    points = [
-        placed(space, family, {**wishes, PEAK: share * cap, "warmup": 0.0})
-        for family, share, wishes in KNOWN
-        if family in space.families
-    ]
-    if KNOTS_FAMILY in space.families:
-        points += [
-            knots_point(space, np.array(minimiser(distance, horizon)), 0.0)
-            for distance in DISTANCES
-        ]
+    points = []
+    for one in KNOWN:
+        if isinstance(one, float):
+            if KNOTS_FAMILY in space.families:
+                points.append(knots_point(space, np.array(minimiser(one, horizon)), 0.0))
+        elif one[0] in space.families:
+            family, share, wishes = one
+            points.append(placed(space, family, {**wishes, PEAK: share * cap, "warmup": 0.0}))
     return points
 
 
