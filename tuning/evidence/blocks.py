@@ -2,7 +2,9 @@
 
 The one idea: with d[s, b] the difference of two arms at seed s on block b, seeds and blocks are two
 crossed samples, d = m + a_s + c_b + e_sb. More seeds shrink what the seeds contribute to the error
-of the mean, never what the blocks do; an analysis of variance tells the two apart.
+of the mean, never what the blocks do. Blocks stand in an order, of time mostly, and what drifts
+along it (a schedule that has cooled down at the end) is no luck of the draw: so blocks are compared
+with their neighbours.
 Not here: the interval (`tuning.evidence.paired`).
 """
 
@@ -20,9 +22,10 @@ Blocks = Mapping[int, Sequence[float]]  # losses per block, by seed
 def block_variance(arm: Blocks, reference: Blocks) -> tuple[float, int]:
     """Relative variance that the choice of blocks gives the mean difference, and its blocks.
 
-    With S seeds, B blocks and the mean squares MS_c of blocks and MS_e of the rest, the blocks'
-    part of the variance of the mean is max(0, MS_c - MS_e) / (S B), here over the squared mean of
-    the reference. Two crossed random factors, as in Searle, Casella and McCulloch (1992), 4.3.
+    With S seeds, B blocks and c_b the mean of block b, MS_c = S sum (c_b+1 - c_b)^2 / (2 (B - 1)),
+    from successive differences (von Neumann, 1941), and MS_e the mean square of what seed and block
+    leave, the blocks' part of the variance of the mean is max(0, MS_c - MS_e) / (S B), here over
+    the squared mean of the reference.
 
     Args:
         arm: losses of the arm per block, by seed; only seeds in both count.
@@ -34,7 +37,7 @@ def block_variance(arm: Blocks, reference: Blocks) -> tuple[float, int]:
 
     >>> steady = {1: [1.0, 2.0, 3.0, 4.0, 5.0], 2: [1.1, 2.1, 3.1, 4.1, 5.1]}
     >>> block_variance(steady, {seed: [2.0 * x for x in steady[seed]] for seed in steady})
-    (0.0134..., 5)
+    (0.0026..., 5)
     """
     table, scale = difference_table(arm, reference)
     seeds, blocks = table.shape
@@ -42,10 +45,19 @@ def block_variance(arm: Blocks, reference: Blocks) -> tuple[float, int]:
         return 0.0, blocks
     rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
     middle = table.mean()
-    of_blocks = seeds * np.sum((columns - middle) ** 2) / (blocks - 1)
+    of_blocks = seeds * np.sum(np.diff(columns[0]) ** 2) / (2 * (blocks - 1))
     of_rest = np.sum((table - rows - columns + middle) ** 2) / ((seeds - 1) * (blocks - 1))
     part = max(0.0, of_blocks - of_rest) / (seeds * blocks)
     return float(part / scale**2), blocks
+
+
+def block_freedom(blocks: int) -> float:
+    """Degrees of freedom of a variance from successive differences of so many normal values.
+
+    >>> block_freedom(2), round(block_freedom(20), 2)
+    (1.0, 12.89)
+    """
+    return 2.0 * (blocks - 1) ** 2 / (3 * blocks - 4)
 
 
 def difference_table(arm: Blocks, reference: Blocks) -> tuple[NDArray[np.float64], float]:

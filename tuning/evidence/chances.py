@@ -48,6 +48,7 @@ def redrawn(values: Floats, blocks: Floats | None, seed: int) -> Floats:
     """Means of shape (draws, arms) over redrawn seeds and blocks.
 
     A bootstrap of n seeds is too narrow by sqrt((n - 1) / n), so draws are spread by its inverse.
+    Blocks are drawn among neighbours, pair by pair: what drifts along them is no luck.
 
     Args:
         values: per seed and arm.
@@ -61,7 +62,11 @@ def redrawn(values: Floats, blocks: Floats | None, seed: int) -> Floats:
     random = np.random.default_rng(seed)
     means = _spread(random, values)
     if blocks is not None:
-        means = means * _spread(random, blocks)
+        pairs = np.array_split(blocks, len(blocks) // 2)
+        shares = [len(pair) / len(blocks) for pair in pairs]
+        means = means * sum(
+            share * _spread(random, pair) for share, pair in zip(shares, pairs, strict=True)
+        )
     return means
 
 

@@ -15,7 +15,7 @@ from statistics import fmean
 from scipy.special import stdtrit
 
 from tuning.errors import InvalidValue
-from tuning.evidence.blocks import LEAST_BLOCKS, Blocks, block_variance
+from tuning.evidence.blocks import LEAST_BLOCKS, Blocks, block_freedom, block_variance
 from tuning.records import Direction
 
 CONFIDENCE = 0.95
@@ -78,7 +78,8 @@ def compare(
     With d_s the difference at seed s, n common seeds and m `comparisons`, the interval is
     mean(d) +- t(1 - 0.05 / (2 m), f) sqrt(V), V = var(d) / n, f = n - 1: Student's, Bonferroni-
     adjusted, so that all m intervals hold together with 95 %. Over B `blocks`, V gains the variance
-    W owed to their choice, and f is (V + W)^2 / (V^2 / (n - 1) + W^2 / (B - 1)) (Satterthwaite).
+    W owed to their choice, with g degrees, and f is (V + W)^2 / (V^2 / (n - 1) + W^2 / g)
+    (Satterthwaite).
 
     Args:
         arm: value per seed.
@@ -164,10 +165,12 @@ def _variance(values: Sequence[float]) -> float:
 
 
 def _freedom(seeds: tuple[float, int], blocks: tuple[float, int]) -> float:
-    """Degrees of freedom of a sum of two variances, each with the size of its sample."""
-    total = seeds[0] + blocks[0]
-    parts = [value**2 / (size - 1) for value, size in (seeds, blocks) if value > 0.0]
-    return total**2 / sum(parts) if parts else seeds[1] - 1.0
+    """Degrees of freedom of the sum of the two variances, each with the size of its sample."""
+    of_seeds, of_blocks = seeds[0] ** 2 / (seeds[1] - 1), 0.0
+    if blocks[0] > 0.0:
+        of_blocks = blocks[0] ** 2 / block_freedom(blocks[1])
+    parts = of_seeds + of_blocks
+    return (seeds[0] + blocks[0]) ** 2 / parts if parts > 0.0 else seeds[1] - 1.0
 
 
 def standard_error(values: Sequence[float]) -> float:

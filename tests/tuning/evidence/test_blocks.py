@@ -1,4 +1,4 @@
-"""Blocks: the variance they contribute, held against an analysis of variance and simulation."""
+"""Blocks: the variance they contribute, held against closed forms and simulation."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuning.evidence.blocks import LEAST_BLOCKS, MOST_BLOCKS, block_variance, difference_table
+from tuning.evidence.blocks import (
+    LEAST_BLOCKS,
+    MOST_BLOCKS,
+    block_freedom,
+    block_variance,
+    difference_table,
+)
 from tuning.evidence.paired import compare
 
 Table = np.ndarray
@@ -29,18 +35,35 @@ def two_way(
     )
 
 
-def test_the_blocks_part_is_that_of_the_friedman_style_mean_squares() -> None:
-    """By hand: F of the blocks from scipy's one-way test on rows centred per seed."""
+def test_the_blocks_part_is_unbiased() -> None:
+    """Over many tables it averages to the variance of the mean of independent blocks."""
     random = np.random.default_rng(3)
-    table = two_way(random, 6, 7, (0.1, 0.3, 0.1))
-    found, count = block_variance(as_blocks(1.0 + table), as_blocks(np.ones((6, 7))))
-    centred = table - table.mean(axis=1, keepdims=True)
-    one_way = stats.f_oneway(*centred.T).statistic  # its error has 35 degrees, not 30
-    within = ((centred - centred.mean(axis=0)) ** 2).sum()
-    of_rest = within / 30
-    of_blocks = one_way * within / 35
-    assert count == 7
-    assert found == pytest.approx((of_blocks - of_rest) / 42)
+    parts = []
+    for _ in range(2000):
+        table = 1.0 + two_way(random, 6, 7, (0.1, 0.3, 0.1))
+        found, count = block_variance(as_blocks(table), as_blocks(np.ones((6, 7))))
+        parts.append(found)
+        assert count == 7
+    error = np.std(parts) / len(parts) ** 0.5
+    assert np.mean(parts) == pytest.approx(0.3**2 / 7, abs=4 * error)
+
+
+def test_the_freedom_of_successive_differences_matches_their_spread() -> None:
+    """A variance v with f degrees of freedom has the variance 2 v^2 / f; by simulation."""
+    draws = np.random.default_rng(7).standard_normal((40_000, 9))
+    found = (np.diff(draws, axis=1) ** 2).sum(axis=1) / 16
+    assert found.mean() == pytest.approx(1.0, rel=0.02)
+    assert found.var() == pytest.approx(2.0 / block_freedom(9), rel=0.05)
+
+
+def test_what_drifts_along_the_blocks_is_no_luck() -> None:
+    """A lead that grows from block to block, as that of a schedule that cooled down too early."""
+    slope = np.linspace(0.0, 1.0, 8)[None, :] + np.zeros((4, 1))
+    found, _ = block_variance(as_blocks(1.0 + slope), as_blocks(np.ones((4, 8))))
+    assert found == pytest.approx((1 / 7) ** 2 / 2 / 8)
+    jagged = slope[:, [0, 7, 1, 6, 2, 5, 3, 4]]
+    other, _ = block_variance(as_blocks(1.0 + jagged), as_blocks(np.ones((4, 8))))
+    assert other > 10 * found
 
 
 def test_blocks_that_all_say_the_same_add_nothing() -> None:
