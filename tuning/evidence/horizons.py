@@ -19,7 +19,7 @@ from tuning.records import Direction, History, Phase, RunState, StudySpec
 
 NEAR = 0.5  # losses up to this far above the best, in logs, are near enough for a parabola
 LEAST_FREEDOM = 3
-LEAST_PEAKS = 3  # of a family over one horizon, so that its points bear a minimum
+LEAST_PEAKS = 2  # of a family over one horizon; a single one says nothing of the peak
 FARTHEST = 8.0  # no law from a few horizons is believed beyond so many times the full one
 
 

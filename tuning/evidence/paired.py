@@ -119,7 +119,7 @@ def compare(
         seeds=len(common),
         is_better=high < 0.0 if direction is Direction.MINIMIZE else low > 0.0,
         blocks=count if count >= LEAST_BLOCKS else 0,
-        seeds_share=of_seeds / error**2 if error > 0.0 else 1.0,
+        seeds_share=of_seeds / (of_seeds + of_blocks) if error > 0.0 else 1.0,
         error=error,
     )
 
