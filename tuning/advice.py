@@ -11,18 +11,11 @@ from tuning.search.policy.spending import race_cost
 
 FEW_SEARCHED = 10  # schedules
 FEW_PEAKS = 3
-PRUNING = (
-    "pruning by the beginning of a run drops schedules that hold their learning rate for long and "
-    "win late: on 120 shapes half of a run ranks with Kendall tau 0.24 and a median rule drops "
-    "three quarters of the best tenth; shorter horizons (rungs) rank with 0.90"
-)
 
 
 def foresee(spec: StudySpec) -> list[Caveat]:
     """Everything about a spec that needs telling before it starts."""
     found = []
-    if spec.pruning is not None:
-        found.append(Caveat("prefix_pruning", PRUNING))
     searched = trial_limit(spec) - len(spec.baselines) * spec.baseline_peaks
     if searched < FEW_SEARCHED:
         message = f"the budget leaves {searched} schedules to the search beside the baselines"

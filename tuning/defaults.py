@@ -8,10 +8,10 @@ Not here: the spec itself (`tuning.records`), nor who fills it in (`tuning.study
 import math
 from collections.abc import Mapping, Sequence
 
-from tuning.errors import InvalidValue, UnknownName
+from tuning.errors import InvalidValue
 from tuning.evidence import evidence_steps
 from tuning.objectives import Objective
-from tuning.records import Budget, Cap, ParameterValue, Pruning, Space, StudySpec
+from tuning.records import Budget, Cap, ParameterValue, Space, StudySpec
 from tuning.schedules import PARAMETERS
 from tuning.search.constraints import parse
 from tuning.search.policy import least_steps
@@ -53,15 +53,6 @@ def rungs(objective: Objective, asked: Sequence[float] | None, horizon: int) -> 
             raise InvalidValue("rungs", list(asked), allowed)
         return tuple(asked)
     return tuple(rung for rung in objective.rungs if rung * horizon >= SHORTEST_RUNG)
-
-
-def pruning(name: str | None) -> Pruning | None:
-    """The rule of that name."""
-    if name is None:
-        return None
-    if name not in {rule.value for rule in Pruning}:
-        raise UnknownName("pruning", name, [rule.value for rule in Pruning])
-    return Pruning(name)
 
 
 def space(

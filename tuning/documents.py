@@ -23,7 +23,6 @@ from tuning.records import (
     History,
     Metric,
     Phase,
-    Pruning,
     Result,
     Run,
     RunState,
@@ -56,7 +55,6 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
     newer: Document = {
         "rungs": tuple(document.get("rungs", ())),
         "cap": Cap(document.get("cap", Cap.GIVEN)),
-        "pruning": Pruning(name) if (name := document.get("pruning")) else None,
         "starts": tuple(Start(**start) for start in document.get("starts", ())),
     }
     return StudySpec(

@@ -25,7 +25,6 @@ from tuning.states import (
     Comparator,
     Direction,
     Phase,
-    Pruning,
     RunState,
     StudyState,
     TrialState,
@@ -184,7 +183,6 @@ class StudySpec:
         cap: where the upper end of the range of the peak comes from.
         probe_steps: updates of the range test that estimates a soft cap; 0: there is none.
         early_stop: whether the search may end once nothing worthwhile is to be expected.
-        pruning: whether runs of the full horizon are cut short by their beginnings; None: never.
         starts: what earlier studies know.
     """
 
@@ -212,7 +210,6 @@ class StudySpec:
     cap: Cap = Cap.GIVEN
     probe_steps: int = 0
     early_stop: bool = False
-    pruning: Pruning | None = None
     starts: tuple[Start, ...] = ()
 
     def __post_init__(self) -> None:
@@ -381,7 +378,6 @@ __all__ = [
     "Metric",
     "ParameterValue",
     "Phase",
-    "Pruning",
     "Result",
     "Run",
     "RunState",

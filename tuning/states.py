@@ -40,13 +40,6 @@ class Cap(StrEnum):
     SOFT = "soft"
 
 
-class Pruning(StrEnum):
-    """By which rule a run of the full horizon may be cut short by its beginning."""
-
-    ASHA = "asha"
-    MEDIAN = "median"
-
-
 class Comparator(StrEnum):
     """Which way a constraint bounds."""
 

@@ -85,7 +85,6 @@ def specify(
     evidence_budget: int | None = None,
     worthwhile: float = 0.01,
     early_stop: bool = True,
-    pruning: str | None = None,
     starts: Sequence[Start] = (),
     max_failures: int | None = None,
     label: str = "",
@@ -123,8 +122,6 @@ def specify(
             `confirm_seeds` cost.
         worthwhile: relative difference that counts.
         early_stop: whether the search may end when nothing worthwhile is to be expected.
-        pruning: `asha` or `median` to cut runs short by their beginnings, which loses the best
-            schedules; by default none.
         starts: what earlier studies know.
         max_failures: runs that may fail before the study gives up; by default as many as a fifth
             of the trials in the budget, at least 10.
@@ -179,7 +176,6 @@ def specify(
         cap=cap,
         probe_steps=probe_steps(updates) if cap is Cap.SOFT and found.fixed_horizon is None else 0,
         early_stop=early_stop,
-        pruning=defaults.pruning(pruning),
         starts=tuple(starts),
     )
     defaults.check_grid(spec)

@@ -118,7 +118,6 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         evidence_budget=body.evidence_budget,
         worthwhile=body.worthwhile,
         early_stop=body.early_stop,
-        pruning=body.pruning,
         starts=_starts(body, here),
         max_failures=body.max_failures,
         label=body.label,

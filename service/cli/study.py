@@ -66,9 +66,6 @@ def create(
     early_stop: Annotated[
         bool | None, typer.Option(help="End when nothing worthwhile is to be expected.")
     ] = None,
-    pruning: Annotated[
-        str | None, typer.Option(help="asha or median; cuts runs short and loses the best.")
-    ] = None,
     warm_start: Annotated[
         list[str] | None,
         typer.Option(metavar="STUDY", help="An earlier study to start from; repeatable."),
@@ -96,7 +93,6 @@ def create(
         "rungs": [] if no_rungs else rung,
         "evidence_budget": evidence_budget,
         "early_stop": early_stop,
-        "pruning": pruning,
         "warm_start": warm_start,
         "max_failures": max_failures,
         "label": label,

@@ -36,7 +36,7 @@ class StudyRequest(Schema):
 
     Trials begin over the `rungs` (fractions of the horizon; `[]`: none), and the best share
     `promote` of each goes on; `leaders` then get up to `leader_seeds` seeds. `evidence_budget` is
-    in updates. `pruning` (`asha`, `median`) cuts runs short by their beginnings and loses the best.
+    in updates.
     `warm_start` names earlier studies of the same objective, whatever their horizon.
     """
 
@@ -59,7 +59,6 @@ class StudyRequest(Schema):
     evidence_budget: int | None = None
     worthwhile: float = 0.01
     early_stop: bool = True
-    pruning: Name | None = None
     warm_start: list[Text] = Field(default_factory=list, max_length=16)
     max_failures: int | None = None
     label: Text = ""
