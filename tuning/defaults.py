@@ -22,6 +22,8 @@ BASELINE_PEAKS = 5
 LEAST_FAILURES = 10
 LEADERS = 8  # at most, and an eighth of the trials
 LEADER_SEEDS = 8  # at most, and four times those of a trial
+# Families without a form of their own, for samplers that know how to move them.
+FREE_FAMILIES: Mapping[str, tuple[str, ...]] = {"curve": ("knots",)}
 SHORTEST_RUNG = 20  # updates; over fewer a training says little
 
 
@@ -56,6 +58,7 @@ def rungs(objective: Objective, asked: Sequence[float] | None, horizon: int) -> 
 
 
 def space(
+    sampler: str,
     families: Sequence[str] | None,
     peak: tuple[float, float],
     ranges: Mapping[str, tuple[float, float]],
@@ -64,7 +67,8 @@ def space(
 ) -> Space:
     """The search space; raises `InvalidValue` naming the field under `space`."""
     try:
-        chosen = DEFAULT_FAMILIES if families is None else tuple(families)
+        usual = (*DEFAULT_FAMILIES, *FREE_FAMILIES.get(sampler, ()))
+        chosen = usual if families is None else tuple(families)
         return narrow(chosen, peak, ranges, fixed, parse(constraints))
     except InvalidValue as error:
         raise error.under("space") from error

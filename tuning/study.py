@@ -97,7 +97,8 @@ def specify(
         objective: a name in `objectives`.
         config: the objective's settings; missing ones take its defaults.
         horizon: updates of a full training; the objective's own by default.
-        families: what may be proposed; by default `tuning.search.space.DEFAULT_FAMILIES`.
+        families: what may be proposed; by default `tuning.search.space.DEFAULT_FAMILIES`, and free
+            curves (`knots`) if the sampler moves them.
         peak: range of the peak learning rate; the objective's own by default.
         ranges: narrower ranges of shared parameters, by name.
         fixed: values of shared parameters that are not searched.
@@ -139,6 +140,7 @@ def specify(
     check_families("baselines", tuple(baselines))
     budget = budget or Budget()
     space = defaults.space(
+        sampler,
         families,
         defaults.peak_range(found, peak, found.cap(settings)),
         ranges or {},

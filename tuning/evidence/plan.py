@@ -24,7 +24,7 @@ from tuning.evidence.arms import (
 from tuning.evidence.paired import Comparison, compare
 from tuning.evidence.score import RANKED, SEARCHED
 from tuning.evidence.variants import variant_trials
-from tuning.records import MAX_SEEDS, History, Phase, Run, StudySpec, Trial
+from tuning.records import MAX_SEEDS, History, Phase, Run, RunState, StudySpec, Trial
 from tuning.seeds import derive
 
 GROWTH = 4  # the default budget of evidence, in confirmations of the first size
@@ -124,7 +124,8 @@ def _is_noiseless(spec: StudySpec, history: History, trials: Sequence[Trial]) ->
     for run in history.runs:
         end = history.results.get((run.generation, run.index))
         is_full = run.phase in RANKED and run.horizon == spec.horizon
-        if is_full and end is not None and run.trial in values:
+        is_scored = end is not None and end.state is RunState.COMPLETED
+        if is_full and end is not None and is_scored and run.trial in values:
             values[run.trial].append(end.metrics[SEARCHED][spec.metric.name])
     return all(len(found) > 1 and pstdev(found) == 0.0 for found in values.values())
 

@@ -146,8 +146,9 @@ def _starts(spec: StudySpec, space: Space) -> list[Params]:
     points = []
     for start in scored[:STARTS]:
         high, low = float(space.parameters[PEAK].high), float(space.parameters[PEAK].low)
-        factor = (start.horizon / spec.horizon) ** PEAK_EXPONENT
-        peak = float(f"{float(start.params[PEAK]) * factor:.6g}")
+        peak = float(start.params[PEAK])
+        if start.horizon != spec.horizon:
+            peak = float(f"{peak * (start.horizon / spec.horizon) ** PEAK_EXPONENT:.6g}")
         point = {**start.params, PEAK: min(max(peak, low), high)}
         if contains(space, point):
             points.append(point)
