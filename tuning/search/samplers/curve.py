@@ -52,7 +52,9 @@ def propose_curves(
             point = drawn(space, space.families[int(random.integers(len(space.families)))], random)
         else:
             if picks is None:
-                picks = Picks(space, believe(evidence), observations, [*new], horizon, random, waiting)
+                picks = Picks(
+                    space, believe(evidence), observations, [*new], horizon, random, waiting
+                )
             point = picks.next(random)
             picks.suppose(point)
         new.append(point)

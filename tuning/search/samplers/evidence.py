@@ -19,7 +19,7 @@ from tuning.search.samplers.observation import Observation
 
 Floats = NDArray[np.float64]
 
-USUAL = 30  # percentile of the differences above which they are drawn in
+USUAL = 50  # percentile of the differences above which they are drawn in
 BAD = 0.5  # how much worse than the worst score a diverged schedule is, in median differences
 
 
@@ -85,7 +85,7 @@ def tamed(values: Floats) -> Floats:
     """From 0 for the best; differences above the usual one drawn in, bad (NaN) ones beyond them.
 
     >>> tamed(np.array([1.0, 2.0, 3.0, np.nan])).round(2)
-    array([0.  , 0.91, 1.32, 1.62])
+    array([0.  , 1.  , 1.69, 2.19])
     """
     if not np.isfinite(values).any():
         return np.zeros_like(values)

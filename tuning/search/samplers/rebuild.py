@@ -90,7 +90,7 @@ class _Model:
         self._penalty = penalty
         self._study = optuna.create_study()
         self._known = self._ended = 0
-        self._free = _distributions(space, names)
+        self._free = distributions(space, names)
 
     def serves(self, family: str) -> bool:
         """Whether the family uses these coordinates."""
@@ -104,7 +104,7 @@ class _Model:
         self._known = len(known) + 1  # with the trial that is asked now
         self._study.sampler = sampler
         trial = self._study.ask()
-        return {name: self._suggest(trial, name) for name in self._names}
+        return {name: suggested(trial, self._space, name) for name in self._names}
 
     def _frozen(self, seen: Observation) -> optuna.trial.FrozenTrial:
         value = self._penalty if seen.is_bad else seen.value
@@ -117,26 +117,28 @@ class _Model:
             system_attrs={GENERATION: self._ended // POPULATION},
         )
 
-    def _suggest(self, trial: optuna.Trial, name: str) -> ParameterValue:
-        if name == FAMILY:
-            families = self._space.families
-            return families[0] if len(families) == 1 else _choice(trial, name, families)
-        parameter = self._space.parameters[name]
-        if is_fixed(parameter):
-            return parameter.choices[0] if parameter.kind == "choice" else parameter.low
-        if parameter.kind == "choice":
-            return _choice(trial, name, parameter.choices)
-        low, high = parameter.low, parameter.high
-        if parameter.kind == "int":
-            return trial.suggest_int(name, int(low), int(high), log=parameter.log)
-        return trial.suggest_float(name, low, high, log=parameter.log)
+
+def suggested(trial: optuna.Trial, space: Space, name: str) -> ParameterValue:
+    """What a trial suggests for the family or a parameter; what is fixed is not asked for."""
+    if name == FAMILY:
+        families = space.families
+        return families[0] if len(families) == 1 else _choice(trial, name, families)
+    parameter = space.parameters[name]
+    if is_fixed(parameter):
+        return parameter.choices[0] if parameter.kind == "choice" else parameter.low
+    if parameter.kind == "choice":
+        return _choice(trial, name, parameter.choices)
+    low, high = parameter.low, parameter.high
+    if parameter.kind == "int":
+        return trial.suggest_int(name, int(low), int(high), log=parameter.log)
+    return trial.suggest_float(name, low, high, log=parameter.log)
 
 
 def _choice(trial: optuna.Trial, name: str, choices: Sequence[str]) -> str:
     return str(trial.suggest_categorical(name, choices))
 
 
-def _distributions(space: Space, names: Sequence[str]) -> dict[str, BaseDistribution]:
+def distributions(space: Space, names: Sequence[str]) -> dict[str, BaseDistribution]:
     """What a sampler is free to choose among these coordinates."""
     free: dict[str, BaseDistribution] = {}
     for name in names:

@@ -68,7 +68,7 @@ def test_a_count_in_step_is_found() -> None:
     def loss(params: Params) -> float:
         count = cycle_count(params)
         distance = abs(np.log(float(params["peak"]) / 0.2)) / 10
-        return float(2.0 + distance if count % 6 or count < 2 else 1.0 + count / 24 + distance)
+        return float(2.0 + distance if count % 6 or count < 2 else 1.0 + count / 100 + distance)
 
     seen = searched("curve", 72, loss, horizon=1000)
     assert cycle_count(min(seen, key=lambda one: one.value or 0.0).params) == 6

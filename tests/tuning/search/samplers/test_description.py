@@ -1,5 +1,7 @@
 """What the model is told of schedules: the same for the same curve, whatever its family."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,10 +52,10 @@ def test_segment_means_are_those_of_the_table(family: str) -> None:
     point = placed(SPACE, family, {"peak": 0.5, "warmup": 0.04})
     table = lay_out(point, 10_000).table()
     cuts = (np.array(EDGES) * 10_000).round().astype(int)
-    means = [table[a:b].mean() for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    means = [table[a:b].mean() for a, b in pairwise(cuts)]
     found = describe([point], 1.0, 10_000)[0, :SEGMENTS]
     assert found == pytest.approx(np.log(np.maximum(means, 1e-4)), abs=0.05)
-    assert mean_rate(point, 10_000) == pytest.approx(table.mean(), rel=0.01)
+    assert mean_rate(point, 10_000) == pytest.approx(table.mean(), rel=0.02)
 
 
 def test_families_that_are_one_curve_have_one_description() -> None:
@@ -109,4 +111,5 @@ def test_levels_at_knots_are_search_coordinates() -> None:
     """A smooth curve of any number of levels stands at nine of them."""
     family = FAMILIES["knots"](0.1, values=(1.0, 0.5, 0.1))
     coordinates = family.coordinates()
-    assert [coordinates[name] for name in (KNOTS[0], KNOTS[4], KNOTS[8])] == [1.0, 0.5, 0.1]
+    found = [coordinates[name] for name in (KNOTS[0], KNOTS[4], KNOTS[8])]
+    assert found == pytest.approx([1.0, 0.5, 0.1])
