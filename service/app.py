@@ -26,6 +26,7 @@ from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
 from service.ui.report import render_report
+from tuning.evidence import note_test_reads
 from tuning.objectives import load
 from tuning.records import History, StudySpec
 from tuning.search.policy import Generation, GiveUp
@@ -133,7 +134,9 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
                         reason=new.reason,
                     )
                 case Judged(verdict):
-                    generations.complete(session, place.project, place.study, dict(verdict))
+                    reads = stored_studies.count_test_readers(session, place.project, place.study)
+                    told = note_test_reads(verdict, reads)
+                    generations.complete(session, place.project, place.study, told)
                 case GiveUp(reason):
                     stored_studies.fail(session, place.project, place.study, reason)
         if isinstance(answer, Generation):

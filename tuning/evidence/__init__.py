@@ -10,7 +10,7 @@ from tuning.evidence.paired import Comparison, compare
 from tuning.evidence.plan import ConfirmationPlan, evidence_steps, plan_confirmation
 from tuning.evidence.score import conclude_trial, rank_trials
 from tuning.evidence.verdict import Verdict, conclude_study
-from tuning.evidence.words import describe
+from tuning.evidence.words import describe, note_test_reads
 
 __all__ = [
     "Comparison",
@@ -23,6 +23,7 @@ __all__ = [
     "conclude_trial",
     "describe",
     "evidence_steps",
+    "note_test_reads",
     "plan_confirmation",
     "rank_trials",
 ]

@@ -78,6 +78,17 @@ def look_for_trouble(
     return found
 
 
+def doubt_reread(test_reads: int) -> list[Caveat]:
+    """Warn if other studies have read the same test split."""
+    if test_reads <= 1:
+        return []
+    message = (
+        f"the held-out data were read by {test_reads} studies: what was learned from them "
+        "since may have entered this one"
+    )
+    return [Caveat("test_reused", message)]
+
+
 def doubt_held_out(
     spec: StudySpec,
     trials: Sequence[Trial],

@@ -12,7 +12,7 @@ from typing import Any
 
 from tuning.errors import InvalidValue
 from tuning.evidence.arms import HELD_OUT, arm_trials, second_set, values_of
-from tuning.evidence.cautions import Caveat, doubt_held_out, look_for_trouble
+from tuning.evidence.cautions import Caveat, doubt_held_out, doubt_reread, look_for_trouble
 from tuning.evidence.chances import chances_of_best
 from tuning.evidence.figures import Arm, Recommendation, Spent, Versus
 from tuning.evidence.horizons import HorizonLaw, Speedup, fit_peak_law, measure_speedup
@@ -21,6 +21,7 @@ from tuning.evidence.paired import Comparison, seeds_for
 from tuning.evidence.plan import compare_arms
 from tuning.evidence.simplicity import is_lower_better, recommend
 from tuning.evidence.variants import Variant, measure_sensitivity
+from tuning.objectives import OBJECTIVES, configure
 from tuning.records import Direction, History, Phase, Result, StudySpec, Trial
 
 LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
@@ -93,7 +94,8 @@ def conclude_study(
         spec: of the study.
         history: everything that happened.
         test_reads: studies, this one included, that have read the same test split.
-        applies_to: optimiser with its settings, batch, hash of the data, as far as known.
+        applies_to: optimiser with its settings, batch, hash of the data, as far as known; None:
+            what the objective declares, if it is one of the built-in ones.
 
     Raises InvalidValue if no trial completed.
     """
@@ -131,7 +133,7 @@ def conclude_study(
         spent=_spent(history),
         test_reads=test_reads,
         warnings=_warnings(spec, history, trials, ends, arms, versus, test_reads),
-        applies_to=dict(applies_to or {}),
+        applies_to=_declared(spec) if applies_to is None else dict(applies_to),
     )
 
 
@@ -147,13 +149,7 @@ def _warnings(
     on_test = {number: values_of(spec, found, HELD_OUT) for number, found in ends.items()}
     found = look_for_trouble(spec, history, trials[0], arms, versus)
     found += doubt_held_out(spec, trials, versus, on_test)
-    if test_reads > 1:
-        message = (
-            f"the held-out data were read by {test_reads} studies: what was learned from them "
-            "since may have entered this one"
-        )
-        found.append(Caveat("test_reused", message))
-    return tuple(found)
+    return tuple(found + doubt_reread(test_reads))
 
 
 def _versus(
@@ -214,6 +210,15 @@ def _best_baseline(spec: StudySpec, arms: Sequence[Arm]) -> tuple[str, float] | 
 
 def _basis(peak_safe_range: str, speedup: Speedup) -> dict[str, str]:
     return {"peak_safe_range": peak_safe_range, "speedup": speedup.reason}
+
+
+def _declared(spec: StudySpec) -> dict[str, Any]:
+    """The optimiser of a built-in objective under the study's config, and that config."""
+    objective = OBJECTIVES.get(spec.objective)
+    if objective is None:
+        return {}
+    config = configure(objective, spec.config)
+    return {**objective.applies_to(config), "config": dict(spec.config)}
 
 
 def _spent(history: History) -> Spent:

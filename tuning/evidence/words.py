@@ -4,6 +4,11 @@ The one idea: say first what to use, then how sure that is, then what to beware 
 Not here: any statistics; every figure is read from the `Verdict`.
 """
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tuning.evidence.cautions import Caveat, doubt_reread
 from tuning.evidence.figures import Versus, is_worse
 from tuning.evidence.verdict import LITTLE, Verdict
 from tuning.records import StudySpec
@@ -21,10 +26,30 @@ def describe(spec: StudySpec, verdict: Verdict) -> str:
             f"{_percent(verdict.smallest_detectable_effect)} could have been found."
         )
     sentences += _use(verdict)
-    sentences += [
-        f"Beware: {warning.message}." for warning in verdict.warnings if warning.code != "no_signal"
-    ]
+    sentences += [_beware(one) for one in verdict.warnings if one.code != "no_signal"]
     return " ".join(sentences)
+
+
+def note_test_reads(document: Mapping[str, Any], test_reads: int) -> dict[str, Any]:
+    """A verdict's document and `words` once it is known how many studies read its test split.
+
+    The same as if `conclude_study` had known.
+
+    >>> told = note_test_reads({"test_reads": 1, "warnings": [], "words": "A tie."}, 2)
+    >>> told["test_reads"], [one["code"] for one in told["warnings"]], told["words"][:18]
+    (2, ['test_reused'], 'A tie. Beware: the')
+    """
+    added = doubt_reread(test_reads)
+    return {
+        **document,
+        "test_reads": test_reads,
+        "warnings": [*document["warnings"], *map(asdict, added)],
+        "words": " ".join([document["words"], *map(_beware, added)]),
+    }
+
+
+def _beware(warning: Caveat) -> str:
+    return f"Beware: {warning.message}."
 
 
 def _headline(spec: StudySpec, verdict: Verdict) -> str:

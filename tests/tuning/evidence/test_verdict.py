@@ -266,3 +266,11 @@ def test_what_it_applies_to_is_kept_as_told() -> None:
     told = {"optimizer": "adam", "data_hash": "ab"}
     played = story(spec, {0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})
     assert conclude_study(spec, played, applies_to=told).document()["applies_to"] == told
+
+
+def test_a_built_in_objective_declares_what_the_verdict_applies_to() -> None:
+    """Its optimiser under the study's config; an unknown objective declares nothing."""
+    spec = make_spec(confirm_seeds=len(NOISE), objective="heston_surface")
+    played = story(spec, {0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})
+    assert conclude_study(spec, played).applies_to["optimizer"] == "adam"
+    assert conclude_study(replace(spec, objective="own"), played).applies_to == {}

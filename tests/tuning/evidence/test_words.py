@@ -1,11 +1,12 @@
 """The words say what the verdict says: who won, by how much, how sure, and what to beware of."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from tests.tuning.evidence.stories import Tried, finished, spec_for
-from tuning.evidence import Verdict, conclude_study, describe
+from tuning.evidence import Verdict, conclude_study, describe, note_test_reads
 from tuning.evidence.cautions import Caveat
 from tuning.evidence.figures import Versus
 from tuning.evidence.horizons import HorizonLaw
@@ -137,3 +138,19 @@ def test_a_speedup_is_told_of_a_winner_alone() -> None:
     tied = (against("constant", -0.2), against("cosine", 0.0, is_tie=True))
     assert "times the updates" not in words(versus=tied, speedup=1.6)
     assert "times the updates" not in words(versus=clear, speedup=0.9)
+
+
+def test_reads_that_are_known_later_make_the_same_document() -> None:
+    """The store counts them when it completes the study, after the verdict was computed."""
+    history = finished(
+        Tried("wsd", 0.9, 0.02, is_baseline=False, fresh=(1.0, 1.001, 0.999)),
+        Tried("constant", 1.0, fresh=(1.2, 1.2, 1.21)),
+    )
+
+    def told(test_reads: int) -> dict[str, object]:
+        verdict = conclude_study(SPEC, history, test_reads=test_reads)
+        document = {**verdict.document(), "words": describe(SPEC, verdict)}
+        return json.loads(json.dumps(document))  # type: ignore[no-any-return] # JSON
+
+    assert json.loads(json.dumps(note_test_reads(told(1), 3))) == told(3)
+    assert json.loads(json.dumps(note_test_reads(told(1), 1))) == told(1)
