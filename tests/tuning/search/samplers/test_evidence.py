@@ -96,21 +96,21 @@ def test_shorter_horizons_help_to_predict_the_full_one() -> None:
 
 
 def test_a_lucky_score_is_not_recommended() -> None:
-    """The lowest posterior mean lies nearer the truth than the lowest score, on average."""
+    """What has the lowest posterior mean is truly better than what has the lowest score."""
     lucky, wise = [], []
-    for seed in range(10):
+    for seed in range(12):
         noise = np.random.default_rng(seed)
 
         def loss(peak: float, _: int, noise: np.random.Generator = noise) -> float:
-            return float(np.exp(0.1 * np.log(peak / 0.05) ** 2 + 0.2 * noise.standard_normal()))
+            return float(np.exp(np.log(peak / 0.05) ** 2 + 0.5 * noise.standard_normal()))
 
-        seen = [Observation(one.params, one.value) for one in history(loss, 96, seed)]
+        seen = [Observation(one.params, one.value) for one in history(loss, 64, seed)]
         found = recommend(SPACE, seen, Direction.MINIMIZE, HORIZON)
         assert found is not None
         first = min(seen, key=lambda one: one.value or 0.0)
         for chosen, ends in ((first, lucky), (seen[found.best], wise)):
-            ends.append(abs(np.log(float(chosen.params["peak"]) / 0.05)))
-    assert np.mean(wise) < 0.8 * np.mean(lucky)
+            ends.append(np.log(float(chosen.params["peak"]) / 0.05) ** 2)
+    assert np.mean(wise) < 0.7 * np.mean(lucky)
 
 
 def test_leaders_are_those_whose_rank_is_in_doubt() -> None:
