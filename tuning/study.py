@@ -70,7 +70,7 @@ def specify(
     ranges: Mapping[str, tuple[float, float]] | None = None,
     fixed: Mapping[str, ParameterValue] | None = None,
     constraints: Sequence[str] = (),
-    sampler: str = "tpe",
+    sampler: str = "curve",
     budget: Budget | None = None,
     batch: int = 4,
     seed: int = 0,

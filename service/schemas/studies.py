@@ -44,7 +44,7 @@ class StudyRequest(Schema):
     config: Settings = Field(default_factory=dict)
     horizon: int | None = None
     space: SpaceRequest = SpaceRequest()
-    sampler: Name = "tpe"
+    sampler: Name = "curve"
     budget: BudgetRequest = BudgetRequest()
     batch: int = 4
     seed: int = 0

@@ -23,11 +23,11 @@ def test_everything_has_a_default() -> None:
     spec = specify(NAME)
     objective = OBJECTIVES[NAME]
     assert (spec.horizon, spec.metric) == (objective.default_horizon, objective.metrics[0])
-    assert spec.space.families == DEFAULT_FAMILIES
+    assert spec.space.families == (*DEFAULT_FAMILIES, "knots")
     peak = spec.space.parameters["peak"]
     assert (peak.low, peak.high) == objective.peak
     assert spec.space.parameters["warmup"] == PARAMETERS["warmup"]
-    assert (spec.budget, spec.sampler, spec.seed) == (Budget(60), "tpe", 0)
+    assert (spec.budget, spec.sampler, spec.seed) == (Budget(60), "curve", 0)
     assert (spec.baselines, spec.baseline_peaks) == (BASELINES, 5)
     assert (spec.seeds, spec.confirm_seeds, spec.worthwhile) == (2, 10, 0.01)
     assert (spec.leaders, spec.leader_seeds, spec.promote, spec.rungs) == (7, 8, 0.34, ())

@@ -45,7 +45,7 @@ def test_only_the_objective_is_needed(api: TestClient) -> None:
     spec = view["spec"]
     assert spec["budget"] == {"trials": 60, "steps": None, "seconds": None}
     assert (spec["seeds"], spec["batch"], spec["leaders"], spec["leader_seeds"]) == (2, 4, 7, 8)
-    assert (spec["sampler"], spec["horizon"], spec["worthwhile"]) == ("tpe", 300, 0.01)
+    assert (spec["sampler"], spec["horizon"], spec["worthwhile"]) == ("curve", 300, 0.01)
     assert spec["max_failures"] == 12
     assert spec["config"] == asdict(configure(OBJECTIVES["realized_volatility"], {}))
 
