@@ -145,9 +145,10 @@ def ranking(spec: StudySpec, score: float, number: int) -> tuple[float, int]:
 def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int]]:
     """Searched trials that completed a rung: those that go on, best first, and the others.
 
-    A trial goes on if it is among the best share of all that completed its rung. All were trained
-    on the same seeds, so this compares them pair by pair. It is decided once, by what is known in
-    the first generation that may see the trial's results.
+    A trial goes on if it is among the best share of all that completed its rung, and no more than
+    that share went on already: a search that learns proposes ever better ones, and would take all
+    of them further. All were trained on the same seeds, so this compares them pair by pair. It is
+    decided once, by what is known in the first generation that may see the trial's results.
     """
     last = len(stage_horizons(spec)) - 1
     waiting = [
@@ -158,10 +159,14 @@ def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int
         and one.score is not None
         and one.trial.number not in view.pruned
     ]
-    better = set()
+    better: set[int] = set()
+    went_on = _promoted(spec, view)
     for stage in {one.stage for one in waiting}:
-        pool = stage_scores(spec, view, stage)
-        better |= {trial.number for trial, _ in pool[: math.ceil(spec.promote * len(pool))]}
+        pool = [trial.number for trial, _ in stage_scores(spec, view, stage)]
+        places = math.ceil(spec.promote * len(pool))
+        here = {one.trial.number for one in waiting if one.stage == stage}
+        left = places - len([number for number in pool if number in went_on[stage]])
+        better |= set([number for number in pool[:places] if number in here][: max(0, left)])
     promoted = [one for one in waiting if one.trial.number in better]
     return (
         sorted(
@@ -170,6 +175,15 @@ def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int
         ),
         [one.trial.number for one in waiting if one.trial.number not in better],
     )
+
+
+def _promoted(spec: StudySpec, view: History) -> list[set[int]]:
+    """The trials that went on from each stage."""
+    horizons = stage_horizons(spec)
+    return [
+        {run.trial for run in view.runs if run.phase is Phase.SEARCH and run.horizon > horizon}
+        for horizon in horizons
+    ]
 
 
 def has_full(spec: StudySpec, view: History) -> bool:

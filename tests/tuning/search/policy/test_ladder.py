@@ -177,3 +177,24 @@ def test_a_generation_sees_results_two_generations_old() -> None:
         assert isinstance(proposed, Generation)
         assert decide(spec, more) == proposed
         assert decide(spec, history.up_to(number - 1, number - 3)) == Wait()
+
+
+def test_no_more_than_the_share_goes_on_even_if_proposals_get_better() -> None:
+    """Of those that completed a rung, rounded up."""
+
+    def improving(trial: Trial, run: Run) -> Result:
+        value = 10.0 * 0.97**trial.number
+        return Result(RunState.COMPLETED, {split: {"loss": value} for split in run.splits})
+
+    spec = laddered(sampler="random", budget=Budget(trials=60), promote=0.25, baselines=())
+    history, _ = play(spec, 6, improving)
+    reached = {
+        horizon: {
+            run.trial
+            for run in history.runs
+            if run.horizon == horizon and run.phase is Phase.SEARCH
+        }
+        for horizon in (25, 50, 100)
+    }
+    assert 0 < len(reached[50]) <= 0.25 * len(reached[25]) + 1
+    assert 0 < len(reached[100]) <= 0.25 * len(reached[50]) + 1
