@@ -41,16 +41,17 @@ def propose_evolved(
         )
         for seen in known
     ]
+    strategy = CMA(
+        mean=np.full(dimension, 0.5),
+        sigma=WIDTH,
+        bounds=np.tile([0.0, 1.0], (dimension, 1)),
+        seed=0,
+    )
+    size = strategy.population_size
+    for begin in range(0, len(told) - size + 1, size):
+        if strategy.should_stop():
+            break
+        strategy.tell(told[begin : begin + size])
     for seed in seeds:
-        strategy = CMA(
-            mean=np.full(dimension, 0.5),
-            sigma=WIDTH,
-            bounds=np.tile([0.0, 1.0], (dimension, 1)),
-            seed=seed % 2**31,
-        )
-        size = strategy.population_size
-        for begin in range(0, len(told) - size + 1, size):
-            if strategy.should_stop():
-                break
-            strategy.tell(told[begin : begin + size])
+        strategy.reseed_rng(seed)
         yield point_at(space, strategy.ask()[: len(names)])

@@ -14,7 +14,7 @@ from tuning.search.samplers.belief import believe
 from tuning.search.samplers.coordinates import Floats, axes, place_of, point_at
 from tuning.search.samplers.evidence import Evidence, tamed
 from tuning.search.samplers.levels import at_full_horizon, has_ended
-from tuning.search.samplers.observation import Observation
+from tuning.search.samplers.observation import Observation, key_of
 from tuning.search.samplers.points import Point
 from tuning.search.space import contains
 
@@ -53,11 +53,17 @@ def propose_gaussian(
     if open_rows:
         posterior = posterior.supposing(UNIT * places[open_rows])
     top = places[rows][np.argsort(values, kind="stable")[:5]]
+    taken = {key_of(seen.params) for seen in known}
     for seed in seeds:
         offered = _offered(top, np.random.default_rng(seed))
-        chosen = offered[int(np.argmax(Pool(posterior, UNIT * offered).promise(best)))]
+        order = np.argsort(-Pool(posterior, UNIT * offered).promise(best), kind="stable")
+        # Places that differ in axes without effect are one point.
+        fresh = (place for place in order if key_of(point_at(space, offered[place])) not in taken)
+        chosen = offered[next(fresh, order[0])]
+        point = point_at(space, chosen)
+        taken.add(key_of(point))
         posterior = posterior.supposing(UNIT * chosen[None])
-        yield point_at(space, chosen)
+        yield point
 
 
 def _offered(top: Floats, random: np.random.Generator) -> Floats:
