@@ -64,6 +64,8 @@ def _chosen(spec: StudySpec, history: History, ranked: Sequence[Trial]) -> Trial
     searched = _searched(spec, history, {trial.number for trial in whole})
     values = {n: found | values_of(spec, first[n]) for n, found in searched.items()}
     shared = set.intersection(*map(set, values.values()))
+    if not shared:  # while the first set is still being trained
+        return ranked[0]
     means = {number: fmean(found[seed] for seed in shared) for number, found in values.items()}
     best = whole[0]
     for trial in whole:

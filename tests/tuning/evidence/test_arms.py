@@ -1,10 +1,12 @@
 """Arms: the winner is fixed by seeds that carry no interval."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.tuning.evidence.playing import play
 from tests.tuning.evidence.stories import Tried, finished, spec_for
-from tuning.evidence import arm_trials, choose_winner
+from tuning.evidence import arm_trials, choose_winner, plan_confirmation
 from tuning.evidence.arms import HELD_OUT, first_set, second_set
 from tuning.records import Direction, History, Metric, Result, Run, RunState, Trial
 
@@ -88,3 +90,24 @@ def test_the_winner_is_the_best_either_way(direction: Direction) -> None:
     winner = choose_winner(spec, history)
     assert winner is not None
     assert winner.number == (0 if direction is Direction.MINIMIZE else 3)
+
+
+def test_while_the_first_set_is_trained_there_is_a_leader_to_show() -> None:
+    """Whoever looks at a study under way sees arms, though no seed is shared yet."""
+    spec = spec_for(confirm_seeds=4)
+    history = finished(*LEADERS)
+    plan = plan_confirmation(spec, history, 1)
+    assert plan is not None
+    first = next(run for run in plan.runs if run.trial == 0)
+    last = [run for run in plan.runs if run.trial == 1][-1]
+    ends = {
+        (run.generation, run.index): Result(RunState.COMPLETED, {"validation": {"loss": 1.0}})
+        for run in (first, last)
+    }
+    apart = replace(history.runs[1], seed=999)  # nor one of the search
+    begun = replace(
+        history,
+        runs=(history.runs[0], apart, *history.runs[2:], *plan.runs),
+        results={**history.results, **ends},
+    )
+    assert [trial.number for trial in arm_trials(spec, begun)] == [0, 2, 3]
