@@ -122,7 +122,8 @@ def facts(
         Fact(
             "trials",
             f"{tried:,} of {spec.budget.trials:,}",
-            f"{baselines} for baselines; {lost[0]} diverged, {lost[1]} failed",
+            f"{baselines} for baselines; {lost[0]} diverged, {lost[1]} failed"
+            + (f", {len(history.pruned)} pruned at a shorter horizon" if history.pruned else ""),
         ),
         Fact("runs", f"{len(history.results):,} of {len(history.runs):,}", "finished of planned"),
         Fact(
