@@ -5,7 +5,7 @@ and a search is judged by what its schedules are worth, not by what it saw of th
 losses, exact or with noise of its own for every (schedule, seed), in batches of 4, then 8, and
 results two batches old. It never sees the optimum.
 
-    SEED=1 STUDIES=10 python tests/benchmarks/search_quadratic.py [exact|noisy|unseen] ...
+    SEED=1 STUDIES=10 python tests/benchmarks/search_quadratic.py [exact|noisy|cost|unseen] ...
 """
 
 import os
@@ -26,6 +26,7 @@ from tuning.objectives.quadratic_optimum import best_schedule
 from tuning.objectives.quadratic_problems import Config, build
 from tuning.records import Direction, ParameterValue, Space
 from tuning.search.samplers import SAMPLERS, Observation, propose, recommend
+from tuning.search.samplers.points import drawn
 from tuning.search.samplers.starts import start_points
 from tuning.search.space import lay_out, narrow
 from tuning.seeds import derive
@@ -225,9 +226,49 @@ def _figures(
     return figures
 
 
+def cost() -> list[Figure]:
+    """CPU time of a suggestion of the curve sampler after many trials, in generations of 8.
+
+    Schedules were looked at before, as in a planner that goes on; every call sees new results, as
+    it does in a study, and the first one fits anew.
+    """
+    space = narrow(CURVES, (LOWEST_PEAK, 1.0), {}, {})
+    random = np.random.default_rng(0)
+    starts = start_points(space, 500)
+    figures = []
+    for trials, target in ((1_000, 20.0), (10_000, 50.0)):
+        families = [CURVES[number % len(CURVES)] for number in range(trials + 32)]
+        points = starts + [drawn(space, family, random) for family in families]
+        losses = [1.0 + float(np.log(float(one["peak"]) / 0.05) ** 2) for one in points]
+        noisy = [loss * float(np.exp(0.1 * random.standard_normal())) for loss in losses]
+        seen = [Observation(one, loss) for one, loss in zip(points, noisy, strict=True)]
+        times = []
+        for generation in range(4):
+            history = seen[: trials + 8 * generation]
+            seeds = [derive(0, "cost", generation, ask) for ask in range(8)]
+            begin = time.process_time()
+            list(propose(SAMPLERS["curve"], space, history, Direction.MINIMIZE, seeds, horizon=500))
+            times.append(1e3 * (time.process_time() - begin) / 8)
+        say(f"{'':6}first call at {trials:,} trials, everything new: {times[0]:.1f} ms")
+        figures.append(
+            Figure(
+                name=f"cost: a suggestion at {trials:,} trials",
+                value=median(times[1:]),
+                unit="ms CPU",
+                better="lower",
+                target=target,
+                spread=(min(times[1:]), max(times[1:])),
+                repeats=3,
+            )
+        )
+        tell(figures[-1])
+    return figures
+
+
 PARTS: dict[str, Callable[[int, Sequence[int]], list[Figure]]] = {
     "exact": lambda _, seeds: report("exact", named(), METHODS, seeds, 0.0),
     "noisy": lambda _, seeds: report("noisy", named(), ("curve", "tpe"), seeds, NOISE),
+    "cost": lambda *_: cost(),
     "unseen": lambda seed, seeds: report("unseen", unseen(seed), ("curve", "tpe"), seeds, 0.0),
 }
 

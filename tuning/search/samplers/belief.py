@@ -60,7 +60,7 @@ def believe(evidence: Evidence, kind: int | None = COUNT) -> Belief:
         first *= 2
     kernel, exponent = _prior(evidence, kind)
     if len(evidence) >= first:
-        fitted = evidence.chosen(np.arange(first)).fewer(MOST_FITTED, BEST_FITTED)
+        fitted = evidence.first(first).fewer(MOST_FITTED, BEST_FITTED)
         kernel, exponent = _fitted(fitted, kind)
         if evidence.shortening.any() and not fitted.shortening.any():
             kernel = replace(kernel, scales=np.append(kernel.scales, np.exp(SCALE_PRIOR[0])))
@@ -93,6 +93,7 @@ def _fit_bytes(
     evidence = Evidence(
         np.frombuffer(columns).reshape(count, -1),
         np.frombuffer(shortening),
+        np.frombuffer(values),
         np.frombuffer(values),
         np.frombuffer(seeds),
         np.arange(count),

@@ -17,12 +17,12 @@ from tuning.schedules import FAMILIES, Parameter
 from tuning.schedules.families.explicit import knot_places
 from tuning.search.samplers.description import (
     CYCLES,
+    WARMUP,
     Params,
     describe,
     describe_knots,
     heights_of,
     scaled,
-    shape_of,
 )
 from tuning.search.samplers.points import Point, drawn, jittered, placed
 from tuning.search.samplers.segments import KNOT_COUNT, LOWEST
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 MEMBERS = 384  # random members of families that are kept per space
 SHOWN = 160  # of them, with peaks drawn anew, at a time
 BASES, NEIGHBOURS = 6, 45  # best curves, and free curves near each
-KIN_BASES, KIN = 3, 8  # best members of families, and members near each
+KIN_BASES, KIN = 3, 6  # best members of families, and members near each
 WIDTHS = (0.02, 0.06, 0.2, 0.6)  # standard deviations of a knot's move, in nats
 KIN_WIDTHS = (0.03, 0.15)
 SPARSE, ALONE = 0.25, 0.25  # knots moved alone: how many of them, how often
@@ -93,7 +93,7 @@ def curves_of(points: Sequence[Params], cap: float, horizon: int) -> Curves:
     """The free curves nearest to schedules."""
     return Curves(
         np.array([heights_of(params, cap, horizon) for params in points]),
-        np.array([shape_of(params, horizon).warmup for params in points]),
+        np.array([float(params.get(WARMUP, 0.0)) for params in points]),
     )
 
 

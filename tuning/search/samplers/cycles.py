@@ -16,7 +16,7 @@ from tuning.search.samplers.description import CYCLES, Params, cycle_count, mean
 from tuning.search.samplers.points import Point, drawn, jittered, placed
 from tuning.search.space import FAMILY, PEAK, contains
 
-OFFERED, KIN = 24, 12
+OFFERED, KIN = 12, 6
 EVEN = {"cycle_growth": 1.0, "cycle_decay": 1.0, "warmup": 0.0, "floor": 0.0, "rise": 0.05}
 LIFT = 1.3  # peak of a cycle over the mean of the best schedule without
 FEWEST_UPDATES = 8  # of a cycle

@@ -47,7 +47,6 @@ class Shape(NamedTuple):
 
     columns: tuple[float, ...]
     heights: tuple[float, ...]
-    warmup: float
 
 
 def shape_of(params: Params, horizon: int) -> Shape:
@@ -108,8 +107,11 @@ def describe_knots(heights: Floats, warmups: Floats) -> Floats:
 
 def heights_of(params: Params, cap: float, horizon: int) -> Floats:
     """Log of the learning rates over the cap at nine knots after the warmup, shape (9,)."""
-    shape = shape_of(params, horizon)
-    levels = np.array(shape.heights) + np.log(float(params[PEAK]) / cap)
+    if KNOTS[0] in params:
+        heights: Sequence[float] = [float(np.log(params[name])) for name in KNOTS]
+    else:
+        heights = shape_of(params, horizon).heights
+    levels = np.array(heights) + np.log(float(params[PEAK]) / cap)
     return np.asarray(np.maximum(levels, np.log(LOWEST)))
 
 
@@ -129,16 +131,12 @@ def _shape(rest: tuple[tuple[str, ParameterValue], ...], horizon: int) -> Shape:
     params = {**dict(rest), PEAK: 1.0}
     schedule = lay_out(params, horizon)
     rates = np.maximum(schedule(looks(horizon)), 0.0)
-    warmup = float(params.get(WARMUP, 0.0))
-    if KNOTS[0] in params:
-        heights = [float(np.log(params[name])) for name in KNOTS]
-    else:
-        begin = schedule.family.warmup.updates(horizon)
-        at = begin + knot_places(KNOT_COUNT) * max(0, horizon - 1 - begin)
-        levels = schedule(np.minimum(np.rint(at).astype(np.int64), horizon - 1))
-        heights = np.log(np.maximum(levels, LEAST)).tolist()
+    begin = schedule.family.warmup.updates(horizon)
+    at = begin + knot_places(KNOT_COUNT) * max(0, horizon - 1 - begin)
+    levels = schedule(np.minimum(np.rint(at).astype(np.int64), horizon - 1))
+    heights = np.log(np.maximum(levels, LEAST)).tolist()
     columns = (*_curve_columns(rates[None])[0].tolist(), *_cycle_columns(params))
-    return Shape(columns, tuple(heights), warmup)
+    return Shape(columns, tuple(heights))
 
 
 def _curve_columns(rates: Floats) -> Floats:

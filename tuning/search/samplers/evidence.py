@@ -7,7 +7,7 @@ horizon T' is (T / T')^k times that of T.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,15 @@ class Evidence:
     Args:
         columns: descriptions of the schedules, shape (results, columns).
         shortening: log2 of the study's horizon over that of the result, shape (results,).
-        values: what is to be made small, shape (results,).
+        losses: what is to be made small, NaN if bad, shape (results,).
+        values: the same with differences beyond the usual one drawn in, shape (results,).
         seeds: how many seeds each rests on, shape (results,).
         rows: which observation each is, shape (results,).
     """
 
     columns: Floats
     shortening: Floats
+    losses: Floats
     values: Floats
     seeds: Floats
     rows: NDArray[np.int64]
@@ -48,6 +50,11 @@ class Evidence:
     def chosen(self, which: NDArray[np.int64]) -> "Evidence":
         """Some of the results."""
         return Evidence(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+    def first(self, count: int) -> "Evidence":
+        """The first results, with differences drawn in as if there were no others."""
+        early = self.chosen(np.arange(count))
+        return replace(early, values=tamed(early.losses))
 
     def fewer(self, most: int, best: int) -> "Evidence":
         """At most so many results: the best ones, and evenly thinned others, in order."""
@@ -72,10 +79,12 @@ def gather(
     """The results among observations; what is still running is left out."""
     rows = [row for row, seen in enumerate(observations) if has_ended(seen)]
     known = [observations[row] for row in rows]
+    losses = levelled_losses(known, direction, horizon)
     return Evidence(
         describe([seen.params for seen in known], cap, horizon),
         shortenings(known, horizon),
-        tamed(levelled_losses(known, direction, horizon)),
+        losses,
+        tamed(losses),
         np.array([float(max(1, seen.seeds)) for seen in known]),
         np.array(rows, dtype=np.int64),
     )

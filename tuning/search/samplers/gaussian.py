@@ -41,12 +41,11 @@ def propose_gaussian(
         for seed in seeds:
             yield point_at(space, np.random.default_rng(seed).random(dimension))
         return
-    values = tamed(
-        np.array([np.nan if known[row].is_bad else known[row].value for row in rows], float)
-    )
+    losses = np.array([np.nan if known[row].is_bad else known[row].value for row in rows], float)
+    values = tamed(losses)
     scored = UNIT * places[rows]
     nothing = np.zeros(len(rows))
-    evidence = Evidence(scored, nothing, values, nothing + 1.0, np.array(rows))
+    evidence = Evidence(scored, nothing, losses, values, nothing + 1.0, np.array(rows))
     posterior = believe(evidence, kind=None).posterior
     best = float(posterior.predict(scored)[0].min())
     open_rows = sorted(set(range(len(known))) - set(rows))

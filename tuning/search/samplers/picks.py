@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 CYCLIC_FROM = 24  # proposals before a share of them is cyclic
 CYCLIC_EVERY = 8  # one proposal in so many is cyclic, if a family of the space can be
 GREEDY_EVERY = 4  # one proposal in so many has the lowest expected loss, whatever the doubt
-ROUNDS, LEADERS, CHILDREN = 3, 6, 10  # of the local search for the most promising curve
+ROUNDS, LEADERS, CHILDREN = 2, 6, 10  # of the local search for the most promising curve
 LOOKED_AT = 64  # most promising candidates, of which the first that is allowed is picked
 
 
@@ -160,7 +160,7 @@ class Picks:
         self, order: NDArray[np.int64], over: float | None, random: np.random.Generator
     ) -> tuple[float, Point] | None:
         """The most promising free curve near the most promising candidates, and how it is."""
-        points = [self._candidates.point(int(place)) for place in order[: 4 * LEADERS]]
+        points = [self._candidates.point(int(place)) for place in order[: 2 * LEADERS]]
         leaders = [one for one in points if cycle_count(one) < 2][:LEADERS]
         if not leaders:
             return None
