@@ -1,7 +1,7 @@
 """Belief: the model of curves after what was seen, rebuilt from it every time.
 
 The one idea: hyperparameters are fitted to the first 8, 16, 32, … results only, from fixed starts,
-and on at most 200 of them; in between the posterior alone is updated, on at most 400. So a belief
+and on at most 200 of them; in between the posterior alone is updated, on at most 300. So a belief
 is a pure function of the results and cheap at any number of them; caches only memoise.
 """
 
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 FIRST_FIT = 8
 MOST_FITTED, BEST_FITTED = 200, 100
-MOST_KEPT, BEST_KEPT = 400, 250
+MOST_KEPT, BEST_KEPT = 300, 200
 EXPONENTS = (0.0, 0.2, 0.4, 0.6, 0.8)
 EXPONENT_PRIOR = (0.4, 0.2)
 ALIKE = 0.5  # what schedules of different cycle counts share before anything is known
