@@ -117,3 +117,8 @@ def leaders(budget: Budget, seeds: int) -> tuple[int, int]:
     """How many trials race for the recommendation, and to how many seeds."""
     racing = max(2, min(LEADERS, budget.trials // LEADERS))
     return racing, max(seeds, min(LEADER_SEEDS, 4 * seeds))
+
+
+def failures(budget: Budget) -> int:
+    """Runs that may fail: as many as a fifth of the trials, at least 10."""
+    return max(LEAST_FAILURES, budget.trials // 5)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tuning import defaults
-from tuning.defaults import BASELINES, LEAST_FAILURES
+from tuning.defaults import BASELINES
 from tuning.errors import UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
 from tuning.execution import Block, Ended, Executor, Lane, Measured
@@ -166,9 +166,7 @@ def specify(
         else baseline_peaks,
         confirm_seeds=confirm_seeds,
         worthwhile=worthwhile,
-        max_failures=max(LEAST_FAILURES, budget.trials // 5)
-        if max_failures is None
-        else max_failures,
+        max_failures=defaults.failures(budget) if max_failures is None else max_failures,
         label=label,
         evidence_budget=evidence_budget,
         rungs=defaults.rungs(found, rungs, updates),
