@@ -19,7 +19,6 @@ from functools import lru_cache
 import numpy as np
 from figures import Figure, leave, say, tell
 from search_arithmetic import median, median_interval
-from search_space import CURVES, ZOO
 
 from tuning.objectives.quadratic import Moments, Quadratic
 from tuning.objectives.quadratic_optimum import best_schedule
@@ -27,8 +26,8 @@ from tuning.objectives.quadratic_problems import Config, build
 from tuning.records import Direction, ParameterValue, Space
 from tuning.search.samplers import SAMPLERS, Observation, propose, recommend
 from tuning.search.samplers.points import drawn
-from tuning.search.samplers.starts import start_points
-from tuning.search.space import lay_out, narrow
+from tuning.search.samplers.starts import KNOTS_FAMILY, start_points
+from tuning.search.space import DEFAULT_FAMILIES, lay_out, narrow
 from tuning.seeds import derive
 
 LOOKS = (25, 50, 100)  # full trainings
@@ -39,6 +38,8 @@ FIRST_BATCHES, BATCH, LATER_BATCH = 24, 4, 8
 REPLICATED = 3  # of a later batch under noise: leaders trained on one more seed
 LOWEST_PEAK = 1e-3  # of the cap
 METHODS = ("curve", "tpe", "tpe + starts", "random", "cmaes")
+ZOO = DEFAULT_FAMILIES
+CURVES = (*ZOO, KNOTS_FAMILY)
 Point = dict[str, ParameterValue]
 
 
