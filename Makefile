@@ -12,9 +12,10 @@ PARITY := .venv-parity
 PARITY_READY := $(PARITY)/.ready
 DRAWS ?= 100
 PART ?= schedules engine study
+SEARCH ?= calibration
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full parity format lock bench benchmark-objectives clean
+.PHONY: help demo serve check test test-full parity format lock bench benchmark-objectives benchmark-search clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -69,6 +70,9 @@ bench: $(TORCH) ## speed beside peers (PART=schedules, engine or study)
 
 benchmark-objectives: $(READY) ## who wins on which objective, on fresh seeds (SEED=…)
 	@SEED=$(SEED) $(BIN)/python tests/benchmarks/objectives.py
+
+benchmark-search: $(READY) ## the search, and how far its verdict can be trusted (SEARCH=…, SEED=…)
+	@for part in $(SEARCH); do SEED=$(SEED) $(BIN)/python tests/benchmarks/search_$$part.py || exit; done
 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

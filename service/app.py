@@ -20,12 +20,13 @@ from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import generations, history, projects
+from service.store import deadlines, generations, history, projects
 from service.store import studies as stored_studies
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
 from service.ui.report import render_report
+from tuning.evidence import note_test_reads
 from tuning.objectives import load
 from tuning.records import History, StudySpec
 from tuning.search.policy import Generation, GiveUp
@@ -105,6 +106,11 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
 
     def places() -> list[Frontier]:
         with store.read() as session:
+            overdue = deadlines.overdue(session)
+        for project, study in overdue:
+            with store.write() as session:
+                deadlines.close(session, project, study)
+        with store.read() as session:
             return generations.frontiers(session)
 
     def recall(place: Frontier) -> tuple[StudySpec, History]:
@@ -124,9 +130,13 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
                         new.trials,
                         new.runs,
                         confirming=new.is_confirmation,
+                        pruned=new.pruned,
+                        reason=new.reason,
                     )
                 case Judged(verdict):
-                    generations.complete(session, place.project, place.study, dict(verdict))
+                    reads = stored_studies.count_test_readers(session, place.project, place.study)
+                    told = note_test_reads(verdict, reads)
+                    generations.complete(session, place.project, place.study, told)
                 case GiveUp(reason):
                     stored_studies.fail(session, place.project, place.study, reason)
         if isinstance(answer, Generation):

@@ -15,7 +15,10 @@ from typing import Any
 
 from tuning.records import (
     Budget,
+    Cap,
     Cause,
+    Comparator,
+    Constraint,
     Direction,
     History,
     Metric,
@@ -24,6 +27,7 @@ from tuning.records import (
     Run,
     RunState,
     Space,
+    Start,
     StudySpec,
     Trial,
 )
@@ -47,15 +51,30 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
         name: replace(PARAMETERS[name], **{**fields, "choices": tuple(fields["choices"])})
         for name, fields in space["parameters"].items()
     }
+    # Specs stored by versions before these fields take their defaults.
+    newer: Document = {
+        "rungs": tuple(document.get("rungs", ())),
+        "cap": Cap(document.get("cap", Cap.GIVEN)),
+        "starts": tuple(Start(**start) for start in document.get("starts", ())),
+    }
     return StudySpec(
         **{
             **document,
-            "space": Space(families=tuple(space["families"]), parameters=parameters),
+            **newer,
+            "space": Space(
+                families=tuple(space["families"]),
+                parameters=parameters,
+                constraints=tuple(map(_read_constraint, space.get("constraints", ()))),
+            ),
             "metric": Metric(**{**metric, "direction": Direction(metric["direction"])}),
             "budget": Budget(**document["budget"]),
             "baselines": tuple(document["baselines"]),
         }
     )
+
+
+def _read_constraint(document: Mapping[str, Any]) -> Constraint:
+    return Constraint(**{**document, "comparator": Comparator(document["comparator"])})
 
 
 def write_trial(trial: Trial) -> Document:
@@ -157,6 +176,8 @@ def write_history(history: History) -> Document:
             [generation, index, write_result(result)]
             for (generation, index), result in history.results.items()
         ],
+        "pruned": [list(pair) for pair in history.pruned.items()],
+        "closed_from": history.closed_from,
     }
 
 
@@ -169,6 +190,8 @@ def read_history(document: Mapping[str, Any]) -> History:
             (generation, index): read_result(result)
             for generation, index, result in document["results"]
         },
+        pruned=dict(document["pruned"]),
+        closed_from=document["closed_from"],
     )
 
 

@@ -1,143 +1,49 @@
 """Records: what a study is made of, as plain frozen values.
 
 The one idea: everything the policy, the verdict and the service talk about is a value in this
-file, with its JSON form, its limits and its legal state moves beside it. A `StudySpec` is always
-complete: defaults were filled in by `tuning.study.specify`, so it can be stored and replayed.
-Not here: how runs are proposed (`tuning.search`), trained (`tuning.execution`) or judged
-(`tuning.evidence`).
+file, with its limits beside it. A `StudySpec` is always complete: defaults were filled in by
+`tuning.study.specify`, so it can be stored and replayed.
+Not here: what may follow what (`tuning.states`), how runs are proposed (`tuning.search`), trained
+(`tuning.execution`) or judged (`tuning.evidence`).
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
 
-from tuning.errors import IllegalMove, InvalidValue
+from tuning.errors import InvalidValue
 from tuning.schedules import Parameter, Schedule
+from tuning.states import (
+    MOVES,
+    RUN_MOVES,
+    STUDY_MOVES,
+    TRIAL_MOVES,
+    Cap,
+    Cause,
+    Comparator,
+    Direction,
+    Phase,
+    RunState,
+    StudyState,
+    TrialState,
+    move,
+)
 
 MAX_TRIALS = 10_000
 MAX_HORIZON = 10_000_000
 MAX_STEPS = 10**15
+MAX_SECONDS = 10**9
 MAX_SEEDS = 1_000
 MAX_BATCH = 64
+MAX_LEADERS = 64
+MAX_RUNGS = 8
+MAX_STARTS = 1_000
 MAX_FAILURES = 10**9
 MAX_LABEL_LENGTH = 128
 
 ParameterValue = float | int | str
-State = TypeVar("State", bound=StrEnum)
-
-
-class Direction(StrEnum):
-    """Which way a metric is better."""
-
-    MINIMIZE = "minimize"
-    MAXIMIZE = "maximize"
-
-
-class Phase(StrEnum):
-    """What a run is for."""
-
-    PROBE = "probe"
-    BASELINE = "baseline"
-    SEARCH = "search"
-    CONFIRM = "confirm"
-
-
-class StudyState(StrEnum):
-    """Where a study stands."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    CONFIRMING = "confirming"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing will happen any more."""
-        return self in {StudyState.COMPLETED, StudyState.FAILED, StudyState.CANCELLED}
-
-
-class TrialState(StrEnum):
-    """Where a trial stands."""
-
-    PROPOSED = "proposed"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    PRUNED = "pruned"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class RunState(StrEnum):
-    """Where a run stands."""
-
-    QUEUED = "queued"
-    LEASED = "leased"
-    COMPLETED = "completed"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the run counts and will not be trained again."""
-        return self not in {RunState.QUEUED, RunState.LEASED}
-
-
-_TRIAL_ENDS = (
-    TrialState.COMPLETED,
-    TrialState.PRUNED,
-    TrialState.DIVERGED,
-    TrialState.FAILED,
-    TrialState.CANCELLED,
-)
-_RUN_ENDS = (RunState.COMPLETED, RunState.DIVERGED, RunState.FAILED, RunState.CANCELLED)
-
-# One table per type: members of two string enums with one name are equal, hence one key.
-STUDY_MOVES: Mapping[StudyState, tuple[StudyState, ...]] = {
-    StudyState.RUNNING: (
-        StudyState.PAUSED,
-        StudyState.CONFIRMING,
-        StudyState.FAILED,
-        StudyState.CANCELLED,
-    ),
-    StudyState.PAUSED: (StudyState.RUNNING, StudyState.CONFIRMING, StudyState.CANCELLED),
-    StudyState.CONFIRMING: (
-        StudyState.PAUSED,
-        StudyState.COMPLETED,
-        StudyState.FAILED,
-        StudyState.CANCELLED,
-    ),
-    StudyState.COMPLETED: (StudyState.RUNNING,),
-}
-TRIAL_MOVES: Mapping[TrialState, tuple[TrialState, ...]] = {
-    TrialState.PROPOSED: (TrialState.RUNNING, *_TRIAL_ENDS),
-    TrialState.RUNNING: _TRIAL_ENDS,
-}
-RUN_MOVES: Mapping[RunState, tuple[RunState, ...]] = {
-    RunState.QUEUED: (RunState.LEASED, RunState.CANCELLED),
-    RunState.LEASED: (RunState.QUEUED, *_RUN_ENDS),
-}
-MOVES: Mapping[type[StrEnum], Mapping[Any, tuple[StrEnum, ...]]] = {
-    StudyState: STUDY_MOVES,
-    TrialState: TRIAL_MOVES,
-    RunState: RUN_MOVES,
-}
-
-
-def move(before: State, after: State) -> State:
-    """Return `after` if it may follow `before`, else raise `IllegalMove`.
-
-    >>> move(RunState.QUEUED, RunState.LEASED)
-    <RunState.LEASED: 'leased'>
-    """
-    if after not in MOVES[type(before)].get(before, ()):
-        raise IllegalMove(type(before).__name__.removesuffix("State").lower(), before, after)
-    return after
 
 
 def check_integer(name: str, value: object, low: int, high: int) -> int:
@@ -180,19 +86,42 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a search may spend: distinct schedules, and updates over all phases.
+    """What a search may spend: distinct schedules, updates, and time.
 
-    `steps` counts updates of every phase, retries excluded, with the confirmation reserved first.
+    Args:
+        trials: distinct schedules of baselines and search.
+        steps: updates of every phase but the confirmation, retries excluded: probes, baselines and
+            shorter horizons count. None: as many as the trials need.
+        seconds: unpaused wall time after which no run of the search starts; None: no limit.
     """
 
     trials: int = 60
     steps: int | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a budget outside its range."""
         check_integer("budget.trials", self.trials, 1, MAX_TRIALS)
         if self.steps is not None:
             check_integer("budget.steps", self.steps, 1, MAX_STEPS)
+        if self.seconds is not None:
+            check_number("budget.seconds", self.seconds, 0.0, MAX_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A bound on a property of a schedule, as in `final_lr <= 1e-5`.
+
+    Args:
+        name: a shared parameter, `peak` included, or a learning rate of the schedule: `first_lr` or
+            `final_lr`, of the first or last update.
+        comparator: which way it is bounded.
+        value: the bound.
+    """
+
+    name: str
+    comparator: Comparator
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +129,36 @@ class Space:
     """The schedules a search may propose: families, and the range of every shared parameter.
 
     `parameters` holds exactly the parameters that some family of `families` uses, `peak` first;
-    a parameter whose range is one point is fixed.
+    a parameter whose range is one point is fixed. A proposal satisfies every constraint.
     """
 
     families: tuple[str, ...]
     parameters: Mapping[str, Parameter]
+    constraints: tuple[Constraint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A point that is known before the study begins, from an earlier one.
+
+    Args:
+        params: its coordinates, `family` and `peak` included.
+        horizon: updates of the trainings it was scored at.
+        value: its score there; None if it has none.
+        seeds: how many seeds the score rests on.
+    """
+
+    params: Mapping[str, ParameterValue]
+    horizon: int
+    value: float | None = None
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range, naming the field."""
+        check_integer("starts.horizon", self.horizon, 1, MAX_HORIZON)
+        check_integer("starts.seeds", self.seeds, 1, MAX_SEEDS)
+        if self.value is not None and not math.isfinite(self.value):
+            raise InvalidValue("starts.value", self.value, "a finite number, or none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +175,24 @@ class StudySpec:
         budget: what the search may spend.
         batch: trials per generation; never a worker's capacity.
         seed: everything random of the study derives from it.
-        seeds: paired seeds a trial is trained on.
+        seeds: paired seeds that every trial is trained on.
         baselines: families tuned beside the search, each on the same peak grid.
         baseline_peaks: points of that grid.
-        confirm_seeds: fresh seeds of the confirmation.
+        confirm_seeds: fresh seeds the confirmation starts with.
         worthwhile: relative difference below which two arms are called a tie.
         max_failures: runs that may fail (divergence is no failure) before the study gives up; None
             if any number may.
         label: the user's own words.
+        evidence_budget: updates of confirmation and test; None: four times what `confirm_seeds` on
+            every arm cost.
+        rungs: shorter horizons a trial is trained over first, as rising fractions of `horizon`.
+        promote: share of the trials of a rung that go on to the next.
+        leaders: trials that get more seeds at the full horizon before one is recommended; 0: none.
+        leader_seeds: paired seeds the last of them have in the end.
+        cap: where the upper end of the range of the peak comes from.
+        probe_steps: updates of the range test that estimates a soft cap; 0: there is none.
+        early_stop: whether the search may end once nothing worthwhile is to be expected.
+        starts: what earlier studies know.
     """
 
     objective: str
@@ -247,6 +211,15 @@ class StudySpec:
     worthwhile: float
     max_failures: int | None = None
     label: str = ""
+    evidence_budget: int | None = None
+    rungs: tuple[float, ...] = ()
+    promote: float = 0.34
+    leaders: int = 0
+    leader_seeds: int = 1
+    cap: Cap = Cap.GIVEN
+    probe_steps: int = 0
+    early_stop: bool = False
+    starts: tuple[Start, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
@@ -261,11 +234,23 @@ class StudySpec:
             check_integer("max_failures", self.max_failures, 0, MAX_FAILURES)
         if len(self.label) > MAX_LABEL_LENGTH:
             raise InvalidValue("label", self.label, f"at most {MAX_LABEL_LENGTH} characters")
+        if self.evidence_budget is not None:
+            check_integer("evidence_budget", self.evidence_budget, 1, MAX_STEPS)
+        check_number("promote", self.promote, 0.01, 1.0)
+        check_integer("probe_steps", self.probe_steps, 0, self.horizon)
+        check_integer("leaders", self.leaders, 0, MAX_LEADERS)
+        check_integer("leader_seeds", self.leader_seeds, 1, MAX_SEEDS)
+        if len(self.starts) > MAX_STARTS:
+            raise InvalidValue("starts", len(self.starts), f"at most {MAX_STARTS:,}")
+        is_rising = all(a < b for a, b in pairwise((0.0, *self.rungs, 1.0)))
+        if len(self.rungs) > MAX_RUNGS or not is_rising:
+            allowed = f"at most {MAX_RUNGS} rising fractions between 0 and 1"
+            raise InvalidValue("rungs", list(self.rungs), allowed)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One schedule proposed within a study.
+    """One schedule proposed within a study, laid out over the full horizon.
 
     `params` are its coordinates in the study's space (`family` and `peak` included), kept so that
     a sampler can be rebuilt from stored history.
@@ -283,7 +268,8 @@ class Run:
     """One training of one trial at one horizon with one seed: the unit that is leased.
 
     (`generation`, `index`) identifies it within its study. `splits` are evaluated at its end:
-    the search reads `validation`; only confirmation runs read `test`.
+    the search reads `validation`; only confirmation runs read `test`. Over a shorter horizon the
+    best peak is higher: the schedule is multiplied by `peak_factor`.
     """
 
     generation: int
@@ -293,6 +279,20 @@ class Run:
     seed: int
     horizon: int
     splits: tuple[str, ...] = ("validation",)
+    peak_factor: float = 1.0
+
+    def laid_out(self, schedule: Schedule) -> Schedule:
+        """A trial's schedule as this run trains it: over its horizon, with its peak.
+
+        >>> from tuning.schedules import Linear
+        >>> run = Run(0, 0, 0, Phase.SEARCH, seed=1, horizon=2, peak_factor=1.5)
+        >>> run.laid_out(Schedule(Linear(1.0), 8)).table()
+        array([1.5 , 0.75])
+        """
+        if self.peak_factor == 1.0:
+            return schedule.at(self.horizon)
+        family = replace(schedule.family, peak=schedule.peak * self.peak_factor)
+        return replace(schedule, family=family).at(self.horizon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,26 +301,6 @@ class Measurement:
 
     step: int
     values: Mapping[str, float]
-
-
-class Cause(StrEnum):
-    """Why a run diverged or failed, for programs; its `reason` is for people.
-
-    Diverged: the compared metric was not finite, or blew up. Failed: the training code raised, or
-    refused what it was told to train; it took longer, or more memory, than it may; its process
-    exited or was killed; the worker was lost over it; its loss is lower than any can be.
-    """
-
-    NON_FINITE = "non_finite"
-    BLEW_UP = "blew_up"
-    RAISED = "raised"
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    EXITED = "exited"
-    KILLED = "killed"
-    LOST_WORKER = "lost_worker"
-    IMPOSSIBLE = "impossible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,12 +335,19 @@ class Result:
 class History:
     """What the policy may look at: trials, their runs, and the results that are in.
 
-    `results` is keyed by (generation, index) of the run.
+    Args:
+        trials: proposed schedules, in order.
+        runs: their trainings, in order.
+        results: ends of runs, by (generation, index) of the run.
+        pruned: trials that the search dropped, with the generation that did.
+        closed_from: the first generation after the search's time was up; None while it is not.
     """
 
     trials: tuple[Trial, ...] = ()
     runs: tuple[Run, ...] = ()
     results: Mapping[tuple[int, int], Result] = field(default_factory=dict)
+    pruned: Mapping[int, int] = field(default_factory=dict)
+    closed_from: int | None = None
 
     def up_to(self, proposals: int, results: int) -> "History":
         """Only generations <= `proposals`, and results only of generations <= `results`."""
@@ -368,4 +355,48 @@ class History:
             trials=tuple(t for t in self.trials if t.generation <= proposals),
             runs=tuple(r for r in self.runs if r.generation <= proposals),
             results={key: end for key, end in self.results.items() if key[0] <= results},
+            pruned={number: at for number, at in self.pruned.items() if at <= proposals},
+            closed_from=self.closed_from,
         )
+
+
+__all__ = [
+    "MAX_BATCH",
+    "MAX_FAILURES",
+    "MAX_HORIZON",
+    "MAX_LABEL_LENGTH",
+    "MAX_LEADERS",
+    "MAX_RUNGS",
+    "MAX_SECONDS",
+    "MAX_SEEDS",
+    "MAX_STARTS",
+    "MAX_STEPS",
+    "MAX_TRIALS",
+    "MOVES",
+    "RUN_MOVES",
+    "STUDY_MOVES",
+    "TRIAL_MOVES",
+    "Budget",
+    "Cap",
+    "Cause",
+    "Comparator",
+    "Constraint",
+    "Direction",
+    "History",
+    "Measurement",
+    "Metric",
+    "ParameterValue",
+    "Phase",
+    "Result",
+    "Run",
+    "RunState",
+    "Space",
+    "Start",
+    "StudySpec",
+    "StudyState",
+    "Trial",
+    "TrialState",
+    "check_integer",
+    "check_number",
+    "move",
+]

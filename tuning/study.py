@@ -9,28 +9,34 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tuning.errors import InvalidValue, UnknownName
+from tuning import defaults
+from tuning.defaults import BASELINES
+from tuning.errors import UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
 from tuning.execution import Block, Ended, Executor, Lane, Measured
 from tuning.objectives import NO_FOLDERS, OBJECTIVES, Folders, Objective, configure, find
 from tuning.records import (
     Budget,
+    Cap,
     History,
     Measurement,
     ParameterValue,
     Result,
     Run,
-    Space,
+    Start,
     StudySpec,
     Trial,
 )
-from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide, trial_limit
+from tuning.search.policy import (
+    Conclude,
+    Generation,
+    GiveUp,
+    Wait,
+    decide,
+)
+from tuning.search.policy.cap import probe_steps
 from tuning.search.samplers import SAMPLERS
-from tuning.search.space import DEFAULT_FAMILIES, PEAK, check_families, is_fixed, narrow, peak_grid
-
-BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
-BASELINE_PEAKS = 5
-LEAST_FAILURES = 10
+from tuning.search.space import check_families
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class StudyOutcome:
     @property
     def best(self) -> Trial | None:
         """The winning trial."""
+        if self.verdict is not None:
+            return self.history.trials[self.verdict.trial]
         ranked = rank_trials(self.history, self.spec.metric)
         return ranked[0][0] if ranked else None
 
@@ -61,15 +69,23 @@ def specify(
     peak: tuple[float, float] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     fixed: Mapping[str, ParameterValue] | None = None,
-    sampler: str = "tpe",
+    constraints: Sequence[str] = (),
+    sampler: str = "curve",
     budget: Budget | None = None,
     batch: int = 4,
     seed: int = 0,
-    seeds: int = 3,
+    seeds: int = 2,
+    leaders: int | None = None,
+    leader_seeds: int | None = None,
+    rungs: Sequence[float] | None = None,
+    promote: float = 0.34,
     baselines: Sequence[str] = BASELINES,
     baseline_peaks: int | None = None,
     confirm_seeds: int = 10,
+    evidence_budget: int | None = None,
     worthwhile: float = 0.01,
+    early_stop: bool = True,
+    starts: Sequence[Start] = (),
     max_failures: int | None = None,
     label: str = "",
     folders: Folders = NO_FOLDERS,
@@ -81,20 +97,33 @@ def specify(
         objective: a name in `objectives`.
         config: the objective's settings; missing ones take its defaults.
         horizon: updates of a full training; the objective's own by default.
-        families: what may be proposed; by default `tuning.search.space.DEFAULT_FAMILIES`.
+        families: what may be proposed; by default `tuning.search.space.DEFAULT_FAMILIES`, and free
+            curves (`knots`) if the sampler moves them.
         peak: range of the peak learning rate; the objective's own by default.
         ranges: narrower ranges of shared parameters, by name.
         fixed: values of shared parameters that are not searched.
+        constraints: bounds on every schedule, as `final_lr <= 1e-5` (`tuning.search.constraints`).
         sampler: a name in `tuning.search.samplers.SAMPLERS`.
         budget: what the search may spend.
         batch: trials per generation.
         seed: everything random derives from it.
         seeds: paired seeds per trial.
+        leaders: trials that get more seeds before one is recommended; by default an eighth of the
+            trials, from 2 to 8.
+        leader_seeds: seeds the last of them have in the end; by default four times `seeds`, at most
+            8.
+        rungs: shorter horizons to begin with, as fractions; by default the objective's, as far as
+            they are at least 20 updates.
+        promote: share of the trials of a rung that go on to the next.
         baselines: families tuned beside the search.
         baseline_peaks: grid points per baseline; by default as many, up to 5, as leave at least
             half of the trials to the search.
-        confirm_seeds: fresh seeds of the confirmation.
+        confirm_seeds: fresh seeds the confirmation starts with.
+        evidence_budget: updates of confirmation and test; by default four times what
+            `confirm_seeds` cost.
         worthwhile: relative difference that counts.
+        early_stop: whether the search may end when nothing worthwhile is to be expected.
+        starts: what earlier studies know.
         max_failures: runs that may fail before the study gives up; by default as many as a fifth
             of the trials in the budget, at least 10.
         label: the user's own words.
@@ -110,13 +139,20 @@ def specify(
         raise UnknownName("sampler", sampler, SAMPLERS)
     check_families("baselines", tuple(baselines))
     budget = budget or Budget()
-    space = _space(
-        families, _peak_range(found, peak, found.cap(settings)), ranges or {}, fixed or {}
+    space = defaults.space(
+        sampler,
+        families,
+        defaults.peak_range(found, peak, found.cap(settings)),
+        ranges or {},
+        fixed or {},
+        constraints,
     )
+    updates = found.horizon(settings, folders, horizon)
+    cap = defaults.cap(peak, found.cap(settings))
     spec = StudySpec(
         objective=objective,
         config=asdict(settings),
-        horizon=found.horizon(settings, folders, horizon),
+        horizon=updates,
         space=space,
         metric=found.metrics[0],
         sampler=sampler,
@@ -125,78 +161,26 @@ def specify(
         seed=seed,
         seeds=seeds,
         baselines=tuple(baselines),
-        baseline_peaks=_default_peaks(budget, baselines, space)
+        baseline_peaks=defaults.peaks(budget, baselines, space)
         if baseline_peaks is None
         else baseline_peaks,
         confirm_seeds=confirm_seeds,
         worthwhile=worthwhile,
-        max_failures=max(LEAST_FAILURES, budget.trials // 5)
-        if max_failures is None
-        else max_failures,
+        max_failures=defaults.failures(budget) if max_failures is None else max_failures,
         label=label,
+        evidence_budget=evidence_budget,
+        rungs=defaults.rungs(found, rungs, updates),
+        promote=promote,
+        leaders=defaults.leaders(budget, seeds)[0] if leaders is None else leaders,
+        leader_seeds=defaults.leaders(budget, seeds)[1] if leader_seeds is None else leader_seeds,
+        cap=cap,
+        probe_steps=probe_steps(updates) if cap is Cap.SOFT and found.fixed_horizon is None else 0,
+        early_stop=early_stop,
+        starts=tuple(starts),
     )
-    _check_grid(spec)
-    _check_budget(spec)
+    defaults.check_grid(spec)
+    defaults.check_budget(spec)
     return spec
-
-
-def _peak_range(
-    objective: Objective, asked: tuple[float, float] | None, cap: float
-) -> tuple[float, float]:
-    """The range of the peak: what was asked for, or the objective's own below its hard cap."""
-    if asked is None:
-        low, high = objective.peak
-        top = min(high, cap)
-        return min(low, low / high * top), top
-    if asked[1] > cap:
-        raise InvalidValue("space.peak", asked[1], f"at most the objective's hard cap, {cap:g}")
-    return asked
-
-
-def _space(
-    families: Sequence[str] | None,
-    peak: tuple[float, float],
-    ranges: Mapping[str, tuple[float, float]],
-    fixed: Mapping[str, ParameterValue],
-) -> Space:
-    try:
-        chosen = DEFAULT_FAMILIES if families is None else tuple(families)
-        return narrow(chosen, peak, ranges, fixed)
-    except InvalidValue as error:
-        raise error.under("space") from error
-
-
-def _default_peaks(budget: Budget, baselines: Sequence[str], space: Space) -> int:
-    if not baselines or is_fixed(space.parameters[PEAK]):
-        return 1
-    return max(1, min(BASELINE_PEAKS, budget.trials // (2 * len(baselines))))
-
-
-def _check_grid(spec: StudySpec) -> None:
-    """Refuse more grid points than the range of the peak has room for."""
-    distinct = len(set(peak_grid(spec.space, spec.baseline_peaks)))
-    if distinct < spec.baseline_peaks:
-        allowed = f"at most {distinct}, since the range of the peak has no more distinct points"
-        raise InvalidValue("baseline_peaks", spec.baseline_peaks, allowed)
-
-
-def _check_budget(spec: StudySpec) -> None:
-    """Refuse a budget that cannot pay for the baselines and one searched schedule."""
-    needed = len(spec.baselines) * spec.baseline_peaks + 1
-    wanted = (
-        f"at least {needed} ({len(spec.baselines)} baselines x {spec.baseline_peaks} peaks, and 1)"
-    )
-    if spec.budget.trials < needed:
-        raise InvalidValue("budget.trials", spec.budget.trials, wanted)
-    if trial_limit(spec) < needed:
-        arms = (1 + len(spec.baselines)) * spec.confirm_seeds
-        updates = (needed * spec.seeds + arms) * spec.horizon
-        raise InvalidValue(
-            "budget.steps",
-            spec.budget.steps,
-            f"at least {updates:,} ({needed} schedules on {spec.seeds} seeds and "
-            f"{arms} confirmation runs, {spec.horizon:,} updates each)",
-        )
 
 
 def run_study(
@@ -205,6 +189,7 @@ def run_study(
     *,
     on_measurement: Callable[[Run, Measurement], None] | None = None,
     on_result: Callable[[Run, Result], None] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> StudyOutcome:
     """Run a study to its verdict in memory.
 
@@ -213,6 +198,9 @@ def run_study(
         executor: trains the blocks.
         on_measurement: called with every measurement of every run.
         on_result: called with the end of every run.
+        clock: tells seconds, as `time.monotonic` does, for a budget in seconds; once they are over
+            the generation under way is finished and no other begins. None: such a budget is not
+            looked at.
 
     Returns:
         The whole history and the verdict.
@@ -220,7 +208,12 @@ def run_study(
     Raises TrainingCrashed if a block does: in memory nothing is tried again.
     """
     history = History()
+    deadline = None
+    if clock is not None and spec.budget.seconds is not None:
+        deadline = clock() + spec.budget.seconds
     while True:
+        if deadline is not None and clock is not None and clock() >= deadline:
+            history = _closed(history)
         match decide(spec, history):
             case Generation() as generation:
                 history = _extend(history, generation)
@@ -246,6 +239,16 @@ def _extend(history: History, generation: Generation) -> History:
         history,
         trials=history.trials + generation.trials,
         runs=history.runs + generation.runs,
+        pruned={**history.pruned, **dict.fromkeys(generation.pruned, generation.number)},
+    )
+
+
+def _closed(history: History) -> History:
+    """The history after the search's time was up; the first such moment counts."""
+    if history.closed_from is not None:
+        return history
+    return replace(
+        history, closed_from=1 + max((run.generation for run in history.runs), default=-1)
     )
 
 
@@ -258,27 +261,38 @@ def _train(
     on_measurement: Callable[[Run, Measurement], None] | None,
     on_result: Callable[[Run, Result], None] | None,
 ) -> dict[tuple[int, int], Result]:
-    trials = {trial.number: trial for trial in history.trials}
-    runs = {f"{run.generation}.{run.index}": run for run in generation.runs}
-    first = generation.runs[0]
-    block = Block(
-        objective=spec.objective,
-        config=spec.config,
-        horizon=first.horizon,
-        splits=first.splits,
-        lanes=tuple(
-            Lane(run=name, seed=run.seed, schedule=trials[run.trial].schedule.at(run.horizon))
-            for name, run in runs.items()
-        ),
-    )
     ends: dict[tuple[int, int], Result] = {}
-    for event in executor.run(block):
-        run = runs[event.run]
-        match event:
-            case Measured() if on_measurement is not None:
-                on_measurement(run, event.measurement)
-            case Ended():
-                ends[run.generation, run.index] = event.result
-                if on_result is not None:
-                    on_result(run, event.result)
+    for kind, runs in _blocks(generation).items():
+        horizon, splits = kind
+        block = Block(
+            objective=spec.objective,
+            config=spec.config,
+            horizon=horizon,
+            splits=splits,
+            lanes=tuple(
+                Lane(name, run.seed, run.laid_out(history.trials[run.trial].schedule))
+                for name, run in runs.items()
+            ),
+        )
+        for event in executor.run(block):
+            run = runs[event.run]
+            match event:
+                case Measured() if on_measurement is not None:
+                    on_measurement(run, event.measurement)
+                case Ended():
+                    ends[run.generation, run.index] = event.result
+                    if on_result is not None:
+                        on_result(run, event.result)
     return ends
+
+
+def _blocks(generation: Generation) -> dict[tuple[int, tuple[str, ...]], dict[str, Run]]:
+    """Runs that can be trained side by side: those of one horizon and with the same splits."""
+    blocks: dict[tuple[int, tuple[str, ...]], dict[str, Run]] = {}
+    for run in generation.runs:
+        name = f"{run.generation}.{run.index}"
+        blocks.setdefault((run.horizon, run.splits), {})[name] = run
+    return blocks
+
+
+__all__ = ["BASELINES", "StudyOutcome", "run_study", "specify"]

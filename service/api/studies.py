@@ -14,17 +14,23 @@ from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.base import Text
 from service.schemas.studies import (
     BestView,
+    Estimate,
     RunList,
+    StudyCheck,
     StudyPage,
     StudyRequest,
     StudyView,
     TrialPage,
+    Warned,
 )
 from service.store import history, idempotency, studies
+from tuning.advice import foresee
+from tuning.documents import write_spec
 from tuning.errors import IllegalMove
-from tuning.evidence.verdict import arm_trials
-from tuning.records import MAX_TRIALS, Budget, StudySpec, StudyState
-from tuning.search.policy import expected_runs
+from tuning.evidence import arm_trials, evidence_steps
+from tuning.records import MAX_TRIALS, Budget, Start, StudySpec, StudyState
+from tuning.search.policy import expected_runs, most_steps, trial_limit
+from tuning.search.warm import gather
 from tuning.study import BASELINES, specify
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -96,19 +102,60 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         peak=None if peak is None else (peak[0], peak[1]),
         ranges={name: (low, high) for name, (low, high) in body.space.ranges.items()},
         fixed=body.space.fixed,
+        constraints=body.space.constraints,
         sampler=body.sampler,
-        budget=Budget(trials=body.budget.trials, steps=body.budget.steps),
+        budget=Budget(**body.budget.model_dump()),
         batch=body.batch,
         seed=body.seed,
         seeds=body.seeds,
+        leaders=body.leaders,
+        leader_seeds=body.leader_seeds,
+        rungs=body.rungs,
+        promote=body.promote,
         baselines=BASELINES if body.baselines is None else tuple(body.baselines),
         baseline_peaks=body.baseline_peaks,
         confirm_seeds=body.confirm_seeds,
+        evidence_budget=body.evidence_budget,
         worthwhile=body.worthwhile,
+        early_stop=body.early_stop,
+        starts=_starts(body, here),
         max_failures=body.max_failures,
         label=body.label,
         folders=here.settings.folders,
         objectives=here.objectives,
+    )
+
+
+def _starts(body: StudyRequest, here: Context) -> tuple[Start, ...]:
+    """What the studies to start from know; raises InvalidValue naming one that does not fit."""
+    if not body.warm_start:
+        return ()
+    with here.store.read() as session:
+        earlier = [
+            (
+                studies.get(session, DEFAULT_PROJECT, name).spec,
+                history.load(session, DEFAULT_PROJECT, name),
+            )
+            for name in body.warm_start
+        ]
+    return gather(body.objective, earlier)
+
+
+@router.post(":validate", responses=responses(has_body=True))
+def validate_study(body: StudyRequest, here: Here) -> StudyCheck:
+    """Check a study without starting it: its complete spec, what it costs, what to beware of."""
+    spec = complete(body, here)
+    steps = most_steps(spec)
+    return StudyCheck(
+        spec=write_spec(spec),
+        estimate=Estimate(
+            trials=trial_limit(spec),
+            runs=expected_runs(spec),
+            search_steps=steps,
+            fte=round(steps / spec.horizon, 4),
+            evidence_steps=evidence_steps(spec),
+        ),
+        warnings=[Warned(code=one.code, message=one.message) for one in foresee(spec)],
     )
 
 

@@ -27,6 +27,7 @@ from tuning.schedules import Schedule
 LABEL = "demo"
 STOP_SECONDS = 20.0
 PICTURE_POINTS = 2000
+SHORT = ("winner", "tie_with", "recommended", "matters", "spread", "peak_safe_range", "speedup")
 LISTENING = re.compile(r"listening on (http://\S+)")
 
 
@@ -99,7 +100,7 @@ def _short(best: BestView) -> dict[str, object]:
             if name not in {"table", "identity"}
         },
         "metric": best.metric.model_dump(mode="json"),
-        "verdict": {name: verdict[name] for name in ("winner", "tie_with", "matters", "spread")},
+        "verdict": {name: verdict[name] for name in SHORT},
     }
 
 

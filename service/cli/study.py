@@ -29,6 +29,12 @@ def create(
     objective: Annotated[str | None, typer.Argument(help="Registered objective.")] = None,
     trials: Annotated[int | None, typer.Option(help="Distinct schedules to try.")] = None,
     steps: Annotated[int | None, typer.Option(help="Updates to spend, over all phases.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Wall time after which no run of the search starts.")
+    ] = None,
+    evidence_budget: Annotated[
+        int | None, typer.Option(help="Updates that confirmation and test may take.")
+    ] = None,
     horizon: Annotated[int | None, typer.Option(help="Updates of a full training.")] = None,
     seed: Annotated[int | None, typer.Option(help="Everything random derives from it.")] = None,
     sampler: Annotated[str | None, typer.Option(help="How schedules are proposed.")] = None,
@@ -38,9 +44,31 @@ def create(
     peak: Annotated[
         tuple[float, float] | None, typer.Option(help="Range of the peak learning rate.")
     ] = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="BOUND", help="As 'final_lr <= 1e-5'; repeatable."),
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A setting of the objective; repeatable."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Paired seeds of every schedule.")] = None,
+    leaders: Annotated[
+        int | None, typer.Option(help="Schedules that get more seeds before one is chosen.")
+    ] = None,
+    rung: Annotated[
+        list[float] | None,
+        typer.Option(help="A shorter horizon to begin with, as a fraction; repeatable."),
+    ] = None,
+    no_rungs: Annotated[
+        bool, typer.Option("--no-rungs", help="Train over the full horizon only.")
+    ] = False,
+    early_stop: Annotated[
+        bool | None, typer.Option(help="End when nothing worthwhile is to be expected.")
+    ] = None,
+    warm_start: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STUDY", help="An earlier study to start from; repeatable."),
     ] = None,
     max_failures: Annotated[
         int | None, typer.Option(help="Runs that may fail before the study gives up.")
@@ -60,13 +88,23 @@ def create(
         "horizon": horizon,
         "seed": seed,
         "sampler": sampler,
+        "seeds": seeds,
+        "leaders": leaders,
+        "rungs": [] if no_rungs else rung,
+        "evidence_budget": evidence_budget,
+        "early_stop": early_stop,
+        "warm_start": warm_start,
         "max_failures": max_failures,
         "label": label,
     }
     body |= {name: value for name, value in given.items() if value is not None}
     parts: dict[str, dict[str, Any]] = {
-        "budget": {"trials": trials, "steps": steps},
-        "space": {"families": family, "peak": None if peak is None else list(peak)},
+        "budget": {"trials": trials, "steps": steps, "seconds": seconds},
+        "space": {
+            "families": family,
+            "peak": None if peak is None else list(peak),
+            "constraints": constraint,
+        },
         "config": dict(map(parse_setting, setting or [])),
     }
     for part, values in parts.items():
@@ -174,7 +212,10 @@ def _print_study(study: StudyView, *, as_json: bool) -> None:
         "state": study.state,
         "objective": study.objective,
         "runs": f"{study.progress.finished_runs} of {study.progress.expected_runs}",
+        "updates": f"{study.progress.search_steps:,} of the search "
+        f"({study.progress.fte:g} full trainings), {study.progress.evidence_steps:,} of evidence",
         "best": best_words(study),
+        "search ended": study.search_ended,
         "error": study.error,
     }
     for name, value in rows.items():

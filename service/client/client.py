@@ -27,6 +27,7 @@ from service.schemas.studies import (
     BestView,
     RunList,
     RunView,
+    StudyCheck,
     StudyPage,
     StudyView,
     TrialPage,
@@ -105,6 +106,17 @@ class Client:
             patience=self._patience,
         )
         return parse(StudyView, response)
+
+    def validate_study(self, body: Mapping[str, Any]) -> StudyCheck:
+        """Check a study without starting it: its complete spec, its cost, what to beware of.
+
+        Args:
+            body: a `StudyRequest` as a dictionary.
+        """
+        response = self._exchange.send(
+            "POST", "/v1/studies:validate", content=json.dumps(dict(body)), patience=self._patience
+        )
+        return parse(StudyCheck, response)
 
     def studies(
         self,

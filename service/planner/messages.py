@@ -56,6 +56,8 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
                 "number": generation.number,
                 "trials": [write_trial(trial) for trial in generation.trials],
                 "runs": [write_run(run) for run in generation.runs],
+                "pruned": list(generation.pruned),
+                "reason": generation.reason,
             }
         case Conclude():
             return {"kind": "verdict", "verdict": judge(spec, history)}
@@ -79,6 +81,8 @@ def read_answer(document: Mapping[str, Any]) -> Answer:
                 number=document["number"],
                 trials=tuple(read_trial(trial) for trial in document["trials"]),
                 runs=tuple(read_run(run) for run in document["runs"]),
+                pruned=tuple(document["pruned"]),
+                reason=document["reason"],
             )
         case "verdict":
             return Judged(document["verdict"])

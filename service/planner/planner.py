@@ -41,6 +41,10 @@ class Place(Protocol):
     def settled_generation(self) -> int:
         """The last generation such that it and all before have every result; -1 if none."""
 
+    @property
+    def closed_from(self) -> int | None:
+        """The first generation after the search's time was up, if it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -58,7 +62,7 @@ class Planner:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._link: Link | None = None
-        self._answered: dict[tuple[str, str], tuple[int, int]] = {}
+        self._answered: dict[tuple[str, str], tuple[int, int, int | None]] = {}
         self._crashes: dict[tuple[str, str], int] = {}
         self._is_over = threading.Event()
 
@@ -89,7 +93,7 @@ class Planner:
         key = (place.project, place.study)
         if place.settled_generation < place.next_generation - LAG:
             return False
-        return self._answered.get(key) != (place.next_generation, place.settled_generation)
+        return self._answered.get(key) != _situation(place)
 
     def _plan(self, place: Place) -> None:
         key = (place.project, place.study)
@@ -103,7 +107,7 @@ class Planner:
             return
         self._crashes.pop(key, None)
         if isinstance(answer, Wait):
-            self._answered[key] = (place.next_generation, place.settled_generation)
+            self._answered[key] = _situation(place)
 
     def _take_further(self, place: Place) -> Answer:
         spec, history = self._ledger.load(place)
@@ -143,3 +147,8 @@ class Planner:
         for memory in (self._answered, self._crashes):
             for key in memory.keys() - alive:
                 del memory[key]
+
+
+def _situation(place: Place) -> tuple[int, int, int | None]:
+    """What an answer depends on: a study that waits in it need not be asked again."""
+    return (place.next_generation, place.settled_generation, place.closed_from)

@@ -10,47 +10,73 @@ Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
 class BudgetRequest(Schema):
-    """What the search may spend."""
+    """What the search may spend: schedules, updates (all phases but confirmation), wall time."""
 
     trials: int = 60
     steps: int | None = None
+    seconds: Number | None = None
 
 
 class SpaceRequest(Schema):
-    """What may be proposed; whatever is left out takes the objective's or the table's own."""
+    """What may be proposed; whatever is left out takes the objective's or the table's own.
+
+    A constraint is `NAME <= NUMBER` or `NAME >= NUMBER`; a name is a shared parameter, `peak`,
+    `first_lr` or `final_lr`.
+    """
 
     families: list[Name] | None = None
     peak: Bounds | None = None
     ranges: dict[Name, Bounds] = Field(default_factory=dict)
     fixed: dict[Name, Scalar] = Field(default_factory=dict)
+    constraints: list[Text] = Field(default_factory=list)
 
 
 class StudyRequest(Schema):
-    """A new study; only `objective` is needed."""
+    """A new study; only `objective` is needed.
+
+    Trials begin over the `rungs` (fractions of the horizon; `[]`: none), and the best share
+    `promote` of each goes on; `leaders` then get up to `leader_seeds` seeds. `evidence_budget` is
+    in updates.
+    `warm_start` names earlier studies of the same objective, whatever their horizon.
+    """
 
     objective: Name
     config: Settings = Field(default_factory=dict)
     horizon: int | None = None
     space: SpaceRequest = SpaceRequest()
-    sampler: Name = "tpe"
+    sampler: Name = "curve"
     budget: BudgetRequest = BudgetRequest()
     batch: int = 4
     seed: int = 0
-    seeds: int = 3
+    seeds: int = 2
+    leaders: int | None = None
+    leader_seeds: int | None = None
+    rungs: list[Number] | None = None
+    promote: Number = 0.34
     baselines: list[Name] | None = None
     baseline_peaks: int | None = None
     confirm_seeds: int = 10
+    evidence_budget: int | None = None
     worthwhile: float = 0.01
+    early_stop: bool = True
+    warm_start: list[Text] = Field(default_factory=list, max_length=16)
     max_failures: int | None = None
     label: Text = ""
 
 
 class Progress(Schema):
-    """How far a study is, in runs, and when it should end (UTC, ISO 8601)."""
+    """How far a study is, in runs and in updates, and when it should end (UTC, ISO 8601).
+
+    `search_steps` counts updates of all runs queued until now but the confirmation's, which are
+    `evidence_steps`; `fte` is `search_steps` in full trainings.
+    """
 
     finished_runs: int
     expected_runs: int
     eta: str | None
+    search_steps: int = 0
+    evidence_steps: int = 0
+    fte: float = 0.0
 
 
 class BestSoFar(Schema):
@@ -74,11 +100,41 @@ class StudyView(Schema):
     metric: dict[str, Any]
     progress: Progress
     best: BestSoFar | None
+    search_ended: str | None = None
     error: str | None
     created_at: str
     started_at: str | None
     finished_at: str | None
     spec: dict[str, Any]
+
+
+class Estimate(Schema):
+    """What a study is expected to cost if nothing is cut short.
+
+    `search_steps` are the most updates of all phases but the confirmation; `fte` is the same in
+    full trainings. `evidence_steps` are the most that confirmation and test may take.
+    """
+
+    trials: int
+    runs: int
+    search_steps: int = 0
+    fte: float = 0.0
+    evidence_steps: int = 0
+
+
+class Warned(Schema):
+    """Something a user should know before starting a study."""
+
+    code: str
+    message: str
+
+
+class StudyCheck(Schema):
+    """A study that would be accepted: its complete spec, its cost, and what to beware of."""
+
+    spec: dict[str, Any]
+    estimate: Estimate
+    warnings: list[Warned]
 
 
 class StudyPage(Schema):

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import func, not_, select, true
 from sqlalchemy.orm import Session
 
-from service.store import leases, models, studies
+from service.store import deadlines, history, leases, models, studies
 from service.store.clock import now
 from service.store.leases import Isolation
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
@@ -88,6 +88,7 @@ def claim(
         return _repeat(session, before, claim, until)
     company = _company(session, worker)
     for row in _locked_candidates(session, company, objectives):
+        deadlines.keep(session, row, at)
         runs = _next_block(session, row, company, lanes) if row.state in ACTIVE else []
         if runs:
             for one in runs:
@@ -241,7 +242,9 @@ def _mark_started(
     at: datetime,
 ) -> None:
     row.claimed = at
-    row.started = row.started or at
+    if row.started is None:
+        row.started = at
+        deadlines.start(row, at)
     for trial in trials.values():
         if trial.state == TrialState.PROPOSED:
             trial.state = TrialState.RUNNING
@@ -265,6 +268,6 @@ def _to_claim(
 
 
 def _to_run(run: models.Run, schedule: Mapping[str, Any]) -> ClaimedRun:
-    if schedule["horizon"] != run.horizon:
-        schedule = read_schedule(schedule).at(run.horizon).document()
+    if schedule["horizon"] != run.horizon or run.peak_factor != 1.0:
+        schedule = history.to_run(run).laid_out(read_schedule(schedule)).document()
     return ClaimedRun(run.id, str(run.token), run.seed, tuple(run.splits), run.attempt, schedule)

@@ -5,7 +5,7 @@ on under the row's lock, so the second replica that computed the same generation
 Not here: what a generation consists of (`tuning.search.policy`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from service.store import leases, models, studies
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
-from tuning.records import Run, RunState, StudyState, Trial, TrialState, move
+from tuning.records import Phase, Run, RunState, StudyState, Trial, TrialState, move
 
 OPEN = (RunState.QUEUED, RunState.LEASED)
 
@@ -27,7 +27,7 @@ class Frontier:
     """Where an active study stands.
 
     `next_generation` is the first one not inserted; all runs of generations up to
-    `settled_generation` (-1 if none) have ended.
+    `settled_generation` (-1 if none) have ended. Its search ended at `closed_from`, if not None.
     """
 
     project: str
@@ -36,6 +36,7 @@ class Frontier:
     revision: int
     next_generation: int
     settled_generation: int
+    closed_from: int | None = None
 
 
 def frontiers(session: Session) -> list[Frontier]:
@@ -54,13 +55,14 @@ def frontiers(session: Session) -> list[Frontier]:
             study.revision,
             study.next_generation,
             func.coalesce(first_open, study.next_generation) - 1,
+            study.closed_from,
         )
         .where(study.state.in_(ACTIVE))
         .order_by(study.created, study.id)
     )
     return [
-        Frontier(project, name, StudyState(state), revision, coming, settled)
-        for project, name, state, revision, coming, settled in rows
+        Frontier(project, name, StudyState(state), revision, coming, settled, closed_from)
+        for project, name, state, revision, coming, settled, closed_from in rows
     ]
 
 
@@ -73,6 +75,8 @@ def insert(
     runs: Sequence[Run],
     *,
     confirming: bool,
+    pruned: Collection[int] = (),
+    reason: str = "",
 ) -> bool:
     """Queue the runs of a generation.
 
@@ -84,10 +88,12 @@ def insert(
         trials: trials that are new.
         runs: runs to queue, of these or of earlier trials.
         confirming: whether this is the confirmation, which the study then is in.
+        pruned: trials that the generation drops.
+        reason: why the search ended, with the confirmation.
 
     Returns:
-        Whether it was inserted; False, with nothing changed, if it is there already or the study is
-        neither running nor confirming.
+        Whether it was inserted; False, with nothing changed, if it is there already, the study is
+        neither running nor confirming, or it is of a search that was closed.
 
     Raises NotFound, and Conflict if an earlier generation is missing.
     """
@@ -96,15 +102,27 @@ def insert(
         return False
     if generation > row.next_generation:
         raise Conflict(f"generation {generation} of {study!r} comes before {row.next_generation}")
+    if row.closed_from is not None and not confirming:
+        return False
     session.add_all(_trial_row(project, study, trial) for trial in trials)
     session.flush()  # runs refer to trials
     session.add_all(_run_row(project, study, run) for run in runs)
+    _drop(session, row, generation, pruned)
     row.next_generation += 1
-    if confirming and row.state != StudyState.CONFIRMING:
-        row.state = move(StudyState(row.state), StudyState.CONFIRMING)
+    row.search_steps += sum(run.horizon for run in runs if run.phase is not Phase.CONFIRM)
+    row.evidence_steps += sum(run.horizon for run in runs if run.phase is Phase.CONFIRM)
+    data: dict[str, Any] = {"generation": generation, "trials": len(trials), "runs": len(runs)}
+    if pruned:
+        data["pruned"] = sorted(pruned)
+    if confirming:
+        if row.state != StudyState.CONFIRMING:
+            row.state = move(StudyState(row.state), StudyState.CONFIRMING)
+            row.end_reason = reason
+            data["reason"] = reason
         # Now it is known: the search may have ended early, the winner may be a baseline.
+        session.flush()
         row.expected_runs = _count_runs(session, row)
-    data = {"generation": generation, "state": row.state, "trials": len(trials), "runs": len(runs)}
+    data["state"] = row.state
     studies.note(session, row, "planned", data, now(session))
     return True
 
@@ -123,10 +141,22 @@ def complete(session: Session, project: str, study: str, verdict: Mapping[str, A
     at = now(session)
     row.state = move(StudyState(row.state), StudyState.COMPLETED)
     row.verdict = dict(verdict)
+    if "trial" in verdict:  # what was confirmed need not be what led the search
+        row.best_trial = verdict["trial"]
     row.finished = at
     row.eta = None
     studies.note(session, row, "completed", {"state": row.state}, at)
     return True
+
+
+def _drop(session: Session, row: models.Study, generation: int, pruned: Collection[int]) -> None:
+    """Conclude trials that the search takes no further."""
+    trial = models.Trial
+    mine = (trial.project == row.project, trial.study == row.id, trial.number.in_(pruned))
+    for one in session.scalars(select(trial).where(*mine).order_by(trial.number)):
+        one.pruned_in = generation
+        if TrialState(one.state) in {TrialState.PROPOSED, TrialState.RUNNING}:
+            one.state = move(TrialState(one.state), TrialState.PRUNED)
 
 
 def _count_runs(session: Session, row: models.Study) -> int:
@@ -168,6 +198,7 @@ def _run_row(project: str, study: str, run: Run) -> models.Run:
         phase=run.phase,
         seed=run.seed,
         horizon=run.horizon,
+        peak_factor=run.peak_factor,
         splits=list(run.splits),
         state=RunState.QUEUED,
         attempt=0,

@@ -72,15 +72,19 @@ def load(session: Session, project: str, study: str) -> History:
     trials = session.scalars(
         select(trial).where(trial.project == project, trial.study == study).order_by(trial.number)
     )
+    rows = trials.all()
     runs = _run_rows(session, project, study)
+    closed_from = session.get_one(models.Study, (project, study)).closed_from
     return History(
-        trials=tuple(_to_record(row) for row in trials),
-        runs=tuple(_to_run(row) for row in runs),
+        trials=tuple(_to_record(row) for row in rows),
+        runs=tuple(to_run(row) for row in runs),
         results={
             (row.generation, row.index): result
             for row in runs
             if (result := _result(row)) is not None
         },
+        pruned={row.number: row.pruned_in for row in rows if row.pruned_in is not None},
+        closed_from=closed_from,
     )
 
 
@@ -180,7 +184,8 @@ def _to_record(row: models.Trial) -> Trial:
     )
 
 
-def _to_run(row: models.Run) -> Run:
+def to_run(row: models.Run) -> Run:
+    """The run as the core knows it."""
     return Run(
         generation=row.generation,
         index=row.index,
@@ -189,6 +194,7 @@ def _to_run(row: models.Run) -> Run:
         seed=row.seed,
         horizon=row.horizon,
         splits=tuple(row.splits),
+        peak_factor=row.peak_factor,
     )
 
 
@@ -199,7 +205,7 @@ def _to_trial_row(row: models.Trial) -> TrialRow:
 def _to_run_row(row: models.Run) -> RunRow:
     return RunRow(
         id=row.id,
-        run=_to_run(row),
+        run=to_run(row),
         state=RunState(row.state),
         attempt=row.attempt,
         worker=row.worker,

@@ -119,6 +119,11 @@ class Study(Base):
     started: Mapped[datetime | None]
     finished: Mapped[datetime | None]
     claimed: Mapped[datetime | None]  # when one of its runs was last handed out
+    search_steps: Mapped[int] = mapped_column(BigInteger, server_default="0")  # updates queued
+    evidence_steps: Mapped[int] = mapped_column(BigInteger, server_default="0")  # likewise
+    search_until: Mapped[datetime | None]
+    closed_from: Mapped[int | None]
+    end_reason: Mapped[str | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("project", "id"),
@@ -143,6 +148,7 @@ class Trial(Base):
     schedule: Mapped[Document]
     identity: Mapped[str]
     value: Mapped[float | None]
+    pruned_in: Mapped[int | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("project", "study", "number"),
@@ -169,6 +175,7 @@ class Run(Base):
     phase: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
     horizon: Mapped[int]
+    peak_factor: Mapped[float] = mapped_column(Double, server_default="1")
     splits: Mapped[list[str]] = mapped_column(JSON)
     state: Mapped[str]
     attempt: Mapped[int]

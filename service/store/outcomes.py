@@ -25,13 +25,12 @@ from service.store.leases import Isolation, Reply, Status
 from service.store.locks import lock_runs, lock_studies_of
 from tuning.documents import read_number, read_result, read_spec, write_result
 from tuning.errors import InvalidValue
-from tuning.evidence.score import SEARCHED, conclude_trial, is_better
-from tuning.records import Cause, Metric, Phase, Result, RunState, StudySpec, TrialState, move
+from tuning.evidence.score import RANKED, SEARCHED, conclude_trial, is_better
+from tuning.records import Cause, Metric, Result, RunState, StudySpec, TrialState, move
 
 CRASHED = "crashed"
 EXPIRED = "its worker did not extend the lease"
 WORKER_DIED = "its worker died"
-RANKED = (Phase.BASELINE, Phase.SEARCH)
 
 
 class Outcome(StrEnum):
@@ -281,22 +280,41 @@ def _conclude_trials(
     concluded = []
     for found, own in groupby(rows, key=lambda row: row[0]):
         runs = [one for _, one in own]
-        if all(RunState(one.state).is_final for one in runs):
+        if _is_over(found, runs, spec):
             _conclude(study, found, runs, spec)
             concluded.append(found)
     return concluded
 
 
+def _is_over(trial: models.Trial, runs: Sequence[models.Run], spec: StudySpec) -> bool:
+    """Whether a trial's runs conclude it.
+
+    One that ended well over a shorter horizon may go on: the search says when it does not.
+    """
+    if not all(RunState(run.state).is_final for run in runs):
+        return False
+    goes_on = trial.phase in RANKED and all(
+        run.horizon < spec.horizon and run.state == RunState.COMPLETED for run in runs
+    )
+    return not goes_on
+
+
 def _conclude(
     study: models.Study, trial: models.Trial, runs: Sequence[models.Run], spec: StudySpec
 ) -> None:
-    results = [read_result(run.result or {}) for run in runs]
-    state, value = conclude_trial(results, spec.metric)
+    state, _ = conclude_trial([_end(run) for run in runs], spec.metric)
     trial.state = move(TrialState(trial.state), state)
-    trial.value = value
-    is_full = all(run.horizon == spec.horizon for run in runs)
-    if value is not None and is_full and trial.phase in RANKED:
-        _offer(study, trial.number, value, spec.metric)
+    full = [_end(run) for run in runs if run.horizon == spec.horizon]
+    if state is TrialState.COMPLETED and full and trial.phase in RANKED:
+        _, trial.value = conclude_trial(full, spec.metric)
+        if trial.value is not None:
+            _offer(study, trial.number, trial.value, spec.metric)
+
+
+def _end(run: models.Run) -> Result:
+    if run.state == RunState.CANCELLED:
+        return Result(RunState.CANCELLED)
+    return read_result(run.result or {})
 
 
 def _offer(study: models.Study, number: int, value: float, metric: Metric) -> None:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from json import dumps
 from typing import Any
 
 from sqlalchemy import Select, String, select, tuple_, update
@@ -32,8 +33,9 @@ MAX_RUNS = 100_000_000
 class Study:
     """One search as it stands.
 
-    `eta` is the moment all expected runs will have ended at the pace so far; `best_value` is the
-    lowest (highest, if the metric is maximised) score among completed trials.
+    `search_steps` and `evidence_steps` are the updates of runs queued until now; `end_reason` says
+    why the search ended. `eta` is the moment all expected runs will have ended at the pace so far;
+    `best_value` is the lowest (highest, if the metric is maximised) score of the search.
     """
 
     id: str
@@ -54,6 +56,9 @@ class Study:
     created: datetime
     started: datetime | None
     finished: datetime | None
+    search_steps: int = 0
+    evidence_steps: int = 0
+    end_reason: str | None = None
 
 
 def create(session: Session, project: str, spec: StudySpec, *, expected_runs: int) -> Study:
@@ -82,6 +87,8 @@ def create(session: Session, project: str, spec: StudySpec, *, expected_runs: in
         next_generation=0,
         expected_runs=expected_runs,
         finished_runs=0,
+        search_steps=0,
+        evidence_steps=0,
         created=at,
     )
     session.add(row)
@@ -205,7 +212,34 @@ def to_study(row: models.Study) -> Study:
         created=row.created,
         started=row.started,
         finished=row.finished,
+        search_steps=row.search_steps,
+        evidence_steps=row.evidence_steps,
+        end_reason=row.end_reason,
     )
+
+
+def count_test_readers(session: Session, project: str, study: str) -> int:
+    """Studies of a project that have read the test split of this one's data, this one included.
+
+    Those with a verdict on the same objective and config; a replay of the same spec reads what was
+    read before and does not count. Raises NotFound.
+    """
+    row = models.Study
+    mine = session.get(row, (project, study))
+    if mine is None:
+        raise NotFound("study", study)
+    stored = session.scalars(
+        select(row.spec).where(
+            row.project == project, row.objective == mine.objective, row.verdict.is_not(None)
+        )
+    )
+    others = {_question(spec) for spec in stored if spec["config"] == mine.spec["config"]}
+    return len(others | {_question(mine.spec)})
+
+
+def _question(spec: Mapping[str, Any]) -> str:
+    """A spec as text, without the user's words."""
+    return dumps({**spec, "label": ""}, sort_keys=True)
 
 
 def _end(session: Session, row: models.Study, state: StudyState, data: Mapping[str, Any]) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.ui.looks import Look, looks
+from tuning.evidence.arms import arm_trials
 from tuning.evidence.paired import standard_error
-from tuning.evidence.score import SEARCHED, conclude_trial
-from tuning.evidence.verdict import arm_trials
-from tuning.records import History, Phase, Result, RunState, StudySpec, Trial, TrialState
+from tuning.evidence.score import SEARCHED, conclude_trial, full_ends
+from tuning.records import History, Result, RunState, StudySpec, Trial, TrialState
 
 POINTS = 500  # of a line; more than a page is wide
 
@@ -66,12 +66,11 @@ class ArmView:
 
 
 def outcomes(spec: StudySpec, history: History) -> list[Outcome]:
-    """The trials whose baseline or search runs have all ended, in order."""
-    ends: dict[int, list[Result | None]] = {}
-    for run in history.runs:
-        if run.phase is not Phase.CONFIRM:
-            end = history.results.get((run.generation, run.index))
-            ends.setdefault(run.trial, []).append(end)
+    """The trials whose runs over the full horizon have all ended, in order.
+
+    A loss over a shorter horizon, or of a range test, has no place beside theirs.
+    """
+    ends = full_ends(history)
     found = []
     for trial in history.trials:
         known = ends.get(trial.number, [])

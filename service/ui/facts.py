@@ -109,7 +109,9 @@ def facts(
 ) -> list[Fact]:
     """What was searched, on how much evidence."""
     better = "lower" if spec.metric.direction is Direction.MINIMIZE else "higher"
-    baselines = sum(trial.phase is Phase.BASELINE for trial in history.trials)
+    phases = Counter(trial.phase for trial in history.trials)
+    baselines, tried = phases[Phase.BASELINE], phases[Phase.BASELINE] + phases[Phase.SEARCH]
+    fresh = verdict["arms"][0].get("planned", spec.confirm_seeds) if verdict else spec.confirm_seeds
     ended = Counter(one.state for one in found)
     lost = ended[TrialState.DIVERGED], ended[TrialState.FAILED]
     unit = f", {spec.metric.unit}" if spec.metric.unit else ""
@@ -119,13 +121,14 @@ def facts(
         Fact("horizon", f"{spec.horizon:,}", "updates of a full training"),
         Fact(
             "trials",
-            f"{len(history.trials):,} of {spec.budget.trials:,}",
-            f"{baselines} for baselines; {lost[0]} diverged, {lost[1]} failed",
+            f"{tried:,} of {spec.budget.trials:,}",
+            f"{baselines} for baselines; {lost[0]} diverged, {lost[1]} failed"
+            + (f", {len(history.pruned)} pruned at a shorter horizon" if history.pruned else ""),
         ),
         Fact("runs", f"{len(history.results):,} of {len(history.runs):,}", "finished of planned"),
         Fact(
             "seeds",
-            f"{spec.seeds} + {spec.confirm_seeds}",
+            f"{spec.seeds} + {fresh}",
             "paired in the search + fresh for the verdict",
         ),
         Fact("test reads", str(verdict["test_reads"] if verdict else 0), "of the held-out split"),

@@ -26,6 +26,7 @@ from service.ui.charts.search import search_chart
 from service.ui.facts import facts, head, rows
 from service.ui.forest import WIDTH, lay_out
 from service.ui.looks import COLORS, dark_of, looks
+from service.ui.reach import reach
 from tuning.documents import write_spec
 from tuning.records import Direction, History, StudySpec
 
@@ -73,6 +74,7 @@ def render_report(
             facts=facts(spec, history, found, verdict),
             charts=charts,
             rows=rows(spec, arms),
+            reach=reach(verdict),
             forest=lay_out(verdict["versus"] if verdict else (), spec.worthwhile),
             forest_width=WIDTH,
             is_lower_better=spec.metric.direction is Direction.MINIMIZE,

@@ -11,6 +11,7 @@ from service.store import events, history, models, studies
 from service.store.engine import Store
 from tests.chaos.checker import Seen, Stored
 from tuning.records import Phase, StudyState
+from tuning.search.policy.ladder import paired_seed
 
 Spy = Callable[..., Seen]
 
@@ -23,6 +24,7 @@ def observe(empty_database_url: str) -> Spy:
         store = Store(empty_database_url)
         with store.read() as session:
             found = studies.get(session, DEFAULT_PROJECT, study)
+            paired = {paired_seed(found.spec, number) for number in range(found.spec.seeds)}
             rows = history.trials_page(session, DEFAULT_PROJECT, study, limit=200).items
             tokens = dict(session.execute(select(models.Run.id, models.Run.told_token)).all())
             stored = [
@@ -35,7 +37,8 @@ def observe(empty_database_url: str) -> Spy:
                     value=run.result.metrics["validation"]["mse"]
                     if run.result and "validation" in run.result.metrics
                     else None,
-                    is_ranked=run.run.phase is not Phase.CONFIRM,
+                    # Further seeds of the leaders do not count for a trial's score.
+                    is_ranked=run.run.phase is not Phase.CONFIRM and run.run.seed in paired,
                 )
                 for row in rows
                 for run in history.runs(session, DEFAULT_PROJECT, study, row.trial.number)

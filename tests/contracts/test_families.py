@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,13 +108,11 @@ def families(draw: st.DrawFn, kind: str) -> Family:
     """Any family of a kind that a search may propose, with any warmup and conventions."""
     params = {name: draw(values_of(PARAMETERS[name])) for name in FAMILIES[kind].tunable}
     peak = draw(st.floats(1e-8, 10.0))
-    own = {name: value for name, value in params.items() if name != "warmup"}
-    family = FAMILIES[kind](
-        peak,
+    family = replace(
+        build(kind, peak, params),
         warmup=draw(warmups),
         end=draw(st.sampled_from(["after", "last"])),
         after_end=draw(st.sampled_from(["hold", "zero", "rebound"])),
-        **own,
         **draw(own_values.get(kind, st.just({}))),
     )
     assume(family.warmup.curve != GEOMETRIC or family.body(9).first > 0)

@@ -13,6 +13,7 @@ from tuning.evidence.paired import compare
 from tuning.records import History, Phase, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Parameter
 
+COOLER = 0.5  # an end with less than this share of another's rate has cooled down more
 EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
 
 
@@ -51,11 +52,12 @@ def look_for_trouble(
         if arm.diverged
     ]
     found += [
-        Caveat("incomplete", f"{arm.family} failed on {lost} of {spec.confirm_seeds} fresh seeds")
+        Caveat("incomplete", f"{arm.family} failed on {lost} of {arm.planned} fresh seeds")
         for arm in arms
-        if (lost := spec.confirm_seeds - arm.seeds - arm.diverged) > 0
+        if (lost := arm.planned - arm.seeds - arm.diverged) > 0
     ]
     found += _grid_edges(history, arms)
+    found += _too_wide(spec, versus)
     wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]
     if wrong:
         found.append(
@@ -76,9 +78,20 @@ def look_for_trouble(
     return found
 
 
+def doubt_reread(test_reads: int) -> list[Caveat]:
+    """Warn if other studies have read the same test split."""
+    if test_reads <= 1:
+        return []
+    message = (
+        f"the held-out data were read by {test_reads} studies: what was learned from them "
+        "since may have entered this one"
+    )
+    return [Caveat("test_reused", message)]
+
+
 def doubt_held_out(
     spec: StudySpec,
-    winner: Trial,
+    trials: Sequence[Trial],
     versus: Sequence[Versus],
     on_test: Mapping[int, Mapping[int, float]],
 ) -> list[Caveat]:
@@ -89,12 +102,13 @@ def doubt_held_out(
 
     Args:
         spec: of the study.
-        winner: its winner.
+        trials: the arms, the winner first.
         versus: what validation says.
         on_test: value per seed on the held-out data, by trial, of every arm.
     """
-    ours = _finite(on_test[winner.number])
-    names = []
+    ours = _finite(on_test[trials[0].number])
+    ends = {trial.number: end_share(trial) for trial in trials}
+    names, warmer = [], []
     for one in versus:
         held = compare(
             ours,
@@ -107,17 +121,60 @@ def doubt_held_out(
         is_claimed = not one.is_tie and not is_worse(spec, one)
         if is_claimed or not held.is_tie(spec.worthwhile):
             names.append(one.baseline)
+            if ends[trials[0].number] < COOLER * ends[one.trial]:
+                warmer.append(one.baseline)
     found = []
+    if warmer:
+        message = (
+            f"at its end the winner learns far more slowly than {', '.join(warmer)}, and the "
+            "held-out data, which may last longer than the horizon, do not bear it out: search "
+            "over the horizon it will be used for"
+        )
+        found.append(Caveat("horizon_leak", message))
     if names:
         message = (
             f"on the held-out data the winner is not better than {', '.join(names)}, "
             "whatever validation says"
         )
         found.append(Caveat("test_disagrees", message))
-    seeds = len(on_test[winner.number])
+    seeds = len(on_test[trials[0].number])
     if len(ours) < seeds:
         message = f"the winner blew up on the held-out data of {seeds - len(ours)} of {seeds} seeds"
         found.append(Caveat("test_disagrees", message))
+    return found
+
+
+def end_share(trial: Trial) -> float:
+    """Mean learning rate of the last tenth of a schedule, over its largest."""
+    table = trial.schedule.table()
+    largest = float(table.max())
+    return float(table[-max(1, len(table) // 10) :].mean()) / largest if largest > 0.0 else 0.0
+
+
+def _too_wide(spec: StudySpec, versus: Sequence[Versus]) -> list[Caveat]:
+    """Ties that are only owed to wide intervals, with what would narrow them."""
+    open_ties = [
+        one
+        for one in versus
+        if one.is_tie and one.half_width is not None and one.half_width > spec.worthwhile
+    ]
+    found = []
+    by_seeds = [one for one in open_ties if one.dominant == "seeds"]
+    needed = [one.seeds_needed for one in by_seeds if one.seeds_needed is not None]
+    if needed:
+        message = (
+            f"{min(one.seeds for one in by_seeds)} fresh seeds cannot tell the winner from "
+            f"{', '.join(one.baseline for one in by_seeds)} to within {100 * spec.worthwhile:.2g} "
+            f"%; about {max(needed)} would"
+        )
+        found.append(Caveat("too_few_seeds", message))
+    by_blocks = [one.baseline for one in open_ties if one.dominant == "blocks"]
+    if by_blocks:
+        message = (
+            f"against {', '.join(by_blocks)} the blocks (days, folds, regimes) differ more than "
+            "the seeds: more data would tell, more seeds would not"
+        )
+        found.append(Caveat("too_few_blocks", message))
     return found
 
 

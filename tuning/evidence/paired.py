@@ -2,21 +2,25 @@
 
 The one idea: with common seeds and data order most of the noise cancels in the difference, so the
 differences, not the arms, carry the interval; it is widened (Bonferroni) for the number of
-comparisons made at once. Not here: which arms are compared (`tuning.evidence.verdict`).
+comparisons made at once, and for the choice of blocks where there are enough of them.
+Student's t is exact at few seeds, where a bootstrap over ten of them is too narrow.
+Not here: which arms are compared (`tuning.evidence.verdict`).
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 from scipy.special import stdtrit
 
 from tuning.errors import InvalidValue
+from tuning.evidence.blocks import LEAST_BLOCKS, Blocks, block_freedom, block_variance
 from tuning.records import Direction
 
 CONFIDENCE = 0.95
 POWER = 0.8
+REFINEMENTS = 20  # of a number of seeds, which decides its own quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,9 @@ class Comparison:
             of `scale`; None if that is zero.
         seeds: number of common seeds.
         is_better: whether the whole interval lies on the better side of zero.
+        blocks: blocks (joined) the interval generalises over; 0 if there are too few.
+        seeds_share: share of the seeds in the variance of `difference`; the blocks have the rest.
+        error: standard error of `difference`.
     """
 
     difference: float
@@ -43,6 +50,14 @@ class Comparison:
     detectable: float | None
     seeds: int
     is_better: bool
+    blocks: int = 0
+    seeds_share: float = 1.0
+    error: float = 0.0
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the interval over `scale`; None if that is zero."""
+        return _ratio((self.high - self.low) / 2, self.scale)
 
     def is_tie(self, worthwhile: float) -> bool:
         """Whether the interval holds zero or lies within +- `worthwhile` of it (relative)."""
@@ -56,18 +71,22 @@ def compare(
     *,
     direction: Direction = Direction.MINIMIZE,
     comparisons: int = 1,
+    blocks: tuple[Blocks, Blocks] | None = None,
 ) -> Comparison | None:
     """Compare an arm with a reference seed by seed; None with fewer than two common seeds.
 
     With d_s the difference at seed s, n common seeds and m `comparisons`, the interval is
-    mean(d) +- t(1 - 0.05 / (2 m), n - 1) sd(d) / sqrt(n): Student's, Bonferroni-adjusted, so that
-    all m intervals hold together with 95 %.
+    mean(d) +- t(1 - 0.05 / (2 m), f) sqrt(V), V = var(d) / n, f = n - 1: Student's, Bonferroni-
+    adjusted, so that all m intervals hold together with 95 %. Over B `blocks`, V gains the variance
+    W owed to their choice, with g degrees, and f is (V + W)^2 / (V^2 / (n - 1) + W^2 / g)
+    (Satterthwaite).
 
     Args:
         arm: value per seed.
         reference: value per seed; only seeds in both count.
         direction: which way is better.
         comparisons: how many such intervals are read together, at least 1.
+        blocks: losses per block by seed, of both; None to speak of these blocks only.
 
     Raises InvalidValue if `comparisons` is below 1.
 
@@ -81,12 +100,15 @@ def compare(
     if len(common) < 2:
         return None
     differences = [arm[seed] - reference[seed] for seed in common]
-    error = stdev(differences) / math.sqrt(len(common))
-    freedom = len(common) - 1
-    quantile = float(stdtrit(freedom, 1 - (1 - CONFIDENCE) / (2 * comparisons)))
+    scale = abs(fmean(reference[seed] for seed in common))
+    of_seeds = _variance(differences) / len(common)
+    part, count = block_variance(*blocks) if blocks is not None else (0.0, 0)
+    of_blocks = part * scale**2
+    error = math.sqrt(of_seeds + of_blocks)
+    freedom = _freedom((of_seeds, len(common)), (of_blocks, count))
+    quantile = critical(freedom, comparisons)
     middle = fmean(differences)
     low, high = middle - quantile * error, middle + quantile * error
-    scale = abs(fmean(reference[seed] for seed in common))
     return Comparison(
         difference=middle,
         relative=_ratio(middle, scale),
@@ -96,7 +118,59 @@ def compare(
         detectable=_ratio((quantile + float(stdtrit(freedom, POWER))) * error, scale),
         seeds=len(common),
         is_better=high < 0.0 if direction is Direction.MINIMIZE else low > 0.0,
+        blocks=count if count >= LEAST_BLOCKS else 0,
+        seeds_share=of_seeds / (of_seeds + of_blocks) if error > 0.0 else 1.0,
+        error=error,
     )
+
+
+def critical(freedom: float, comparisons: int) -> float:
+    """Quantile of Student's t for two-sided 95 % intervals that hold together.
+
+    >>> round(critical(9, 1), 3), round(critical(9, 12), 3)
+    (2.262, 3.808)
+    """
+    return float(stdtrit(freedom, 1 - (1 - CONFIDENCE) / (2 * comparisons)))
+
+
+def seeds_for(found: Comparison, worthwhile: float, comparisons: int) -> int | None:
+    """Seeds with which the half-width would be `worthwhile` at the seeds' present variance.
+
+    None if no number does: without a scale, without a threshold, or if the blocks alone are wider.
+
+    >>> seeds_for(compare({1: 1.0, 2: 2.0, 3: 3.0}, {1: 1.5, 2: 2.4, 3: 3.6}), 0.01, 1)
+    64
+    """
+    if found.half_width is None or worthwhile <= 0.0:
+        return None
+    if found.half_width <= worthwhile:
+        return found.seeds
+    of_seeds = (found.error / found.scale) ** 2 * found.seeds_share
+    of_blocks = (found.error / found.scale) ** 2 * (1.0 - found.seeds_share)
+    seeds = found.seeds
+    for _ in range(REFINEMENTS):
+        part = of_seeds * found.seeds / seeds
+        freedom = _freedom((part, seeds), (of_blocks, found.blocks))
+        left = (worthwhile / critical(freedom, comparisons)) ** 2 - of_blocks
+        if left <= 0.0:
+            return None
+        seeds = max(2, math.ceil(of_seeds * found.seeds / left))
+    return seeds
+
+
+def _variance(values: Sequence[float]) -> float:
+    """Sample variance; `statistics.variance` takes fifty times as long, in fractions."""
+    middle = fmean(values)
+    return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
+
+
+def _freedom(seeds: tuple[float, int], blocks: tuple[float, int]) -> float:
+    """Degrees of freedom of the sum of the two variances, each with the size of its sample."""
+    of_seeds, of_blocks = seeds[0] ** 2 / (seeds[1] - 1), 0.0
+    if blocks[0] > 0.0:
+        of_blocks = blocks[0] ** 2 / block_freedom(blocks[1])
+    parts = of_seeds + of_blocks
+    return (seeds[0] + blocks[0]) ** 2 / parts if parts > 0.0 else seeds[1] - 1.0
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -105,7 +179,7 @@ def standard_error(values: Sequence[float]) -> float:
     >>> round(standard_error([1.0, 2.0, 3.0]), 4)
     0.5774
     """
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return math.sqrt(_variance(values) / len(values)) if len(values) > 1 else 0.0
 
 
 def _ratio(value: float, scale: float) -> float | None:

@@ -1,7 +1,7 @@
 """Scores of trials: one number per trial, from all its paired seeds or none.
 
 The one idea: a trial is comparable only when every one of its seeds finished at the full horizon,
-so its score is their mean or it has no score; that makes "best so far" monotone.
+so its score is their mean or it has no score; shorter horizons decide what is worth that.
 Not here: whether a difference between scores means anything (`tuning.evidence.paired`).
 """
 
@@ -11,6 +11,7 @@ from statistics import fmean
 from tuning.records import Direction, History, Metric, Phase, Result, RunState, Trial, TrialState
 
 SEARCHED = "validation"
+RANKED = (Phase.BASELINE, Phase.SEARCH)
 
 
 def conclude_trial(results: Sequence[Result], metric: Metric) -> tuple[TrialState, float | None]:
@@ -50,20 +51,35 @@ def is_better(value: float, than: float, direction: Direction) -> bool:
 def rank_trials(history: History, metric: Metric) -> list[tuple[Trial, float]]:
     """Trials with a score, best first; the earlier trial wins a draw.
 
-    Only trials whose baseline or search runs have all ended are ranked.
+    A trial is ranked if its full-horizon runs of baseline or search have all ended and completed.
+    Those on more seeds come first: leaders get further seeds in rounds, and the worse of them drop
+    out, so more seeds mean better on all the seeds before.
     """
-    expected: dict[int, list[Result | None]] = {}
-    for run in history.runs:
-        if run.phase is not Phase.CONFIRM:
-            end = history.results.get((run.generation, run.index))
-            expected.setdefault(run.trial, []).append(end)
+    ends = full_ends(history)
     ranked = []
     for trial in history.trials:
-        ends = expected.get(trial.number, [])
-        finished = [end for end in ends if end is not None]
-        if finished and len(finished) == len(ends):
+        results = ends.get(trial.number, [])
+        finished = [end for end in results if end is not None]
+        if finished and len(finished) == len(results):
             _, score = conclude_trial(finished, metric)
             if score is not None:
                 ranked.append((trial, score))
     sign = 1.0 if metric.direction is Direction.MINIMIZE else -1.0
-    return sorted(ranked, key=lambda pair: (sign * pair[1], pair[0].number))
+    return sorted(
+        ranked, key=lambda pair: (-len(ends[pair[0].number]), sign * pair[1], pair[0].number)
+    )
+
+
+def full_ends(history: History) -> dict[int, list[Result | None]]:
+    """Ends of the runs that score a trial, by trial: full horizon, no confirmation; None: open.
+
+    A run that was cancelled, for the search's time was up, says nothing.
+    """
+    horizons = {trial.number: trial.schedule.horizon for trial in history.trials}
+    ends: dict[int, list[Result | None]] = {}
+    for run in history.runs:
+        if run.phase in RANKED and run.horizon == horizons[run.trial]:
+            end = history.results.get((run.generation, run.index))
+            if end is None or end.state is not RunState.CANCELLED:
+                ends.setdefault(run.trial, []).append(end)
+    return ends

@@ -1,207 +1,166 @@
-"""The verdict: winner, tie set and baselines, from seeds the search has never seen.
+"""The verdict: winner, tie set and baselines, from seeds that had no say in who is compared.
 
-The one idea: the winner is fixed by the search before the confirmation runs start; the confirmation
-then only measures it, beside every baseline at its own best peak, on fresh common seeds.
+The one idea: the winner is fixed before the second set of fresh seeds is trained; that set then
+only measures it, beside every baseline at its own best peak, on common seeds.
 Not here: what to beware of (`tuning.evidence.cautions`), the words (`tuning.evidence.words`),
-which runs are made (`tuning.search`).
+which runs are made (`tuning.evidence.plan`).
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from statistics import fmean
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tuning.errors import InvalidValue
-from tuning.evidence.cautions import Caveat, doubt_held_out, look_for_trouble
-from tuning.evidence.figures import Arm, Versus
-from tuning.evidence.paired import Comparison, compare, standard_error
-from tuning.evidence.score import SEARCHED, rank_trials
-from tuning.records import (
-    Direction,
-    History,
-    Phase,
-    Result,
-    RunState,
-    StudySpec,
-    Trial,
-)
+from tuning.evidence.arms import HELD_OUT, arm_trials, second_set, values_of
+from tuning.evidence.cautions import Caveat, doubt_held_out, doubt_reread, look_for_trouble
+from tuning.evidence.chances import chances_of_best
+from tuning.evidence.figures import Arm, Recommendation, Spent, Versus
+from tuning.evidence.horizons import HorizonLaw, Speedup, fit_peak_law, measure_speedup
+from tuning.evidence.measured import blocks_better, measure_arms
+from tuning.evidence.paired import Comparison, seeds_for
+from tuning.evidence.plan import compare_arms
+from tuning.evidence.simplicity import is_lower_better, recommend
+from tuning.evidence.variants import Variant, measure_sensitivity
+from tuning.objectives import OBJECTIVES, configure
+from tuning.records import Direction, History, Phase, Result, StudySpec, Trial
 
-HELD_OUT = "test"
+LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The statistical answer of a study.
 
-    `spread` is the gap between the best and the worst confirmed arm, relative to the best: how much
-    the choice among tuned schedules may matter. `matters` says whether it surely does; False is no
-    proof that it does not. `smallest_detectable_effect` is the largest, over the baselines, of the
-    relative differences that would have been found with probability 0.8.
+    Args:
+        winner: its family.
+        trial: its trial.
+        tie_with: baselines it cannot be told from, or not by what is worthwhile.
+        recommended: the simplest of the tie set.
+        versus: the winner against each baseline.
+        arms: the winner, then the baselines.
+        chances: by family, the probability that its member is within `worthwhile` of the best.
+        spread: gap between the best and the worst arm, relative to the best: how much the choice
+            among tuned schedules may matter.
+        matters: whether it surely does, surely hardly does, or None: these seeds leave it open.
+        smallest_detectable_effect: the largest, over the baselines, of the relative differences
+            that would have been found with probability 0.8.
+        sensitivity: variants of the winner that were measured.
+        peak_safe_range: peaks that cost at most 1 %; None if unknown.
+        speedup: updates the best baseline needs for the same loss, over the winner's; None if
+            unknown.
+        if_horizon_changes: how the best peak moves with the horizon.
+        basis: by figure, how it came about, or why it could not be told.
+        applies_to: optimiser with its settings, batch, hash of the data, as far as told.
+        spent: updates of the search, all its phases, and of the evidence.
+        test_reads: studies, this one included, that have read this test split.
+        warnings: what to know before acting.
     """
 
     winner: str
     trial: int
     tie_with: tuple[str, ...]
+    recommended: Recommendation
     versus: tuple[Versus, ...]
     arms: tuple[Arm, ...]
+    chances: Mapping[str, float]
     spread: float | None
-    matters: bool
+    matters: bool | None
     smallest_detectable_effect: float | None
+    sensitivity: tuple[Variant, ...]
+    peak_safe_range: tuple[float, float] | None
+    speedup: float | None
+    if_horizon_changes: HorizonLaw
+    basis: Mapping[str, str]
+    spent: Spent
     test_reads: int
     warnings: tuple[Caveat, ...]
+    applies_to: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON values
 
     def document(self) -> dict[str, Any]:
         """The verdict as JSON-able values."""
         return asdict(self)
 
 
-def arm_trials(spec: StudySpec, history: History) -> list[Trial]:
-    """The trials to confirm: the winner first, then each baseline at its best peak.
-
-    A baseline that never completed has no arm; the winner is not repeated when it is a baseline.
-    Empty when no trial completed.
-    """
-    ranked = rank_trials(history, spec.metric)
-    if not ranked:
-        return []
-    arms = [ranked[0][0]]
-    for family in spec.baselines:
-        tuned = [t for t, _ in ranked if t.phase is Phase.BASELINE and t.params["family"] == family]
-        if tuned and tuned[0] is not arms[0]:
-            arms.append(tuned[0])
-    return arms
-
-
-def conclude_study(spec: StudySpec, history: History) -> Verdict:
+def conclude_study(
+    spec: StudySpec,
+    history: History,
+    *,
+    test_reads: int = 1,
+    applies_to: Mapping[str, Any] | None = None,
+) -> Verdict:
     """Judge a study whose confirmation runs have all ended.
+
+    Args:
+        spec: of the study.
+        history: everything that happened.
+        test_reads: studies, this one included, that have read the same test split.
+        applies_to: optimiser with its settings, batch, hash of the data, as far as known; None:
+            what the objective declares, if it is one of the built-in ones.
 
     Raises InvalidValue if no trial completed.
     """
     trials = arm_trials(spec, history)
     if not trials:
         raise InvalidValue("history", "no completed trial", "at least one completed trial")
-    ends = {trial.number: _confirmed(history, trial.number) for trial in trials}
-    arms = tuple(_measure(spec, history, trial, ends[trial.number]) for trial in trials)
-    winner, baselines = trials[0], trials[1:]
-    versus = []
-    effects = []
-    for trial in baselines:
-        found = compare(
-            _values(spec, ends[winner.number]),
-            _values(spec, ends[trial.number]),
-            direction=spec.metric.direction,
-            comparisons=len(baselines),
-        )
-        if found is None:
-            continue
-        if found.detectable is not None:
-            effects.append(found.detectable)
-        blocks = _blocks_better(spec, ends[winner.number], ends[trial.number])
-        versus.append(_versus(spec, arms[0], arms[trials.index(trial)], found, blocks))
+    winner = trials[0]
+    measured = second_set(history)
+    ends = {trial.number: measured.get(trial.number, {}) for trial in trials}
+    arms = measure_arms(spec, history, trials, ends)
+    found = compare_arms(spec, history, trials)
+    versus = tuple(_versus(spec, ends, arms, *pair) for pair in found)
+    effects = [one.detectable for _, one in found if one.detectable is not None]
+    effect = max(effects) if effects else None
     spread = _spread(arms, spec.metric.direction)
-    on_test = {number: _values(spec, found, HELD_OUT) for number, found in ends.items()}
-    warnings = look_for_trouble(spec, history, winner, arms, versus)
-    warnings += doubt_held_out(spec, winner, versus, on_test)
+    sensitivity = measure_sensitivity(spec, history, winner)
+    law = fit_peak_law(spec, history)
+    speedup = measure_speedup(spec, history, arms[0].validation, _best_baseline(spec, arms))
     return Verdict(
         winner=str(winner.params["family"]),
         trial=winner.number,
         tie_with=tuple(one.baseline for one in versus if one.is_tie),
-        versus=tuple(versus),
+        recommended=recommend(spec, arms, versus),
+        versus=versus,
         arms=arms,
+        chances=chances_of_best(spec, history, trials),
         spread=spread,
-        matters=spread is not None
-        and spread > spec.worthwhile
-        and any(not one.is_tie for one in versus),
-        smallest_detectable_effect=max(effects) if effects else None,
-        test_reads=1,
-        warnings=tuple(warnings),
+        matters=_matters(spec, versus, spread, effect),
+        smallest_detectable_effect=effect,
+        sensitivity=sensitivity.measured,
+        peak_safe_range=sensitivity.peak_safe_range,
+        speedup=speedup.value,
+        if_horizon_changes=law,
+        basis=_basis(sensitivity.basis, speedup),
+        spent=_spent(history),
+        test_reads=test_reads,
+        warnings=_warnings(spec, history, trials, ends, arms, versus, test_reads),
+        applies_to=_declared(spec) if applies_to is None else dict(applies_to),
     )
 
 
-def _confirmed(history: History, trial: int) -> dict[int, Result]:
-    """Results of a trial's confirmation runs by seed."""
-    found = {}
-    for run in history.runs:
-        if run.trial == trial and run.phase is Phase.CONFIRM:
-            end = history.results.get((run.generation, run.index))
-            if end is not None:
-                found[run.seed] = end
-    return found
-
-
-def _values(spec: StudySpec, ends: Mapping[int, Result], split: str = SEARCHED) -> dict[int, float]:
-    """The compared metric by seed; on held-out data it need not be finite."""
-    name = spec.metric.name
-    return {
-        seed: end.metrics[split][name]
-        for seed, end in ends.items()
-        if end.state is RunState.COMPLETED and name in end.metrics.get(split, {})
-    }
-
-
-def _measure(spec: StudySpec, history: History, trial: Trial, ends: Mapping[int, Result]) -> Arm:
-    validation = list(_values(spec, ends).values())
-    test = list(_values(spec, ends, HELD_OUT).values())
-    family, is_baseline = trial.params["family"], trial.phase is Phase.BASELINE
-    peaks = {
-        other.schedule.peak
-        for other in history.trials
-        if other.params["family"] == family and (other.phase is Phase.BASELINE or not is_baseline)
-    }
-    return Arm(
-        trial=trial.number,
-        family=str(family),
-        peak=trial.schedule.peak,
-        is_baseline=is_baseline,
-        peak_runs=len(peaks),
-        seeds=len(validation),
-        diverged=sum(end.state is RunState.DIVERGED for end in ends.values()),
-        validation=_mean(validation),
-        test=_mean(test),
-        stderr=standard_error(validation) if validation else 0.0,
-        metrics=_mean_metrics(ends.values()),
-    )
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    """The mean; None if there is no value, or one that is not finite."""
-    return fmean(values) if values and all(map(math.isfinite, values)) else None
-
-
-def _mean_metrics(ends: Iterable[Result]) -> dict[str, dict[str, float | None]]:
-    collected: dict[str, dict[str, list[float]]] = {}
-    for end in ends:
-        if end.state is RunState.COMPLETED:
-            for split, values in end.metrics.items():
-                for name, value in values.items():
-                    collected.setdefault(split, {}).setdefault(name, []).append(value)
-    return {
-        split: {name: _mean(values) for name, values in named.items()}
-        for split, named in collected.items()
-    }
-
-
-def _blocks_better(
-    spec: StudySpec, arm: Mapping[int, Result], reference: Mapping[int, Result]
-) -> tuple[int, int]:
-    """On how many validation blocks the arm's mean over common seeds is the better one."""
-    pairs = [
-        (arm[seed].blocks[SEARCHED], reference[seed].blocks[SEARCHED])
-        for seed in sorted(arm.keys() & reference.keys())
-        if SEARCHED in arm[seed].blocks and SEARCHED in reference[seed].blocks
-    ]
-    if not pairs:
-        return (0, 0)
-    count = min(len(losses) for pair in pairs for losses in pair)
-    sign = 1.0 if spec.metric.direction is Direction.MINIMIZE else -1.0
-    gaps = [fmean(sign * (ours[i] - theirs[i]) for ours, theirs in pairs) for i in range(count)]
-    return (sum(gap < 0.0 for gap in gaps), count)
+def _warnings(
+    spec: StudySpec,
+    history: History,
+    trials: Sequence[Trial],
+    ends: Mapping[int, Mapping[int, Result]],
+    arms: Sequence[Arm],
+    versus: Sequence[Versus],
+    test_reads: int,
+) -> tuple[Caveat, ...]:
+    on_test = {number: values_of(spec, found, HELD_OUT) for number, found in ends.items()}
+    found = look_for_trouble(spec, history, trials[0], arms, versus)
+    found += doubt_held_out(spec, trials, versus, on_test)
+    return tuple(found + doubt_reread(test_reads))
 
 
 def _versus(
-    spec: StudySpec, winner: Arm, baseline: Arm, found: Comparison, blocks: tuple[int, int]
+    spec: StudySpec,
+    ends: Mapping[int, Mapping[int, Result]],
+    arms: Sequence[Arm],
+    trial: Trial,
+    found: Comparison,
 ) -> Versus:
+    winner = arms[0]
+    baseline = next(arm for arm in arms if arm.trial == trial.number)
     return Versus(
         baseline=baseline.family,
         trial=baseline.trial,
@@ -211,8 +170,13 @@ def _versus(
         adjusted=True,
         seeds=found.seeds,
         peak_runs=(winner.peak_runs, baseline.peak_runs),
-        blocks_better=blocks,
+        blocks_better=blocks_better(spec, ends[winner.trial], ends[baseline.trial]),
         is_tie=found.is_tie(spec.worthwhile),
+        generalises_over=("seeds", "blocks") if found.blocks else ("seeds",),
+        dominant="seeds" if found.seeds_share >= 0.5 else "blocks",
+        seeds_share=found.seeds_share,
+        half_width=found.half_width,
+        seeds_needed=seeds_for(found, spec.worthwhile, len(arms) - 1),
     )
 
 
@@ -223,3 +187,40 @@ def _spread(arms: Sequence[Arm], direction: Direction) -> float | None:
     low, high = min(values), max(values)
     best = low if direction is Direction.MINIMIZE else high
     return (high - low) / abs(best) if best else None
+
+
+def _matters(
+    spec: StudySpec, versus: Sequence[Versus], spread: float | None, effect: float | None
+) -> bool | None:
+    """True: a difference is proved and large; False: a small one would have been found."""
+    if spread is None:
+        return None
+    if spread > spec.worthwhile and any(not one.is_tie for one in versus):
+        return True
+    return False if effect is not None and effect <= LITTLE * spec.worthwhile else None
+
+
+def _best_baseline(spec: StudySpec, arms: Sequence[Arm]) -> tuple[str, float] | None:
+    known = [(arm.family, arm.validation) for arm in arms[1:] if arm.validation is not None]
+    if not known:
+        return None
+    pick = min if is_lower_better(spec) else max
+    return pick(known, key=lambda pair: pair[1])
+
+
+def _basis(peak_safe_range: str, speedup: Speedup) -> dict[str, str]:
+    return {"peak_safe_range": peak_safe_range, "speedup": speedup.reason}
+
+
+def _declared(spec: StudySpec) -> dict[str, Any]:
+    """The optimiser of a built-in objective under the study's config, and that config."""
+    objective = OBJECTIVES.get(spec.objective)
+    if objective is None:
+        return {}
+    config = configure(objective, spec.config)
+    return {**objective.applies_to(config), "config": dict(spec.config)}
+
+
+def _spent(history: History) -> Spent:
+    evidence = sum(run.horizon for run in history.runs if run.phase is Phase.CONFIRM)
+    return Spent(sum(run.horizon for run in history.runs) - evidence, evidence)

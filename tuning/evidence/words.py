@@ -4,16 +4,19 @@ The one idea: say first what to use, then how sure that is, then what to beware 
 Not here: any statistics; every figure is read from the `Verdict`.
 """
 
-from tuning.evidence.figures import Versus, is_worse
-from tuning.evidence.verdict import Verdict
-from tuning.records import StudySpec
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
-LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
+from tuning.evidence.cautions import Caveat, doubt_reread
+from tuning.evidence.figures import Versus, is_worse
+from tuning.evidence.verdict import LITTLE, Verdict
+from tuning.records import StudySpec
 
 
 def describe(spec: StudySpec, verdict: Verdict) -> str:
     """Put a verdict into a few sentences."""
-    sentences = [_headline(spec, verdict), *_decided(spec, verdict)]
+    sentences = [_headline(spec, verdict), *_decided(spec, verdict), *_advice(verdict)]
     if verdict.spread is not None:
         sentences.append(_spread(spec, verdict))
     if verdict.smallest_detectable_effect is not None:
@@ -22,10 +25,31 @@ def describe(spec: StudySpec, verdict: Verdict) -> str:
             f"With {seeds} fresh seeds a difference of "
             f"{_percent(verdict.smallest_detectable_effect)} could have been found."
         )
-    sentences += [
-        f"Beware: {warning.message}." for warning in verdict.warnings if warning.code != "no_signal"
-    ]
+    sentences += _use(verdict)
+    sentences += [_beware(one) for one in verdict.warnings if one.code != "no_signal"]
     return " ".join(sentences)
+
+
+def note_test_reads(document: Mapping[str, Any], test_reads: int) -> dict[str, Any]:
+    """A verdict's document and `words` once it is known how many studies read its test split.
+
+    The same as if `conclude_study` had known.
+
+    >>> told = note_test_reads({"test_reads": 1, "warnings": [], "words": "A tie."}, 2)
+    >>> told["test_reads"], [one["code"] for one in told["warnings"]], told["words"][:18]
+    (2, ['test_reused'], 'A tie. Beware: the')
+    """
+    added = doubt_reread(test_reads)
+    return {
+        **document,
+        "test_reads": test_reads,
+        "warnings": [*document["warnings"], *map(asdict, added)],
+        "words": " ".join([document["words"], *map(_beware, added)]),
+    }
+
+
+def _beware(warning: Caveat) -> str:
+    return f"Beware: {warning.message}."
 
 
 def _headline(spec: StudySpec, verdict: Verdict) -> str:
@@ -36,15 +60,49 @@ def _headline(spec: StudySpec, verdict: Verdict) -> str:
     if not verdict.versus:
         lack = "too few fresh seeds completed" if verdict.arms[1:] else "there was no baseline"
         return f"Best found: {name}, {score}; {lack} to compare it with."
-    if len(verdict.tie_with) == len(verdict.versus):
-        return f"A tie: {name} came first with {score}, but no tuned baseline is clearly worse."
     # A mean over the seeds that survived is no fair figure of a schedule that lost some.
-    is_whole = winner.seeds == spec.confirm_seeds
+    is_whole = winner.seeds == winner.planned
     if not is_whole or any(warning.code == "winner_lost" for warning in verdict.warnings):
         return f"No clear winner: {name} led the search, {score} on fresh seeds."
+    ahead = [one.baseline for one in verdict.versus if is_worse(spec, one)]
+    first = f"came first with {score}"
+    if ahead:  # then it led the search alone
+        first = f"led the search, {score} on fresh seeds, where {_list(ahead)} came before it"
+    if len(verdict.tie_with) == len(verdict.versus):
+        rest = "none of them is clearly better" if ahead else "no tuned baseline is clearly worse"
+        return f"A tie: {name} {first}, but {rest}."
     if verdict.tie_with:
-        return f"{name} came first with {score}, in a tie with {_list(verdict.tie_with)}."
+        return f"{name} {first}, in a tie with {_list(verdict.tie_with)}."
     return f"{name} wins: {score}, better than every tuned baseline."
+
+
+def _advice(verdict: Verdict) -> list[str]:
+    """What to use where the winner is not simply it."""
+    one = verdict.recommended
+    if not verdict.tie_with and one.trial == verdict.trial:
+        return []
+    return [f"Use {one.family} (peak {one.peak:.3g}): {one.reason}."]
+
+
+def _use(verdict: Verdict) -> list[str]:
+    """How far the peak may be off, what another horizon asks for, and what is saved."""
+    said = []
+    if verdict.peak_safe_range is not None:
+        low, high = verdict.peak_safe_range
+        said.append(f"Peaks of {verdict.winner} from {low:.3g} to {high:.3g} cost at most 1 %.")
+    law = verdict.if_horizon_changes
+    if law.peak_exponent is not None and law.ci95 is not None:
+        low, high = law.ci95
+        said.append(
+            f"Over another horizon multiply the peak by the ratio of the horizons to the power "
+            f"{law.peak_exponent:.2g} ({low:.2g} to {high:.2g})."
+        )
+    if verdict.speedup is not None and verdict.speedup > 1.0 and not verdict.tie_with:
+        said.append(
+            f"The best baseline would need about {verdict.speedup:.2g} times the updates for the "
+            "same loss."
+        )
+    return said
 
 
 def _decided(spec: StudySpec, verdict: Verdict) -> list[str]:
@@ -58,14 +116,13 @@ def _decided(spec: StudySpec, verdict: Verdict) -> list[str]:
 
 def _spread(spec: StudySpec, verdict: Verdict) -> str:
     spread = verdict.spread or 0.0
-    little = LITTLE * spec.worthwhile
-    effect = verdict.smallest_detectable_effect
-    if verdict.matters:
-        says = "The schedule matters" if spread > little else "The schedule matters a little"
-    elif effect is not None and effect <= little:
-        says = "The schedule hardly matters"
-    else:  # nothing was found, but nothing small could have been
+    if verdict.matters is None:  # nothing was found, but nothing small could have been
         says = "It is open whether the schedule matters"
+    elif verdict.matters:
+        is_much = spread > LITTLE * spec.worthwhile
+        says = "The schedule matters" if is_much else "The schedule matters a little"
+    else:
+        says = "The schedule hardly matters"
     return (
         f"{says} here: from the best to the worst of {len(verdict.arms)} tuned "
         f"schedules it is {_percent(spread)}."

@@ -109,6 +109,8 @@ def _is_number(value: object, kind: Kind) -> bool:
     return isinstance(plain(value), int if kind == "int" else int | float)
 
 
+KNOTS = tuple(f"knot_{number}" for number in range(1, 10))
+
 _DECLARED = (
     Parameter(name="peak", low=1e-8, high=10.0, log=True, help="Largest learning rate."),
     Parameter(
@@ -165,6 +167,16 @@ _DECLARED = (
     Parameter(name="exponent", low=0.1, high=1.5, help="Exponent of an inverse decay."),
     Parameter(name="spectrum", low=1.0, high=3.0, help="Exponent of the spectrum, for FSL decays."),
     Parameter(name="rise", low=0.05, high=0.5, help="The part of a cycle that goes up."),
+    *(
+        Parameter(
+            name=name,
+            low=1e-4,
+            high=1.0,
+            log=True,
+            help=f"Level of a smooth curve at its knot {number} of {len(KNOTS)}.",
+        )
+        for number, name in enumerate(KNOTS, start=1)
+    ),
 )
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType({p.name: p for p in _DECLARED})

@@ -6,14 +6,16 @@ sampler would fall back to a univariate one.
 Not here: how points of the space are chosen (`tuning.search.samplers`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from tuning.errors import InvalidValue, UnknownName
-from tuning.records import ParameterValue, Space
+from tuning.records import Comparator, Constraint, ParameterValue, Space
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule, build
+from tuning.search.constraints import describe, hold
 
 DEFAULT_FAMILIES = (
     "constant",
@@ -37,12 +39,15 @@ def narrow(
     peak: tuple[float, float],
     ranges: Mapping[str, tuple[float, float]],
     fixed: Mapping[str, ParameterValue],
+    constraints: Sequence[Constraint] = (),
 ) -> Space:
-    """Make a study's space from its families, peak range, narrowed ranges and fixed values.
+    """Make a study's space from its families, peak range, narrowed ranges, fixed values and bounds.
+
+    A constraint on a parameter narrows its range, too.
 
     Raises InvalidValue or UnknownName, naming the field: a family that does not exist or stands
-    twice, a range upside down or outside the parameter's own, a parameter no family uses, or one
-    that is both narrowed and fixed.
+    twice, a range upside down or outside the parameter's own, a parameter no family uses, one
+    that is both narrowed and fixed, or a constraint that leaves nothing.
 
     >>> space = narrow(["cosine"], (1e-3, 1.0), {"floor": (0.0, 0.1)}, {"warmup": 0.0})
     >>> [(one.name, one.low, one.high) for one in used(space, "cosine")]
@@ -63,7 +68,29 @@ def narrow(
         if name in ranges:
             raise InvalidValue(f"fixed.{name}", value, "no value, since ranges gives it a range")
         parameters[name] = _fixed(name, value)
-    return Space(families=tuple(families), parameters=parameters)
+    parameters = {name: bounded(one, constraints) for name, one in parameters.items()}
+    return Space(tuple(families), parameters, tuple(constraints))
+
+
+def bounded(parameter: Parameter, constraints: Sequence[Constraint]) -> Parameter:
+    """The part of a range that constraints leave; raises InvalidValue naming the one at fault."""
+    for position, constraint in enumerate(constraints):
+        if constraint.name == parameter.name:
+            parameter = _bounded(parameter, constraint, position)
+    return parameter
+
+
+def _bounded(parameter: Parameter, constraint: Constraint, position: int) -> Parameter:
+    low, high = parameter.low, parameter.high
+    is_integer = parameter.kind == "int"
+    if constraint.comparator is Comparator.AT_MOST:
+        high = min(high, math.floor(constraint.value) if is_integer else constraint.value)
+    else:
+        low = max(low, math.ceil(constraint.value) if is_integer else constraint.value)
+    if low > high:
+        allowed = f"a bound that leaves some of {parameter.low:g} to {parameter.high:g}"
+        raise InvalidValue(f"constraints[{position}]", describe(constraint), allowed)
+    return replace(parameter, low=low, high=high)
 
 
 def check_families(field: str, families: Sequence[str]) -> None:
@@ -123,6 +150,11 @@ def lay_out(params: Mapping[str, ParameterValue], horizon: int) -> Schedule:
     """
     rest = {name: value for name, value in params.items() if name not in {FAMILY, PEAK}}
     return Schedule(build(str(params[FAMILY]), float(params[PEAK]), rest), horizon)
+
+
+def allows(space: Space, params: Mapping[str, ParameterValue], horizon: int) -> bool:
+    """Whether a point satisfies every constraint of the space, laid out over a horizon."""
+    return not space.constraints or hold(space.constraints, params, lay_out(params, horizon))
 
 
 def contains(space: Space, params: Mapping[str, ParameterValue]) -> bool:

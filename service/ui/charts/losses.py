@@ -15,6 +15,7 @@ from service.ui.charts.chart import Chart, Json, View, axis, layout, log_axis
 from service.ui.charts.schedules import arm_keys
 from service.ui.looks import band
 from service.ui.typeset import compact
+from tuning.evidence.arms import is_measuring
 from tuning.records import Direction, History, Phase, Run, RunState, StudySpec
 
 Curves = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -81,7 +82,7 @@ def _shown_runs(spec: StudySpec, history: History, arms: Sequence[ArmView]) -> d
         and (end := history.results.get((run.generation, run.index))) is not None
         and end.state is RunState.COMPLETED
     ]
-    confirmed = [run for run in done if run.phase is Phase.CONFIRM]
+    confirmed = [run for run in done if is_measuring(run)]
     grouped: dict[int, list[Run]] = {}
     for run in confirmed or done:
         grouped.setdefault(run.trial, []).append(run)

@@ -175,7 +175,7 @@ def _names() -> Iterator[Bad]:
     yield create("no objective", "/objective", None, {"objective": None})
     yield create("empty objective", "/objective", "", {"objective": ""})
     yield create("unknown field", "/seedz", 1, {"seedz": 1})
-    yield create("unknown field of the budget", "/budget/seconds", 1, {"budget": {"seconds": 1}})
+    yield create("unknown field of the budget", "/budget/hours", 1, {"budget": {"hours": 1}})
     yield create("unknown field of the space", "/space/peaks", 1, {"space": {"peaks": 1}})
     for name, label in (
         ("NUL", "a\0b"),

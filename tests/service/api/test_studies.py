@@ -27,7 +27,15 @@ def test_a_study_is_accepted_and_stored(api: TestClient, count_rows: Count) -> N
     assert api.get(response.headers["location"]).json() == view
     assert (view["state"], view["revision"], view["best"]) == ("running", 1, None)
     # 6 trials on 2 seeds, and 2 arms on 2 confirmation seeds
-    assert view["progress"] == {"finished_runs": 0, "expected_runs": 16, "eta": None}
+    assert view["progress"] == {
+        "finished_runs": 0,
+        "expected_runs": 20,
+        "eta": None,
+        "search_steps": 0,
+        "evidence_steps": 0,
+        "fte": 0.0,
+    }
+    assert view["search_ended"] is None
     assert count_rows()["studies"] == 1
 
 
@@ -35,8 +43,9 @@ def test_only_the_objective_is_needed(api: TestClient) -> None:
     """Everything else has a default, and the answer shows the complete spec."""
     view = api.post(STUDIES, json={"objective": "realized_volatility"}).json()
     spec = view["spec"]
-    assert (spec["budget"], spec["seeds"], spec["batch"]) == ({"trials": 60, "steps": None}, 3, 4)
-    assert (spec["sampler"], spec["horizon"], spec["worthwhile"]) == ("tpe", 300, 0.01)
+    assert spec["budget"] == {"trials": 60, "steps": None, "seconds": None}
+    assert (spec["seeds"], spec["batch"], spec["leaders"], spec["leader_seeds"]) == (2, 4, 7, 8)
+    assert (spec["sampler"], spec["horizon"], spec["worthwhile"]) == ("curve", 300, 0.01)
     assert spec["max_failures"] == 12
     assert spec["config"] == asdict(configure(OBJECTIVES["realized_volatility"], {}))
 
@@ -187,3 +196,58 @@ def test_another_project_is_out_of_sight(api: TestClient, store: Store) -> None:
         assert api.get(f"{STUDIES}/{study}{path}").status_code == 404
     assert api.post(f"{STUDIES}/{study}:cancel").status_code == 404
     assert api.get(STUDIES).json()["items"] == []
+
+
+def test_validating_stores_nothing_and_tells_spec_and_cost(
+    api: TestClient, count_rows: Count
+) -> None:
+    """The spec is the one a study would get; what is doubtful is told."""
+    answer = api.post(f"{STUDIES}:validate", json=SMALL)
+    assert answer.status_code == 200
+    checked = answer.json()
+    assert count_rows()["studies"] == 0
+    created = api.post(STUDIES, json=SMALL).json()
+    assert checked["spec"] == created["spec"]
+    assert checked["estimate"]["runs"] == created["progress"]["expected_runs"]
+    assert checked["estimate"]["fte"] * 20 == pytest.approx(checked["estimate"]["search_steps"])
+    assert {one["code"] for one in checked["warnings"]} >= {"small_budget"}
+    refused = api.post(f"{STUDIES}:validate", json={**SMALL, "batch": 0})
+    assert refused.status_code == 422
+
+
+def test_a_study_starts_from_an_earlier_one(api: TestClient) -> None:
+    """One that is not there, or of another objective, is named."""
+    first = api.post(STUDIES, json=SMALL).json()["id"]
+    answer = api.post(STUDIES, json={**SMALL, "warm_start": [first]})
+    assert answer.status_code == 202
+    assert answer.json()["spec"]["starts"] == []  # nothing is known of it yet
+    assert api.post(STUDIES, json={**SMALL, "warm_start": ["st_none"]}).status_code == 404
+    other = {"objective": "noisy_quadratic", "warm_start": [first]}
+    refused = api.post(STUDIES, json=other)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/warm_start/0"
+
+
+def test_every_part_of_the_policy_can_be_asked_for(api: TestClient) -> None:
+    """And stands in the spec as it was asked."""
+    body = {
+        "objective": "noisy_quadratic",
+        "horizon": 100,
+        "space": {"constraints": ["final_lr <= 0.01", "warmup <= 0.05"]},
+        "budget": {"trials": 40, "steps": 100_000, "seconds": 60},
+        "rungs": [0.5],
+        "promote": 0.5,
+        "leaders": 3,
+        "leader_seeds": 4,
+        "evidence_budget": 50_000,
+        "early_stop": False,
+    }
+    spec = api.post(STUDIES, json=body).json()["spec"]
+    assert spec["space"]["constraints"] == [
+        {"name": "final_lr", "comparator": "<=", "value": 0.01},
+        {"name": "warmup", "comparator": "<=", "value": 0.05},
+    ]
+    assert spec["budget"] == {"trials": 40, "steps": 100_000, "seconds": 60}
+    assert (spec["rungs"], spec["promote"], spec["cap"]) == ([0.5], 0.5, "hard")
+    assert (spec["leaders"], spec["leader_seeds"], spec["early_stop"]) == (3, 4, False)
+    assert spec["evidence_budget"] == 50_000

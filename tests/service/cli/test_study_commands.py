@@ -98,3 +98,23 @@ def test_what_the_service_refuses_is_a_mistake(
     assert ended.code == 2
     assert told in ended.err
     assert json.loads(glideslope("study", "list", "--json").out)["items"][:-2] == []
+
+
+def test_the_policy_is_set_by_options(glideslope: Command, request_file: Path) -> None:
+    """Every part of it, beside what the file says."""
+    options = ("--seconds", "3600", "--evidence-budget", "5000", "--leaders", "0", "--no-rungs")
+    options += ("--no-early-stop", "--constraint", "warmup <= 0.05", "--seeds", "2", "--json")
+    created = glideslope("study", "create", "--file", str(request_file), *options)
+    assert (created.code, created.err) == (0, "")
+    study = json.loads(created.out)
+    spec = study["spec"]
+    assert (spec["budget"]["seconds"], spec["evidence_budget"], spec["seeds"]) == (3600, 5000, 2)
+    assert (spec["leaders"], spec["rungs"], spec["early_stop"]) == (0, [], False)
+    assert spec["space"]["constraints"][0]["name"] == "warmup"
+    wrong = ("--constraint", "warmup < 0.05")
+    refused = glideslope("study", "create", "--file", str(request_file), *wrong)
+    assert refused.code == 2
+    assert "/space/constraints/0" in refused.err
+    shown = glideslope("study", "show", study["id"])
+    assert "full trainings" in shown.out
+    glideslope("study", "cancel", study["id"])

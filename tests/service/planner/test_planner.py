@@ -24,6 +24,7 @@ class Place:
     next_generation: int
     settled_generation: int
     project: str = "p"
+    closed_from: int | None = None
 
 
 @dataclass

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuning.evidence import conclude_study, describe
-from tuning.evidence.verdict import arm_trials
+from tuning.evidence.arms import arm_trials
+from tuning.evidence.plan import few_seeds
+from tuning.evidence.variants import variant_trials
 from tuning.records import (
     Budget,
     History,
@@ -88,8 +90,11 @@ def tell(
         return Story(spec, teller.history(), None, teller.curves)
     if diverging:
         return Story(spec, teller.history(), None, teller.curves, "failed")
-    for place, trial in enumerate(arm_trials(spec, teller.history())):
+    arms = arm_trials(spec, teller.history())
+    for place, trial in enumerate(arms):
         teller.confirm(trial, place)
+    for place, variant in enumerate(variant_trials(spec, teller.history(), arms[0], 999)):
+        teller.vary(variant, len(arms) + place)
     verdict = conclude_study(spec, teller.history())
     document = {**verdict.document(), "words": describe(spec, verdict)}
     return Story(spec, teller.history(), document, teller.curves, "completed")
@@ -121,6 +126,12 @@ class _Teller:
         for seed in range(self._spec.confirm_seeds):
             index = place * self._spec.confirm_seeds + seed
             self._run(trial, Phase.CONFIRM, index, 1000 + seed, ("validation", "test"))
+
+    def vary(self, variant: Trial, place: int) -> None:
+        self._trials.append(variant)
+        for seed in range(few_seeds(self._spec)):
+            index = place * self._spec.confirm_seeds + seed
+            self._run(variant, Phase.CONFIRM, index, 1000 + seed, ("validation",))
 
     def _propose(self, number: int) -> Trial:
         baselines = self._spec.baselines

@@ -159,6 +159,7 @@ def test_sections_stand_in_order_verdict_first(finished: Story) -> None:
         '<dl class="facts">',
         "<h2>The winning schedule against tuned baselines",
         "<h2>Arms",
+        "<h2>In use",
         "<h2>The search",
         "<h2>Training curves",
         "<h2>Warnings",

@@ -5,7 +5,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from tests.tuning.evidence.stories import Tried, finished, spec_for
 from tuning.errors import InvalidValue
@@ -130,7 +132,7 @@ def test_a_winner_that_completes_nowhere_has_no_value() -> None:
     """It still is what the search found; nothing is compared with it."""
     verdict = judge(winner(fresh=(RunState.DIVERGED,) * 3), BASELINE)
     assert (verdict.arms[0].validation, verdict.arms[0].test) == (None, None)
-    assert (verdict.versus, verdict.spread, verdict.matters) == ((), None, False)
+    assert (verdict.versus, verdict.spread, verdict.matters) == ((), None, None)
     assert "no value" in describe(spec_for(), verdict)
 
 
@@ -188,6 +190,71 @@ def test_the_interval_is_wider_for_more_baselines() -> None:
     )
     width = [v.versus[0].ci95[1] - v.versus[0].ci95[0] for v in (one, two)]
     assert width[0] < width[1]
+
+
+def test_a_tie_of_wide_intervals_says_how_many_seeds_would_do() -> None:
+    """A number that would, if the seeds go on to differ as they do."""
+    noisy = (1.0, 1.05, 0.95, 1.02, 0.99)
+    other = (1.03, 0.99, 1.01, 1.0, 0.98)
+    verdict = judge(winner(fresh=noisy), Tried("constant", 1.0, fresh=other), confirm_seeds=5)
+    (versus,) = verdict.versus
+    (message,) = told(verdict, "too_few_seeds")
+    assert versus.seeds_needed is not None
+    assert "5 fresh seeds cannot tell the winner from constant to within 1 %" in message
+    assert f"about {versus.seeds_needed} would" in message
+    spread = np.std([a - b for a, b in zip(noisy, other, strict=True)], ddof=1)
+    scale, needed = np.mean(other), versus.seeds_needed
+    width = [stats.t.ppf(0.975, n - 1) * spread / scale / n**0.5 for n in (needed - 1, needed)]
+    assert width[1] <= 0.01 < width[0]
+
+
+def test_a_narrow_tie_needs_no_more_seeds() -> None:
+    """It is a tie because the two are alike."""
+    close = tuple(1.001 * x for x in FRESH)
+    verdict = judge(winner(), Tried("constant", 1.0, fresh=close))
+    assert verdict.tie_with == ("constant",)
+    assert told(verdict, "too_few_seeds") == []
+
+
+def test_where_blocks_dominate_more_data_are_asked_for() -> None:
+    """The winner is better on some regimes and worse on others."""
+    tilted = {seed: tuple(1.0 + 0.2 * (-1.0) ** block for block in range(8)) for seed in range(3)}
+    even = dict.fromkeys(range(3), (1.05,) * 8)
+    ours, theirs = (1.0, 1.001, 0.999), (1.05, 1.051, 1.049)
+    verdict = judge(
+        winner(fresh=ours, blocks=tilted), Tried("constant", 1.0, fresh=theirs, blocks=even)
+    )
+    (versus,) = verdict.versus
+    assert (versus.dominant, versus.generalises_over) == ("blocks", ("seeds", "blocks"))
+    assert versus.is_tie
+    assert verdict.arms[0].worst_block == (0, pytest.approx(1.2))
+    assert "against constant the blocks" in told(verdict, "too_few_blocks")[0]
+    assert told(verdict, "too_few_seeds") == []
+
+
+def test_a_winner_that_cooled_down_and_fails_on_later_data_is_a_horizon_leak() -> None:
+    """It learns no more when the world moves on; a constant would."""
+    verdict = judge(
+        winner(test=(1.5, 1.501, 1.499)), Tried("constant", 1.0, fresh=WORSE, test=FRESH)
+    )
+    assert told(verdict, "test_disagrees")
+    (message,) = told(verdict, "horizon_leak")
+    assert "than constant" in message
+    warm = judge(
+        Tried("constant", 0.9, is_baseline=False, fresh=FRESH, test=(1.5, 1.501, 1.499)),
+        Tried("cosine", 1.0, fresh=WORSE, test=FRESH),
+    )
+    assert told(warm, "test_disagrees")
+    assert told(warm, "horizon_leak") == []
+
+
+def test_a_test_split_that_was_read_before_is_told() -> None:
+    """How many studies have read it; one alone is no matter."""
+    history = finished(winner(), BASELINE)
+    again = conclude_study(spec_for(), history, test_reads=3)
+    assert again.test_reads == 3
+    assert "read by 3 studies" in told(again, "test_reused")[0]
+    assert told(conclude_study(spec_for(), history), "test_reused") == []
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf])

@@ -10,7 +10,7 @@ from scipy import stats
 
 from tuning.errors import InvalidValue
 from tuning.evidence import compare
-from tuning.evidence.paired import standard_error
+from tuning.evidence.paired import critical, seeds_for, standard_error
 from tuning.records import Direction
 
 
@@ -129,3 +129,35 @@ def test_a_reference_of_zero_has_no_relative_difference() -> None:
 def test_standard_error_of_one_value_is_zero() -> None:
     """One seed has no spread to speak of."""
     assert standard_error([3.0]) == 0.0
+
+
+@given(st.integers(1, 40), st.integers(1, 200))
+def test_the_critical_value_is_scipys(comparisons: int, freedom: int) -> None:
+    """Bonferroni's quantile of Student's t."""
+    expected = stats.t.ppf(1.0 - 0.025 / comparisons, freedom)
+    assert critical(freedom, comparisons) == pytest.approx(expected, rel=1e-9)
+
+
+def test_seeds_that_would_do_need_a_scale_and_a_threshold() -> None:
+    """None without; what there is, if that is enough."""
+    wide = compare({1: 1.0, 2: 2.0, 3: 3.0}, {1: 1.5, 2: 2.4, 3: 3.6})
+    zero = compare({1: 1.0, 2: 2.0}, {1: 0.0, 2: 0.0})
+    assert wide is not None
+    assert zero is not None
+    assert zero.half_width is None
+    assert seeds_for(wide, 0.0, 1) is None
+    assert seeds_for(zero, 0.01, 1) is None
+    assert seeds_for(wide, 0.5, 1) == 3
+
+
+def test_no_number_of_seeds_does_where_blocks_are_too_different() -> None:
+    """They leave a width of their own."""
+    random = np.random.default_rng(6)
+    table = 1.0 + 0.3 * random.standard_normal((1, 8)) + 0.1 * random.standard_normal((10, 8))
+    blocks = {seed: [float(x) for x in row] for seed, row in enumerate(table)}
+    arm = {seed: sum(row) / 8 for seed, row in blocks.items()}
+    one = dict.fromkeys(arm, 1.0)
+    found = compare(arm, one, blocks=(blocks, dict.fromkeys(arm, [1.0] * 8)))
+    assert found is not None
+    assert seeds_for(found, 0.01, 1) is None
+    assert found.blocks == 8

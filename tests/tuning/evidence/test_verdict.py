@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from scipy import stats
 
 from tests.tuning.search.worlds import make_spec
 from tuning.evidence import Verdict, conclude_study, describe
@@ -22,6 +23,7 @@ from tuning.records import (
 from tuning.schedules import FAMILIES
 from tuning.search.space import FAMILY, PEAK, lay_out
 
+SPLITS = ("validation", "test")
 NOISE = (0.0, 0.001, -0.001, 0.002, -0.002)  # common to all arms, but for a little
 
 
@@ -56,7 +58,7 @@ def story(
     for number, means in fresh.items():
         for seed, noise in enumerate(NOISE):
             index = number * len(NOISE) + seed
-            runs.append(Run(1, index, number, Phase.CONFIRM, 100 + seed, 100))
+            runs.append(Run(1, index, number, Phase.CONFIRM, 100 + seed, 100, SPLITS))
             own = noise + jitter * ((seed * (number + 2)) % 5)
             results[1, index] = (
                 Result(RunState.DIVERGED, reason="loss was inf")
@@ -188,3 +190,87 @@ def test_a_baseline_that_is_perfect_leaves_a_verdict_that_json_carries() -> None
     assert {one.relative for one in verdict.versus} == {None}
     json.dumps(verdict.document(), allow_nan=False)
     assert "It is 1 worse than constant" in words
+
+
+def test_updates_are_accounted_for_by_arm_and_in_all() -> None:
+    """A baseline's own grid, the whole search for a searched winner, and each one's fresh seeds."""
+    verdict, _ = judge({0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})
+    tuning = [arm.spent.tuning for arm in verdict.arms]
+    assert tuning == [2 * 100, 100, 2 * 100]
+    assert {arm.spent.evidence for arm in verdict.arms} == {len(NOISE) * 100}
+    assert verdict.spent.tuning == 5 * 100
+    assert verdict.spent.evidence == 3 * len(NOISE) * 100
+
+
+def test_an_arms_own_interval_is_students() -> None:
+    """Of its mean, for it alone."""
+    verdict, _ = judge({0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})
+    values = [0.8 + noise + 0.001 * ((seed * 2) % 5) for seed, noise in enumerate(NOISE)]
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval()
+    assert verdict.arms[0].ci95 == pytest.approx((expected.low, expected.high))
+
+
+def test_a_tie_that_the_winner_does_not_lead_is_not_called_a_first_place() -> None:
+    """Within the noise, but its mean on fresh seeds is the worse one."""
+    verdict, words = judge({0: (1.002, 1.0), 2: (1.0, 1.0), 3: (1.2, 1.2)})
+    assert verdict.tie_with == ("constant",)
+    assert "came first" not in words
+    assert "led the search, loss 1.0" in words
+    assert "where constant came before it" in words
+    every, words = judge({0: (1.002, 1.0), 2: (1.0, 1.0), 3: (1.0, 1.0)})
+    assert len(every.tie_with) == 2
+    assert "came first" not in words
+    assert words.startswith("A tie: cosine")
+
+
+def test_whether_it_matters_and_the_words_agree() -> None:
+    """Yes, hardly and open are three answers, in the figures as in the words."""
+    for means, jitter, matters, said in (
+        ({0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)}, 0.001, True, "The schedule matters here"),
+        ({0: (1.0, 1.0), 2: (1.001, 1.0), 3: (1.0, 1.0)}, 0.001, False, "hardly matters"),
+        ({0: (1.0, 1.0), 2: (1.1, 1.0), 3: (1.0, 1.0)}, 0.5, None, "It is open"),
+    ):
+        verdict, words = judge(means, jitter=jitter)
+        assert verdict.matters is matters
+        assert said in words
+
+
+def test_the_document_has_what_the_best_schedule_shows() -> None:
+    """The fields that are promised, all of them JSON."""
+    verdict, _ = judge({0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})
+    document = verdict.document()
+    assert document.keys() >= {
+        "winner",
+        "tie_with",
+        "versus",
+        "smallest_detectable_effect",
+        "peak_safe_range",
+        "speedup",
+        "if_horizon_changes",
+        "test_reads",
+        "warnings",
+        "chances",
+        "recommended",
+        "applies_to",
+        "spent",
+        "sensitivity",
+        "basis",
+    }
+    assert document["if_horizon_changes"].keys() >= {"peak_exponent", "ci95"}
+    assert json.loads(json.dumps(document, allow_nan=False))["winner"] == "cosine"
+
+
+def test_what_it_applies_to_is_kept_as_told() -> None:
+    """Optimiser, batch and data are the caller's to know."""
+    spec = make_spec(confirm_seeds=len(NOISE))
+    told = {"optimizer": "adam", "data_hash": "ab"}
+    played = story(spec, {0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})
+    assert conclude_study(spec, played, applies_to=told).document()["applies_to"] == told
+
+
+def test_a_built_in_objective_declares_what_the_verdict_applies_to() -> None:
+    """Its optimiser under the study's config; an unknown objective declares nothing."""
+    spec = make_spec(confirm_seeds=len(NOISE), objective="heston_surface")
+    played = story(spec, {0: (0.8, 0.8), 2: (1.0, 1.0), 3: (0.9, 0.9)})
+    assert conclude_study(spec, played).applies_to["optimizer"] == "adam"
+    assert conclude_study(replace(spec, objective="own"), played).applies_to == {}

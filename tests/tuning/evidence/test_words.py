@@ -1,13 +1,15 @@
 """The words say what the verdict says: who won, by how much, how sure, and what to beware of."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from tests.tuning.evidence.stories import Tried, finished, spec_for
-from tuning.evidence import Verdict, conclude_study, describe
+from tuning.evidence import Verdict, conclude_study, describe, note_test_reads
 from tuning.evidence.cautions import Caveat
 from tuning.evidence.figures import Versus
+from tuning.evidence.horizons import HorizonLaw
 from tuning.records import Direction, Metric
 
 SPEC = spec_for()
@@ -83,12 +85,12 @@ def test_better_is_higher_for_a_metric_to_be_maximised() -> None:
         (True, 0.06, 0.01, "The schedule matters here"),
         (True, 0.04, 0.01, "The schedule matters a little here"),
         (False, 0.04, 0.03, "The schedule hardly matters here"),
-        (False, 0.04, 0.3, "It is open whether the schedule matters here"),
-        (False, 0.04, None, "It is open whether the schedule matters here"),
+        (None, 0.04, 0.3, "It is open whether the schedule matters here"),
+        (None, 0.04, None, "It is open whether the schedule matters here"),
     ],
 )
 def test_how_much_the_schedule_matters_is_weighed(
-    matters: bool, spread: float, effect: float | None, said: str
+    matters: bool | None, spread: float, effect: float | None, said: str
 ) -> None:
     """Against what is worthwhile, here 1 %, and against what could have been found."""
     text = words(matters=matters, spread=spread, smallest_detectable_effect=effect)
@@ -120,3 +122,35 @@ def test_words_are_sentences() -> None:
         assert text.endswith(".")
         assert "None" not in text
         assert "  " not in text
+
+
+def test_what_another_horizon_asks_for_is_told_where_it_is_known() -> None:
+    """With its interval; nothing where it is not."""
+    law = HorizonLaw(-0.41, (-0.5, -0.3), (25, 100), 30, "fitted")
+    assert "to the power -0.41 (-0.5 to -0.3)" in words(if_horizon_changes=law)
+    assert "another horizon" not in words()
+
+
+def test_a_speedup_is_told_of_a_winner_alone() -> None:
+    """In a tie nothing is saved for sure."""
+    clear = (against("constant", -0.2), against("cosine", -0.2))
+    assert "about 1.6 times the updates" in words(versus=clear, speedup=1.6)
+    tied = (against("constant", -0.2), against("cosine", 0.0, is_tie=True))
+    assert "times the updates" not in words(versus=tied, speedup=1.6)
+    assert "times the updates" not in words(versus=clear, speedup=0.9)
+
+
+def test_reads_that_are_known_later_make_the_same_document() -> None:
+    """The store counts them when it completes the study, after the verdict was computed."""
+    history = finished(
+        Tried("wsd", 0.9, 0.02, is_baseline=False, fresh=(1.0, 1.001, 0.999)),
+        Tried("constant", 1.0, fresh=(1.2, 1.2, 1.21)),
+    )
+
+    def told(test_reads: int) -> dict[str, object]:
+        verdict = conclude_study(SPEC, history, test_reads=test_reads)
+        document = {**verdict.document(), "words": describe(SPEC, verdict)}
+        return json.loads(json.dumps(document))  # type: ignore[no-any-return] # JSON
+
+    assert json.loads(json.dumps(note_test_reads(told(1), 3))) == told(3)
+    assert json.loads(json.dumps(note_test_reads(told(1), 1))) == told(1)

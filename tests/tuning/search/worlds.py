@@ -5,9 +5,10 @@ Beside the tests that use it, so that they test the policy and nothing else.
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
-from tuning.evidence.verdict import HELD_OUT
+from tuning.evidence.arms import HELD_OUT
 from tuning.records import (
     Budget,
     History,
@@ -59,7 +60,9 @@ def end(trial: Trial, run: Run) -> Result:
     return Result(RunState.COMPLETED, {split: {"loss": value} for split in run.splits})
 
 
-def play(spec: StudySpec, order: int) -> tuple[History, Decision]:
+def play(
+    spec: StudySpec, order: int, outcome: Callable[[Trial, Run], Result] = end
+) -> tuple[History, Decision]:
     """Play a study to its end, results coming in an order drawn from the seed `order`."""
     rng = random.Random(order)
     history = History()
@@ -72,12 +75,13 @@ def play(spec: StudySpec, order: int) -> tuple[History, Decision]:
                     history,
                     trials=history.trials + new.trials,
                     runs=history.runs + new.runs,
+                    pruned={**history.pruned, **dict.fromkeys(new.pruned, new.number)},
                 )
                 waiting += new.runs
             case Wait():
                 run = waiting.pop(rng.randrange(len(waiting)))
                 trial = history.trials[run.trial]
-                done = {(run.generation, run.index): end(trial, run)}
+                done = {(run.generation, run.index): outcome(trial, run)}
                 history = replace(history, results={**history.results, **done})
             case Conclude() | GiveUp():
                 return history, decision
@@ -88,4 +92,9 @@ def confirm_runs(history: History) -> list[Run]:
     return [run for run in history.runs if run.phase is Phase.CONFIRM]
 
 
-__all__ = ["BEST_PEAK", "HELD_OUT", "confirm_runs", "make_spec", "play", "score"]
+def tried(history: History) -> list[Trial]:
+    """The trials of baselines and search."""
+    return [trial for trial in history.trials if trial.phase in {Phase.BASELINE, Phase.SEARCH}]
+
+
+__all__ = ["BEST_PEAK", "HELD_OUT", "confirm_runs", "end", "make_spec", "play", "score", "tried"]

@@ -6,7 +6,6 @@ one class and one line here.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from tuning.errors import InvalidValue
 from tuning.schedules.families.annealing import (
@@ -209,7 +208,6 @@ def build(kind: str, peak: float, params: Mapping[str, Value]) -> Family:
         if name not in family.tunable:
             allowed = f"a parameter of {kind}: " + ", ".join(family.tunable)
             raise InvalidValue(name, value, allowed)
-    named: dict[str, Any] = {name: PARAMETERS[name].check(params[name]) for name in params}
-    if "warmup" in named:
-        named["warmup"] = Warmup(length=named["warmup"])
-    return family(peak, **named)
+    return family.from_coordinates(
+        peak, {name: PARAMETERS[name].check(params[name]) for name in params}
+    )

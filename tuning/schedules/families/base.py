@@ -6,6 +6,7 @@ Not here: the families themselves, nor a horizon (`tuning.schedules.schedule`).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -92,6 +93,14 @@ class Family(ABC):
     def params(self) -> dict[str, Any]:
         """The values of the family's own fields."""
         return {name: getattr(self, name) for name in self.own_fields()}
+
+    @classmethod
+    def from_coordinates(cls, peak: float, params: Mapping[str, Value]) -> Self:
+        """The family at valid search coordinates; those left out keep its defaults."""
+        named: dict[str, Any] = dict(params)
+        if "warmup" in named:
+            named["warmup"] = Warmup(length=named["warmup"])
+        return cls(peak, **named)
 
     @classmethod
     def defaults(cls) -> dict[str, Value]:

@@ -4,6 +4,7 @@ The one idea: whatever schedule there is, one of these holds it exactly. Values 
 peak, which stays the one number a search over the size of the steps moves.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,10 +14,14 @@ import numpy as np
 
 from tuning.errors import InvalidValue
 from tuning.schedules.compose import Node, Sequence, hold
+from tuning.schedules.curves import Floats
 from tuning.schedules.expressions import AnyTree, Tree
 from tuning.schedules.families.base import Family
+from tuning.schedules.families.warmup import Warmup
 from tuning.schedules.lengths import resolve
 from tuning.schedules.limits import Each, Lengths, Number
+from tuning.schedules.parameters import KNOTS, PARAMETERS, Value
+from tuning.schedules.pchip import pchip
 from tuning.schedules.points import Between, Points, Samples
 
 Switch = Literal["at", "after", "before"]
@@ -186,23 +191,54 @@ class Knots(Family):
     array([1.  , 0.1 , 0.01])
     """
 
+    tunable: ClassVar[tuple[str, ...]] = ("warmup", *KNOTS)
     reaches_peak: ClassVar[bool] = False
 
     values: Annotated[tuple[float, ...], Each(Number(0.0, 1.0, above=True), fewest=2)] = (
         1.0,
         1.0,
         1.0,
-        0.8,
-        0.2,
+        0.97,
+        0.83,
+        0.55,
+        0.25,
+        0.07,
         0.01,
     )
     kind: Literal["knots"] = "knots"
 
+    @classmethod
+    def from_coordinates(cls, peak: float, params: Mapping[str, Value]) -> Self:
+        """A search moves nine levels, each under a name of its own."""
+        levels = dict(zip(KNOTS, cls.values, strict=True))
+        levels |= {name: float(params[name]) for name in KNOTS if name in params}
+        warmup = Warmup(length=float(params.get("warmup", 0.0)))
+        return cls(peak, values=tuple(levels.values()), warmup=warmup)
+
+    def _coordinate(self, name: str) -> Value:
+        """A curve through more or fewer levels is read where the nine would be."""
+        if name not in KNOTS:
+            return super()._coordinate(name)
+        if len(self.values) == len(KNOTS):
+            return self.values[KNOTS.index(name)]
+        place = knot_places(len(KNOTS))[KNOTS.index(name) : KNOTS.index(name) + 1]
+        height = pchip(place, knot_places(len(self.values)), np.log(self.values))
+        declared = PARAMETERS[name]
+        return min(max(float(np.exp(height[0])), declared.low), declared.high)
+
     def body(self, length: int) -> Node:
         """The curve."""
-        angles = np.pi * np.arange(len(self.values)) / (len(self.values) - 1)
-        at = tuple((0.5 - 0.5 * np.cos(angles)).tolist())
+        at = tuple(knot_places(len(self.values)).tolist())
         return Points(length, at, self.values, "pchip", "log")
+
+
+def knot_places(count: int) -> Floats:
+    """Where `count` knots stand, as elapsed parts: closer together towards both ends.
+
+    >>> knot_places(3)
+    array([0. , 0.5, 1. ])
+    """
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1)))
 
 
 def _nearest(place: float, length: int) -> int:

@@ -1,17 +1,31 @@
 """Samplers: which point of the space to try next, by name.
 
-The one idea: a sampler is an Optuna sampler rebuilt from stored history for every generation, with
-a seed derived from the trial's number; nothing of it is kept, so a restart loses nothing.
-A new sampler is one line in `SAMPLERS`. Not here: baselines and budgets (`tuning.search.policy`).
+The one idea: a sampler is a pure function of what was observed and of seeds derived from the
+trial's number; nothing of it is kept, so a restart loses nothing. Optuna's own are rebuilt from
+history for every generation. A new sampler is one line in `SAMPLERS`.
+Not here: baselines and budgets (`tuning.search.policy`).
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from tuning.search.samplers.rebuild import Observation, propose
+from tuning.records import Direction, Space
+from tuning.search.samplers.curve import propose_curves
+from tuning.search.samplers.evolution import propose_evolved
+from tuning.search.samplers.gaussian import propose_gaussian
+from tuning.search.samplers.lattice import propose_grid, propose_sobol
+from tuning.search.samplers.observation import Observation
+from tuning.search.samplers.points import Point
+from tuning.search.samplers.rebuild import POPULATION, rebuilt
+from tuning.search.samplers.recommend import Recommendation, recommend
+
+Sampler: TypeAlias = Callable[
+    [Space, Sequence[Observation], Direction, Iterable[int], int], Iterator[Point]
+]
 
 
 def _tpe(seed: int) -> BaseSampler:
@@ -22,9 +36,50 @@ def _tpe(seed: int) -> BaseSampler:
         return TPESampler(multivariate=True, constant_liar=True, seed=seed)
 
 
-SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
-    "tpe": _tpe,
-    "random": RandomSampler,
+def _nsga2(seed: int) -> BaseSampler:
+    return NSGAIISampler(population_size=POPULATION, seed=seed)
+
+
+SAMPLERS: Mapping[str, Sampler] = {
+    "curve": propose_curves,
+    "tpe": rebuilt(_tpe),
+    "cmaes": propose_evolved,
+    "gp": propose_gaussian,
+    "random": rebuilt(RandomSampler),
+    "qmc": propose_sobol,
+    "grid": propose_grid,
+    "nsga2": rebuilt(_nsga2),
 }
 
-__all__ = ["SAMPLERS", "Observation", "propose"]
+
+def propose(
+    sampler: Sampler,
+    space: Space,
+    observations: Sequence[Observation],
+    direction: Direction,
+    seeds: Iterable[int],
+    *,
+    horizon: int,
+) -> Iterator[Point]:
+    """Yield one new point per seed; earlier ones count as pending for the later ones.
+
+    Args:
+        sampler: one of `SAMPLERS`.
+        space: what may be proposed.
+        observations: what was proposed before, in order; also outside the space.
+        direction: which way a score is better.
+        seeds: one per proposal; a sampler that has nothing left ends early.
+        horizon: updates of a full training.
+    """
+    return sampler(space, observations, direction, seeds, horizon)
+
+
+__all__ = [
+    "SAMPLERS",
+    "Observation",
+    "Point",
+    "Recommendation",
+    "Sampler",
+    "propose",
+    "recommend",
+]

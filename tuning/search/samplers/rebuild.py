@@ -6,8 +6,7 @@ Not here: the table of samplers (the package's `__init__`).
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import optuna
 from optuna.distributions import (
@@ -21,52 +20,42 @@ from optuna.trial import TrialState, create_trial
 
 from tuning.records import Direction, ParameterValue, Space
 from tuning.schedules import Parameter
+from tuning.search.samplers.levels import at_full_horizon, has_ended
+from tuning.search.samplers.observation import Observation
+from tuning.search.samplers.points import Point
 from tuning.search.space import FAMILY, contains, is_fixed, used
 from tuning.seeds import derive
 
+POPULATION = 20  # of genetic samplers
+# Where NSGA-II keeps the generation of a trial; it would start anew with every rebuilt study.
+GENERATION = "NSGAIISampler:generation"
 DIVERGED_PENALTY = 2.0  # a diverged trial counts as this many spreads worse than the worst score
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """A point that was proposed; `value` is its score, None while it is unknown.
+def rebuilt(make_sampler: Callable[[int], BaseSampler]) -> Callable[..., Iterator[Point]]:
+    """A sampler of ours from one of Optuna's, made anew from a seed for every proposal."""
 
-    `is_bad` marks a point that diverged or failed: it has no score but must repel.
-    """
+    def sample(
+        space: Space,
+        observations: Sequence[Observation],
+        direction: Direction,
+        seeds: Iterable[int],
+        horizon: int,
+    ) -> Iterator[Point]:
+        # Optuna logs every trial and warns of experimental options; neither helps a user of ours.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        full = at_full_horizon(space, observations, direction, horizon)
+        known = [seen for seen in full if contains(space, seen.params)]
+        models = [_Model(names, space, _penalty(full)) for names in groups(space)]
+        for seed in seeds:
+            point: Point = {}
+            for number, model in enumerate(models):
+                if not number or model.serves(str(point[FAMILY])):
+                    point |= model.ask(make_sampler(derive(seed, "group", number)), known)
+            known.append(Observation(point))
+            yield {name: point[name] for name in _names(space, str(point[FAMILY]))}
 
-    params: Mapping[str, ParameterValue]
-    value: float | None = None
-    is_bad: bool = False
-
-
-def propose(
-    make_sampler: Callable[[int], BaseSampler],
-    space: Space,
-    observations: Sequence[Observation],
-    direction: Direction,
-    seeds: Iterable[int],
-) -> Iterable[dict[str, ParameterValue]]:
-    """Yield one new point per seed; earlier ones count as pending for the later ones.
-
-    Args:
-        make_sampler: seed to sampler.
-        space: what may be proposed; points of `observations` outside it are left out.
-        observations: what was proposed before, in order.
-        direction: which way a score is better.
-        seeds: one per proposal.
-    """
-    # Optuna logs every trial and warns of experimental options; neither helps a user of ours.
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    known = [seen for seen in observations if contains(space, seen.params)]
-    penalty = _penalty(observations, direction)
-    models = [_Model(names, space, direction, penalty) for names in groups(space)]
-    for seed in seeds:
-        point: dict[str, ParameterValue] = {}
-        for number, model in enumerate(models):
-            if not number or model.serves(str(point[FAMILY])):
-                point |= model.ask(make_sampler(derive(seed, "group", number)), known)
-        known.append(Observation(point))
-        yield {name: point[name] for name in _names(space, str(point[FAMILY]))}
+    return sample
 
 
 def groups(space: Space) -> list[tuple[str, ...]]:
@@ -95,15 +84,13 @@ class _Model:
     A sampler that was asked for all groups would model every group for every proposal.
     """
 
-    def __init__(
-        self, names: tuple[str, ...], space: Space, direction: Direction, penalty: float
-    ) -> None:
+    def __init__(self, names: tuple[str, ...], space: Space, penalty: float) -> None:
         self._names = names
         self._space = space
         self._penalty = penalty
-        self._study = optuna.create_study(direction=direction.value)
-        self._known = 0
-        self._free = _distributions(space, names)
+        self._study = optuna.create_study()
+        self._known = self._ended = 0
+        self._free = distributions(space, names)
 
     def serves(self, family: str) -> bool:
         """Whether the family uses these coordinates."""
@@ -113,10 +100,11 @@ class _Model:
         """New values of the group, given all that is known, in order."""
         for seen in known[self._known :]:
             self._study.add_trial(self._frozen(seen))
+            self._ended += has_ended(seen)
         self._known = len(known) + 1  # with the trial that is asked now
         self._study.sampler = sampler
         trial = self._study.ask()
-        return {name: self._suggest(trial, name) for name in self._names}
+        return {name: suggested(trial, self._space, name) for name in self._names}
 
     def _frozen(self, seen: Observation) -> optuna.trial.FrozenTrial:
         value = self._penalty if seen.is_bad else seen.value
@@ -126,28 +114,31 @@ class _Model:
             value=value,
             params={name: seen.params[name] for name in free},
             distributions=free,
+            system_attrs={GENERATION: self._ended // POPULATION},
         )
 
-    def _suggest(self, trial: optuna.Trial, name: str) -> ParameterValue:
-        if name == FAMILY:
-            families = self._space.families
-            return families[0] if len(families) == 1 else _choice(trial, name, families)
-        parameter = self._space.parameters[name]
-        if is_fixed(parameter):
-            return parameter.choices[0] if parameter.kind == "choice" else parameter.low
-        if parameter.kind == "choice":
-            return _choice(trial, name, parameter.choices)
-        low, high = parameter.low, parameter.high
-        if parameter.kind == "int":
-            return trial.suggest_int(name, int(low), int(high), log=parameter.log)
-        return trial.suggest_float(name, low, high, log=parameter.log)
+
+def suggested(trial: optuna.Trial, space: Space, name: str) -> ParameterValue:
+    """What a trial suggests for the family or a parameter; what is fixed is not asked for."""
+    if name == FAMILY:
+        families = space.families
+        return families[0] if len(families) == 1 else _choice(trial, name, families)
+    parameter = space.parameters[name]
+    if is_fixed(parameter):
+        return parameter.choices[0] if parameter.kind == "choice" else parameter.low
+    if parameter.kind == "choice":
+        return _choice(trial, name, parameter.choices)
+    low, high = parameter.low, parameter.high
+    if parameter.kind == "int":
+        return trial.suggest_int(name, int(low), int(high), log=parameter.log)
+    return trial.suggest_float(name, low, high, log=parameter.log)
 
 
 def _choice(trial: optuna.Trial, name: str, choices: Sequence[str]) -> str:
     return str(trial.suggest_categorical(name, choices))
 
 
-def _distributions(space: Space, names: Sequence[str]) -> dict[str, BaseDistribution]:
+def distributions(space: Space, names: Sequence[str]) -> dict[str, BaseDistribution]:
     """What a sampler is free to choose among these coordinates."""
     free: dict[str, BaseDistribution] = {}
     for name in names:
@@ -169,12 +160,10 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
             return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
-def _penalty(observations: Sequence[Observation], direction: Direction) -> float:
-    """A finite score clearly worse than every score seen, for points that diverged."""
-    scores = [seen.value for seen in observations if seen.value is not None]
-    if not scores:
-        return 1.0 if direction is Direction.MINIMIZE else -1.0
-    step = DIVERGED_PENALTY * (max(scores) - min(scores)) or max(1.0, abs(scores[0]))
-    if not math.isfinite(step):
-        step = 0.0
-    return max(scores) + step if direction is Direction.MINIMIZE else min(scores) - step
+def _penalty(observations: Sequence[Observation]) -> float:
+    """A finite loss clearly worse than every one seen, for points that diverged."""
+    losses = [seen.value for seen in observations if seen.value is not None]
+    if not losses:
+        return 1.0
+    step = DIVERGED_PENALTY * (max(losses) - min(losses)) or max(1.0, abs(losses[0]))
+    return max(losses) + (step if math.isfinite(step) else 0.0)

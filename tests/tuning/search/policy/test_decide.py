@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.tuning.search.worlds import HELD_OUT, confirm_runs, make_spec, play
+from tests.tuning.search.worlds import HELD_OUT, confirm_runs, make_spec, play, tried
+from tuning.evidence import evidence_steps
 from tuning.records import Budget, History, Phase, Result, RunState, StudySpec
 from tuning.search.policy import (
     Conclude,
@@ -42,25 +43,22 @@ def test_the_trial_budget_is_kept_exactly() -> None:
     """As many distinct schedules as the budget says, numbered without a gap."""
     spec = make_spec(budget=Budget(trials=19))
     history, decision = play(spec, order=3)
-    assert [trial.number for trial in history.trials] == list(range(19))
-    assert len({trial.schedule.identity for trial in history.trials}) == 19
+    assert [trial.number for trial in tried(history)] == list(range(19))
+    assert len({trial.schedule.identity for trial in tried(history)}) == 19
     assert decision == Conclude()
     searched = [run for run in history.runs if run.phase is not Phase.CONFIRM]
     assert len(searched) == 19 * spec.seeds
-    # One arm less when the winner is itself a baseline.
-    missing = expected_runs(spec) - len(history.runs)
-    assert missing in {0, spec.confirm_seeds}
+    assert len(searched) == expected_runs(spec) - (1 + len(spec.baselines)) * spec.confirm_seeds
 
 
-def test_the_step_budget_is_kept_with_the_confirmation_set_aside_first() -> None:
-    """Updates over all phases never exceed the budget, and one more schedule would not fit."""
+def test_the_step_budget_is_kept_and_confirmation_has_its_own() -> None:
+    """Updates of all phases but the confirmation fit, and one more schedule would not."""
     spec = make_spec(budget=Budget(trials=1000, steps=4_000))
     history, _ = play(spec, order=4)
     searched = sum(run.horizon for run in history.runs if run.phase is not Phase.CONFIRM)
-    reserved = (1 + len(spec.baselines)) * spec.confirm_seeds * spec.horizon
-    assert searched + reserved <= 4_000 < searched + reserved + spec.seeds * spec.horizon
-    assert sum(run.horizon for run in confirm_runs(history)) <= reserved
-    assert len(history.trials) == trial_limit(spec)
+    assert searched <= 4_000 < searched + spec.seeds * spec.horizon
+    assert sum(run.horizon for run in confirm_runs(history)) <= evidence_steps(spec)
+    assert len(tried(history)) == trial_limit(spec)
 
 
 def test_baselines_are_tuned_on_the_same_peak_grid() -> None:
@@ -105,7 +103,7 @@ def test_trials_share_their_seeds_and_confirmation_uses_fresh_ones() -> None:
             for run in history.runs
             if run.trial == trial.number and run.phase is not Phase.CONFIRM
         ]
-        for trial in history.trials
+        for trial in tried(history)
     }
     assert len({tuple(seeds) for seeds in by_trial.values()}) == 1
     fresh = {run.seed for run in confirm_runs(history)}
@@ -113,13 +111,17 @@ def test_trials_share_their_seeds_and_confirmation_uses_fresh_ones() -> None:
 
 
 def test_only_confirmation_reads_the_test_split() -> None:
-    """The held-out split is read by the winner and the tuned baselines alone."""
+    """The held-out split is read by the winner and the tuned baselines alone, on common seeds."""
     spec = make_spec()
     history, _ = play(spec, order=9)
-    for run in history.runs:
-        assert (HELD_OUT in run.splits) is (run.phase is Phase.CONFIRM)
-    arms = {run.trial for run in confirm_runs(history)}
-    assert len(confirm_runs(history)) == len(arms) * spec.confirm_seeds
+    reading = [run for run in history.runs if HELD_OUT in run.splits]
+    assert all(run.phase is Phase.CONFIRM for run in reading)
+    seeds: dict[int, list[int]] = {}
+    for run in reading:
+        seeds.setdefault(run.trial, []).append(run.seed)
+    assert len({tuple(one) for one in seeds.values()}) == 1
+    assert len(seeds) <= 1 + len(spec.baselines)
+    assert len(seeds[reading[0].trial]) >= spec.confirm_seeds
 
 
 def test_a_generation_sees_nothing_younger_than_two_generations() -> None:
@@ -149,7 +151,7 @@ def test_a_space_of_one_schedule_ends_the_search_early() -> None:
     space = narrow(("constant",), (0.01, 0.01), {}, {"warmup": 0.0})
     spec = make_spec(space=space, baselines=(), baseline_peaks=1)
     history, decision = play(spec, order=12)
-    assert len(history.trials) == 1
+    assert len(tried(history)) == 1
     assert decision == Conclude()
 
 

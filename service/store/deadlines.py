@@ -1,0 +1,73 @@
+"""Deadlines: after its time is up a study starts no run of the search.
+
+The one idea: the moment is on the study's row, and whoever would hand out a run looks at it under
+the row's lock, so no run starts a moment late; closing drops what is queued, lets finish what runs,
+and stores from which generation on the policy plans no more.
+Not here: what follows (the policy confirms what there is).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.store import models, outcomes, studies
+from service.store.clock import now
+from service.store.locks import lock_runs, lock_study
+from tuning.records import Phase, RunState, StudyState, move
+
+
+def start(row: models.Study, at: datetime) -> None:
+    """Note when the time of a study that starts now is up."""
+    seconds = row.spec["budget"].get("seconds")
+    row.search_until = None if seconds is None else at + timedelta(seconds=seconds)
+
+
+def overdue(session: Session) -> list[tuple[str, str]]:
+    """Project and id of the studies whose time is up and which are not closed yet."""
+    study = models.Study
+    query = select(study.project, study.id).where(
+        study.state == StudyState.RUNNING,
+        study.closed_from.is_(None),
+        study.search_until <= now(session),
+    )
+    return [(project, name) for project, name in session.execute(query)]
+
+
+def close(session: Session, project: str, study: str) -> None:
+    """Close the search of a study whose time is up; does nothing if it is not."""
+    keep(session, lock_study(session, project, study), now(session))
+
+
+def keep(session: Session, row: models.Study, at: datetime) -> None:
+    """Close the search of a locked study if its time is up, and drop what is queued of it.
+
+    What came back to the queue since, from a worker that was lost, is dropped as well.
+    """
+    if row.search_until is None or at < row.search_until or row.state != StudyState.RUNNING:
+        return
+    if row.closed_from is None:
+        row.closed_from = row.next_generation
+        studies.note(session, row, "closed", {"closed_from": row.closed_from}, at)
+    dropped = _queued(session, row)
+    for run in dropped:
+        run.state = move(RunState(run.state), RunState.CANCELLED)
+        run.finished = at
+    if dropped:
+        session.flush()
+        outcomes.follow(session, {row.id: row}, dropped, at)
+
+
+def _queued(session: Session, row: models.Study) -> Sequence[models.Run]:
+    run = models.Run
+    names = session.scalars(
+        select(run.id).where(
+            run.project == row.project,
+            run.study == row.id,
+            run.state == RunState.QUEUED,
+            run.phase != Phase.CONFIRM,
+        )
+    ).all()
+    locked = lock_runs(session, names).values()
+    return [one for one in locked if one.state == RunState.QUEUED]

@@ -1,0 +1,67 @@
+"""How far the verdict reaches: what to use, how wrong its peak may be, what another horizon asks.
+
+The one idea: every figure stands with its basis, and one that could not be told says why.
+Not here: the comparison of the arms (`service.ui.facts`), the figures (`tuning.evidence`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.ui.facts import Fact
+from service.ui.typeset import percent, significant
+
+UNKNOWN = "unknown"
+
+
+def reach(verdict: Mapping[str, Any] | None) -> list[Fact]:
+    """The figures, in order; none while there is no verdict, or for one stored before they were."""
+    if verdict is None or "recommended" not in verdict:
+        return []
+    return [*_choice(verdict), *_peak(verdict), *_horizon(verdict), *_cost(verdict)]
+
+
+def _choice(verdict: Mapping[str, Any]) -> Iterator[Fact]:
+    use = verdict["recommended"]
+    yield Fact("use", f"{use['family']}, peak {significant(use['peak'], 3)}", use["reason"])
+    chances = sorted(verdict["chances"].items(), key=lambda pair: -pair[1])
+    if chances:
+        told = ", ".join(f"{family} {chance:.2f}" for family, chance in chances)
+        yield Fact("as good as the best", told, "share of 10,000 redraws of seeds and blocks")
+    worst = verdict["arms"][0]["worst_block"]
+    if worst is not None:
+        yield Fact("worst block", significant(worst[1]), f"of the winner, number {worst[0] + 1}")
+
+
+def _peak(verdict: Mapping[str, Any]) -> Iterator[Fact]:
+    safe = verdict["peak_safe_range"]
+    told = UNKNOWN if safe is None else " to ".join(significant(end, 3) for end in safe)
+    yield Fact("peaks that cost at most 1 %", told, verdict["basis"]["peak_safe_range"])
+    for one in verdict["sensitivity"]:
+        name = f"winner at {one['parameter']} {significant(one['value'], 3)}"
+        lost = f", {one['diverged']} diverged" if one["diverged"] else ""
+        interval = one["ci95"]
+        reach = (
+            "" if interval is None else " to ".join(percent(end, signed=True) for end in interval)
+        )
+        note = f"{reach} on {one['seeds']} seeds{lost}".strip()
+        yield Fact(name, percent(one["relative"], signed=True), note)
+
+
+def _horizon(verdict: Mapping[str, Any]) -> Iterator[Fact]:
+    law = verdict["if_horizon_changes"]
+    exponent, interval = law["peak_exponent"], law["ci95"]
+    told = UNKNOWN if exponent is None else f"(T' / T) to the {significant(exponent, 2)}"
+    ends = "" if interval is None else f"{' to '.join(significant(e, 2) for e in interval)}; "
+    yield Fact("peak over a horizon T'", told, ends + law["reason"])
+    speedup = verdict["speedup"]
+    told = UNKNOWN if speedup is None else f"x{significant(speedup, 2)}"
+    yield Fact("updates of the best baseline", told, verdict["basis"]["speedup"])
+
+
+def _cost(verdict: Mapping[str, Any]) -> Iterator[Fact]:
+    spent = verdict["spent"]
+    yield Fact("updates", f"{spent['tuning']:,} + {spent['evidence']:,}", "search + evidence")
+    if verdict["applies_to"]:
+        told = json.dumps(verdict["applies_to"], ensure_ascii=False)
+        yield Fact("applies to", str(verdict["applies_to"].get("optimizer", "as noted")), told)

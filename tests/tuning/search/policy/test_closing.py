@@ -1,0 +1,80 @@
+"""Closing: once the time is up nothing is searched any more, and what is known is confirmed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.tuning.search.worlds import make_spec, play, tried
+from tuning.execution import Inline
+from tuning.records import Budget, History, Phase, Result, RunState
+from tuning.search.policy import Generation, GiveUp, Wait, decide
+from tuning.study import run_study, specify
+
+
+def test_a_closed_search_waits_for_what_runs_and_confirms() -> None:
+    """No new trial, no promotion, no race; the reason is told."""
+    spec = make_spec(rungs=(0.5,), leaders=4, leader_seeds=8)
+    history, _ = play(spec, 1)
+    closed = replace(history.up_to(4, 3), closed_from=5)
+    assert decide(spec, closed) == Wait()
+    closed = replace(history.up_to(4, 4), closed_from=5)
+    confirmation = decide(spec, closed)
+    assert isinstance(confirmation, Generation)
+    assert confirmation.is_confirmation
+    assert (confirmation.trials, confirmation.reason) == ((), "the search's time was up")
+    ended = {run.trial for run in closed.runs if run.horizon == 100}
+    at_rung = {trial.number for trial in tried(closed)} - ended
+    assert set(confirmation.pruned) <= at_rung
+
+
+def test_a_leader_whose_further_seeds_were_cancelled_keeps_its_score() -> None:
+    """A run that was dropped says nothing about a schedule."""
+    spec = make_spec(seeds=1, leaders=4, leader_seeds=8, budget=Budget(trials=20))
+    history, _ = play(spec, 2)
+    race = min(run.generation for run in history.runs if run.seed != history.runs[0].seed)
+    known = history.up_to(race, race - 1)
+    dropped = {
+        (run.generation, run.index): Result(RunState.CANCELLED)
+        for run in known.runs
+        if run.generation == race
+    }
+    closed = replace(known, results={**known.results, **dropped}, closed_from=race + 1)
+    assert isinstance(decide(spec, closed), Generation)
+
+
+def test_a_search_closed_before_it_began_has_nothing_to_confirm() -> None:
+    """It gives up, saying so."""
+    decision = decide(make_spec(), History(closed_from=0))
+    assert isinstance(decision, GiveUp)
+    assert decision.reason.startswith("no trial completed")
+
+
+def ticking(step: float) -> Iterator[float]:
+    """A clock that moves on by `step` whenever it is looked at."""
+    now = 0.0
+    while True:
+        yield now
+        now += step
+
+
+@pytest.mark.parametrize(("seconds", "generations"), [(2.5, 2), (1.5, 1)])
+def test_a_study_in_memory_begins_no_generation_after_its_time(
+    seconds: float, generations: int
+) -> None:
+    """The clock is the caller's; the confirmation follows."""
+    spec = specify(
+        "noisy_quadratic",
+        horizon=40,
+        rungs=(),
+        baselines=(),
+        seeds=1,
+        confirm_seeds=2,
+        sampler="random",
+        budget=Budget(trials=40, seconds=seconds),
+    )
+    clock = ticking(1.0)
+    outcome = run_study(spec, Inline(), clock=lambda: next(clock))
+    searched = {run.generation for run in outcome.history.runs if run.phase is not Phase.CONFIRM}
+    assert len(searched) == generations
+    assert outcome.verdict is not None

@@ -1,0 +1,124 @@
+"""Defaults: what a study takes when its user says nothing, and what it refuses.
+
+The one idea: every default comes from the objective, the budget or a constant of this file, and
+whatever contradicts itself is refused naming the field, the value and what would be allowed.
+Not here: the spec itself (`tuning.records`), nor who fills it in (`tuning.study.specify`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from tuning.errors import InvalidValue
+from tuning.evidence import evidence_steps
+from tuning.objectives import Objective
+from tuning.records import Budget, Cap, ParameterValue, Space, StudySpec
+from tuning.schedules import PARAMETERS
+from tuning.search.constraints import parse
+from tuning.search.policy import least_steps
+from tuning.search.space import DEFAULT_FAMILIES, PEAK, is_fixed, narrow, peak_grid
+
+BASELINES = ("constant", "linear", "cosine", "one_cycle", "wsd", "sgdr")
+BASELINE_PEAKS = 5
+LEAST_FAILURES = 10
+LEADERS = 8  # at most, and an eighth of the trials
+LEADER_SEEDS = 8  # at most, and four times those of a trial
+# Families without a form of their own, for samplers that know how to move them.
+FREE_FAMILIES: Mapping[str, tuple[str, ...]] = {"curve": ("knots",)}
+SHORTEST_RUNG = 20  # updates; over fewer a training says little
+
+
+def peak_range(
+    objective: Objective, asked: tuple[float, float] | None, cap: float
+) -> tuple[float, float]:
+    """The range of the peak: what was asked for, or the objective's own up to its hard cap."""
+    if asked is None:
+        low, high = objective.peak
+        top = min(cap, float(PARAMETERS[PEAK].high)) if math.isfinite(cap) else high
+        return min(low, low / high * top), top
+    if asked[1] > cap:
+        raise InvalidValue("space.peak", asked[1], f"at most the objective's hard cap, {cap:g}")
+    return asked
+
+
+def cap(asked: tuple[float, float] | None, cap: float) -> Cap:
+    """Where the upper end of the range of the peak comes from."""
+    if asked is not None:
+        return Cap.GIVEN
+    return Cap.HARD if math.isfinite(cap) else Cap.SOFT
+
+
+def rungs(objective: Objective, asked: Sequence[float] | None, horizon: int) -> tuple[float, ...]:
+    """The rungs asked for, or those of the objective that are long enough."""
+    if asked is not None:
+        if asked and not objective.rungs:
+            allowed = f"none, since {objective.name} declares no shorter horizon that is like it"
+            raise InvalidValue("rungs", list(asked), allowed)
+        return tuple(asked)
+    return tuple(rung for rung in objective.rungs if rung * horizon >= SHORTEST_RUNG)
+
+
+def space(
+    sampler: str,
+    families: Sequence[str] | None,
+    peak: tuple[float, float],
+    ranges: Mapping[str, tuple[float, float]],
+    fixed: Mapping[str, ParameterValue],
+    constraints: Sequence[str],
+) -> Space:
+    """The search space; raises `InvalidValue` naming the field under `space`."""
+    try:
+        usual = (*DEFAULT_FAMILIES, *FREE_FAMILIES.get(sampler, ()))
+        chosen = usual if families is None else tuple(families)
+        return narrow(chosen, peak, ranges, fixed, parse(constraints))
+    except InvalidValue as error:
+        raise error.under("space") from error
+
+
+def peaks(budget: Budget, baselines: Sequence[str], space: Space) -> int:
+    """Points of the baselines' grid: up to 5, but at most half of the trials in all."""
+    if not baselines or is_fixed(space.parameters[PEAK]):
+        return 1
+    return max(1, min(BASELINE_PEAKS, budget.trials // (2 * len(baselines))))
+
+
+def check_grid(spec: StudySpec) -> None:
+    """Refuse more grid points than the range of the peak has room for."""
+    distinct = len(set(peak_grid(spec.space, spec.baseline_peaks)))
+    if distinct < spec.baseline_peaks:
+        allowed = f"at most {distinct}, since the range of the peak has no more distinct points"
+        raise InvalidValue("baseline_peaks", spec.baseline_peaks, allowed)
+
+
+def check_budget(spec: StudySpec) -> None:
+    """Refuse a budget that cannot pay for the baselines and one searched schedule."""
+    needed = len(spec.baselines) * spec.baseline_peaks + 1
+    wanted = (
+        f"at least {needed} ({len(spec.baselines)} baselines x {spec.baseline_peaks} peaks, and 1)"
+    )
+    if spec.budget.trials < needed:
+        raise InvalidValue("budget.trials", spec.budget.trials, wanted)
+    if spec.budget.steps is not None and spec.budget.steps < (least := least_steps(spec)):
+        allowed = (
+            f"at least {least:,} (range test, {len(spec.baselines)} baselines x "
+            f"{spec.baseline_peaks} peaks and one schedule on {spec.seeds} seeds, and "
+            f"{spec.leader_seeds} seeds for the leaders)"
+        )
+        raise InvalidValue("budget.steps", spec.budget.steps, allowed)
+    confirmation = (1 + len(spec.baselines)) * spec.confirm_seeds * spec.horizon
+    if evidence_steps(spec) < confirmation:
+        allowed = (
+            f"at least {confirmation:,} ({1 + len(spec.baselines)} arms on {spec.confirm_seeds} "
+            f"seeds, {spec.horizon:,} updates each)"
+        )
+        raise InvalidValue("evidence_budget", spec.evidence_budget, allowed)
+
+
+def leaders(budget: Budget, seeds: int) -> tuple[int, int]:
+    """How many trials race for the recommendation, and to how many seeds."""
+    racing = max(2, min(LEADERS, budget.trials // LEADERS))
+    return racing, max(seeds, min(LEADER_SEEDS, 4 * seeds))
+
+
+def failures(budget: Budget) -> int:
+    """Runs that may fail: as many as a fifth of the trials, at least 10."""
+    return max(LEAST_FAILURES, budget.trials // 5)

@@ -1,0 +1,204 @@
+"""Decide: what a study does next, as a pure function of spec and history.
+
+The one idea: generation g is computed from the results of generations <= g-2 alone, so it is ready
+while g-1 trains, and the same spec and seed give the same trials under any workers, kills and
+replicas. Only when nothing can be done without more is everything waited for: at the end of the
+budget, in the race of the leaders, and before the confirmation. Nothing here reads a clock, a file
+or a global.
+Not here: the verdict (`tuning.evidence`), and inserting what was proposed (the caller).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tuning.records import MAX_BATCH, History, Phase, Run, RunState, StudySpec, Trial
+from tuning.search.policy.cap import needs_probe, probe_runs, probe_trial, space_at
+from tuning.search.policy.confirmation import confirm, go_on
+from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
+from tuning.search.policy.ladder import (
+    Standing,
+    baseline_promotions,
+    has_full,
+    promotions,
+    stage_horizons,
+    stage_runs,
+    standings,
+)
+from tuning.search.policy.proposals import baseline_counts, new_trials, waiting_baselines
+from tuning.search.policy.race import race_runs
+from tuning.search.policy.spending import (
+    affordable,
+    baseline_reserve,
+    further_cost,
+    open_reserve,
+    race_cost,
+    spent,
+    stage_cost,
+)
+from tuning.search.policy.stop import stop_reason
+from tuning.search.space import PEAK
+
+EARLY_TRIALS = 24  # until so many were proposed, a generation has `spec.batch` of them
+LAG = 2  # a search generation sees results this many generations old
+TOLD_REASONS = 3  # different ones, when too many runs failed
+
+
+def decide(spec: StudySpec, history: History) -> Decision:
+    """Decide what a study does next.
+
+    Results newer than a search generation may see are ignored, so the answer depends on what is
+    known of the generations it rests on and on nothing else: not on timing, not on workers.
+    """
+    number = 1 + max((run.generation for run in history.runs), default=-1)
+    settled = _settled(history, number)
+    is_confirming = any(run.phase is Phase.CONFIRM for run in history.runs)
+    needed = number - 1 if is_confirming else number - LAG
+    if settled < needed:
+        return Wait()
+    view = history.up_to(number - 1, needed)
+    if (failure := _too_many_failures(spec, view)) is not None:
+        return failure
+    if is_confirming:
+        return go_on(spec, history, number)
+    is_closed = history.closed_from is not None and number >= history.closed_from
+    if not is_closed and (step := _search(spec, view, number)).runs:
+        return step
+    if settled < number - 1:
+        return Wait()
+    return _too_many_failures(spec, history) or _finish(spec, history, number, is_closed=is_closed)
+
+
+def _settled(history: History, number: int) -> int:
+    """The highest generation such that it and all before have every result; -1 if none."""
+    open_generations = {
+        run.generation for run in history.runs if (run.generation, run.index) not in history.results
+    }
+    return min(open_generations, default=number) - 1
+
+
+def _finish(spec: StudySpec, history: History, number: int, *, is_closed: bool) -> Decision:
+    """What follows when nothing can be proposed without knowing everything, and all is known."""
+    if is_closed:
+        reason = "the search's time was up"
+        return confirm(spec, history, number, _left_over(spec, history), reason)
+    if (step := _search(spec, history, number)).runs:
+        return step
+    raced = race_runs(spec, history, number, affordable(spec, history, 0))
+    if raced:
+        return Generation(number, (), _indexed(raced), step.pruned)
+    return confirm(spec, history, number, _left_over(spec, history), _why_over(spec, history))
+
+
+def _search(spec: StudySpec, view: History, number: int) -> Generation:
+    """What the search does on what it sees: promote, drop and propose; perhaps nothing."""
+    cap = float(space_at(spec, view).parameters[PEAK].high)
+    last = len(stage_horizons(spec)) - 1
+    tuned, dropped = baseline_promotions(spec, view, baseline_counts(spec, view))
+    tuning = baseline_reserve(spec, view) - len(tuned) * stage_cost(spec, last) * (last > 0)
+    runs = [run for trial in tuned for run in stage_runs(spec, trial, last, number, cap)]
+    better, worse = promotions(spec, view)
+    dropped += worse
+    places = _batch(spec, number)
+    for one in better:
+        # The first schedule at the full horizon comes before more seeds for the best.
+        reserve = tuning + (race_cost(spec) if has_full(spec, view) else 0)
+        if spent(runs) + stage_cost(spec, one.stage + 1) <= affordable(spec, view, reserve):
+            runs += stage_runs(spec, one.trial, one.stage + 1, number, cap)
+            places -= 1
+        else:
+            dropped.append(one.trial.number)
+    gone = {*dropped, *view.pruned, *(one.trial.number for one in better)}
+    reserve = tuning + race_cost(spec) + open_reserve(spec, _under_way(spec, view, gone, better))
+    left = affordable(spec, view, reserve) - spent(runs)
+    trials = _new_trials(spec, view, number, places, left)
+    for trial in trials:
+        is_probe = trial.phase is Phase.PROBE
+        runs += probe_runs(spec, trial) if is_probe else stage_runs(spec, trial, 0, number, cap)
+    return Generation(number, trials, _indexed(runs), tuple(sorted(dropped)))
+
+
+def _new_trials(
+    spec: StudySpec, view: History, number: int, places: int, left: float
+) -> tuple[Trial, ...]:
+    """New trials as far as there are places, the budget allows them and the space has any.
+
+    `left` is what the search may spend on them; baselines were set aside for.
+    """
+    probes = (probe_trial(spec, 0, 0),) if needs_probe(spec) and number == 0 else ()
+    searchable = _searchable(spec, view, left)
+    seen = replace(view, trials=(*view.trials, *probes))
+    room = min(places, spec.budget.trials - _tried(view))
+    return (*probes, *new_trials(spec, seen, number, room, searchable))
+
+
+def _searchable(spec: StudySpec, view: History, left: float) -> int:
+    """How many new trials the search may have: by the budget, unless it is over."""
+    if stop_reason(spec, view):
+        return 0
+    searchable = spec.budget.trials - _tried(view) - len(waiting_baselines(spec, view))
+    cost = stage_cost(spec, 0) + further_cost(spec, 0)
+    if left < searchable * cost:
+        searchable = max(0, int(left // cost))
+    # `specify` saw to it that one schedule can go all the way.
+    return max(searchable, 0 if view.trials or has_full(spec, view) else 1)
+
+
+def _tried(view: History) -> int:
+    """Distinct schedules of baselines and search."""
+    return sum(trial.phase in {Phase.BASELINE, Phase.SEARCH} for trial in view.trials)
+
+
+def _under_way(
+    spec: StudySpec, view: History, gone: set[int], promoted: Iterable[Standing]
+) -> Iterator[Standing]:
+    """Searched trials that may still go on to a higher stage, as they stand after this step."""
+    for one in standings(spec, view):
+        is_searched = one.trial.phase is Phase.SEARCH and not one.has_ended_badly
+        if is_searched and one.trial.number not in gone:
+            yield one
+    for one in promoted:
+        yield replace(one, stage=one.stage + 1)
+
+
+def _batch(spec: StudySpec, number: int) -> int:
+    """Trials of a generation: twice as many once enough is known to look at more at a time."""
+    early = -(-EARLY_TRIALS // spec.batch)
+    return spec.batch if number < early else min(2 * spec.batch, MAX_BATCH)
+
+
+def _indexed(runs: Iterable[Run]) -> tuple[Run, ...]:
+    return tuple(replace(run, index=index) for index, run in enumerate(runs))
+
+
+def _left_over(spec: StudySpec, history: History) -> tuple[int, ...]:
+    """Trials that ended well at a rung and go no further."""
+    last = len(stage_horizons(spec)) - 1
+    return tuple(
+        one.trial.number
+        for one in standings(spec, history)
+        if one.stage < last and one.score is not None and one.trial.number not in history.pruned
+    )
+
+
+def _why_over(spec: StudySpec, history: History) -> str:
+    """Why the search ended."""
+    if stopped := stop_reason(spec, history):
+        return stopped
+    if _tried(history) >= spec.budget.trials:
+        return f"all {spec.budget.trials:,} schedules of the budget were tried"
+    cost = stage_cost(spec, 0) + further_cost(spec, 0)
+    if affordable(spec, history, race_cost(spec)) < cost or spec.budget.steps is not None:
+        return f"the budget of {spec.budget.steps:,} updates allows no further schedule"
+    return "the space holds no further schedule that is new"
+
+
+def _too_many_failures(spec: StudySpec, view: History) -> GiveUp | None:
+    """The end of a study of which more runs failed than may, with the first reasons."""
+    failed = [end for _, end in sorted(view.results.items()) if end.state is RunState.FAILED]
+    if spec.max_failures is None or len(failed) <= spec.max_failures:
+        return None
+    told = [(end.reason.splitlines() or ["no reason told"])[0] for end in failed]
+    first = "; ".join(list(dict.fromkeys(told))[:TOLD_REASONS])
+    return GiveUp(
+        f"{len(failed)} runs failed, and {spec.max_failures} may; the first reasons: {first}"
+    )

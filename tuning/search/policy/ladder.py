@@ -1,0 +1,222 @@
+"""The ladder: over which horizons a trial is trained, one after another, before it is scored.
+
+The one idea: fidelity is the horizon. A trial is trained as the same shape over the first rung, and
+only if it is among the better there over the next; the last stage is the full horizon. Over a
+shorter horizon T' the best peak is higher, by (T / T')^k, so it is raised there.
+Not here: what may be afforded (`spending`), what is proposed (`proposals`), more seeds (`race`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from tuning.evidence.score import SEARCHED
+from tuning.records import (
+    Direction,
+    History,
+    Phase,
+    Result,
+    Run,
+    RunState,
+    StudySpec,
+    Trial,
+)
+from tuning.seeds import derive
+
+PEAK_EXPONENT = 0.4  # k: what the best peak owes to the horizon, on real networks 0.39 to 0.48
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a trial has got: its highest stage, and what came of it there.
+
+    `score` is the mean over its seeds; None while a run is open, and if one did not complete.
+    """
+
+    trial: Trial
+    stage: int
+    is_open: bool
+    score: float | None
+    has_ended_badly: bool
+
+
+def stage_horizons(spec: StudySpec) -> tuple[int, ...]:
+    """Updates of every stage: the rungs that differ, then the full horizon.
+
+    >>> from tuning.search.policy.ladder import rung_horizons
+    >>> rung_horizons((0.25, 0.5), 100)
+    (25, 50)
+    """
+    return (*rung_horizons(spec.rungs, spec.horizon), spec.horizon)
+
+
+def rung_horizons(rungs: Sequence[float], horizon: int) -> tuple[int, ...]:
+    """The rungs in updates, at least one each, without repetitions."""
+    rounded = {max(1, round(rung * horizon)) for rung in rungs}
+    return tuple(sorted(updates for updates in rounded if updates < horizon))
+
+
+def stage_runs(spec: StudySpec, trial: Trial, stage: int, generation: int, cap: float) -> list[Run]:
+    """The runs of a trial at a stage, on the paired seeds; `index` is still to be given."""
+    horizon = stage_horizons(spec)[stage]
+    return [
+        Run(
+            generation=generation,
+            index=0,
+            trial=trial.number,
+            phase=trial.phase,
+            seed=paired_seed(spec, number),
+            horizon=horizon,
+            splits=(SEARCHED,),
+            peak_factor=peak_factor(trial.schedule.peak, spec.horizon / horizon, cap),
+        )
+        for number in range(spec.seeds)
+    ]
+
+
+def paired_seed(spec: StudySpec, number: int) -> int:
+    """The seed of that number that all trials share."""
+    return derive(spec.seed, "paired", number)
+
+
+def peak_factor(peak: float, shortening: float, cap: float) -> float:
+    """By what a peak is raised over a horizon that is `shortening` times shorter, up to the cap.
+
+    >>> round(peak_factor(0.01, 4.0, 1.0), 3), peak_factor(0.01, 4.0, 0.012), peak_factor(2, 4, 1)
+    (1.741, 1.2, 1.0)
+    """
+    return max(1.0, min(float(shortening**PEAK_EXPONENT), cap / peak))
+
+
+def standings(spec: StudySpec, view: History) -> list[Standing]:
+    """Where every trial of baselines and search stands, in order."""
+    horizons = stage_horizons(spec)
+    stages = {horizon: stage for stage, horizon in enumerate(horizons)}
+    runs: dict[int, list[Run]] = {}
+    for run in view.runs:
+        if run.phase in {Phase.BASELINE, Phase.SEARCH} and run.horizon in stages:
+            runs.setdefault(run.trial, []).append(run)
+    return [
+        _standing(spec, view, trial, runs[trial.number], stages)
+        for trial in view.trials
+        if trial.number in runs
+    ]
+
+
+def _standing(
+    spec: StudySpec, view: History, trial: Trial, runs: list[Run], stages: dict[int, int]
+) -> Standing:
+    top = max(run.horizon for run in runs)
+    ends = [view.results.get((run.generation, run.index)) for run in runs if run.horizon == top]
+    known = [end for end in ends if end is not None]
+    bad = any(end.state is not RunState.COMPLETED for end in known)
+    is_open = len(known) < len(ends)
+    score = None if is_open or bad else mean_score(spec, known)
+    return Standing(trial, stages[top], is_open, score, bad)
+
+
+def mean_score(spec: StudySpec, ends: Sequence[Result]) -> float:
+    """The mean of the compared metric over completed runs."""
+    return fmean(end.metrics[SEARCHED][spec.metric.name] for end in ends)
+
+
+def stage_scores(spec: StudySpec, view: History, stage: int) -> list[tuple[Trial, float]]:
+    """Searched trials that completed a stage, with their means there, best first."""
+    horizon = stage_horizons(spec)[stage]
+    ends: dict[int, list[Result | None]] = {}
+    for run in view.runs:
+        if run.phase is Phase.SEARCH and run.horizon == horizon:
+            end = view.results.get((run.generation, run.index))
+            ends.setdefault(run.trial, []).append(end)
+    scored = []
+    for number, results in ends.items():
+        done = [end for end in results if end is not None and end.state is RunState.COMPLETED]
+        if len(done) == len(results):
+            scored.append((view.trials[number], mean_score(spec, done)))
+    return sorted(scored, key=lambda pair: ranking(spec, pair[1], pair[0].number))
+
+
+def ranking(spec: StudySpec, score: float, number: int) -> tuple[float, int]:
+    """The key by which trials are sorted, best first; the earlier trial wins a draw."""
+    return (score if spec.metric.direction is Direction.MINIMIZE else -score, number)
+
+
+def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int]]:
+    """Searched trials that completed a rung: those that go on, best first, and the others.
+
+    A trial goes on if it is among the best share of all that completed its rung, and no more than
+    that share went on already: a search that learns proposes ever better ones, and would take all
+    of them further. All were trained on the same seeds, so this compares them pair by pair. It is
+    decided once, by what is known in the first generation that may see the trial's results.
+    """
+    last = len(stage_horizons(spec)) - 1
+    waiting = [
+        one
+        for one in standings(spec, view)
+        if one.trial.phase is Phase.SEARCH
+        and one.stage < last
+        and one.score is not None
+        and one.trial.number not in view.pruned
+    ]
+    better: set[int] = set()
+    went_on = _promoted(spec, view)
+    for stage in {one.stage for one in waiting}:
+        pool = [trial.number for trial, _ in stage_scores(spec, view, stage)]
+        places = math.ceil(spec.promote * len(pool))
+        here = {one.trial.number for one in waiting if one.stage == stage}
+        left = places - len([number for number in pool if number in went_on[stage]])
+        better |= set([number for number in pool[:places] if number in here][: max(0, left)])
+    promoted = [one for one in waiting if one.trial.number in better]
+    return (
+        sorted(
+            promoted,
+            key=lambda one: (-one.stage, *ranking(spec, one.score or 0.0, one.trial.number)),
+        ),
+        [one.trial.number for one in waiting if one.trial.number not in better],
+    )
+
+
+def _promoted(spec: StudySpec, view: History) -> list[set[int]]:
+    """The trials that went on from each stage."""
+    horizons = stage_horizons(spec)
+    return [
+        {run.trial for run in view.runs if run.phase is Phase.SEARCH and run.horizon > horizon}
+        for horizon in horizons
+    ]
+
+
+def has_full(spec: StudySpec, view: History) -> bool:
+    """Whether a searched trial has a score at the full horizon, or is on its way there."""
+    last = len(stage_horizons(spec)) - 1
+    return any(
+        one.trial.phase is Phase.SEARCH and one.stage == last and not one.has_ended_badly
+        for one in standings(spec, view)
+    )
+
+
+def baseline_promotions(
+    spec: StudySpec, view: History, wanted: Mapping[str, int]
+) -> tuple[list[Trial], list[int]]:
+    """For every baseline whose peaks have all ended at the first rung: its best, and the others.
+
+    Only with rungs: without them every peak is trained over the full horizon. `wanted` says how
+    many peaks each family gets.
+    """
+    best: list[Trial] = []
+    others: list[int] = []
+    if len(stage_horizons(spec)) == 1:
+        return best, others
+    by_family: dict[str, list[Standing]] = {}
+    for one in standings(spec, view):
+        if one.trial.phase is Phase.BASELINE:
+            by_family.setdefault(str(one.trial.params["family"]), []).append(one)
+    for family, tried in by_family.items():
+        is_complete = len(tried) >= wanted[family] and not any(one.is_open for one in tried)
+        is_decided = any(one.stage > 0 or one.trial.number in view.pruned for one in tried)
+        good = [one for one in tried if one.score is not None]
+        if is_complete and good and not is_decided:
+            good.sort(key=lambda one: ranking(spec, one.score or 0.0, one.trial.number))
+            best.append(good[0].trial)
+            others += [one.trial.number for one in good[1:]]
+    return best, others

@@ -1,0 +1,134 @@
+"""Stop: the search ends when what it may still win is below the noise.
+
+The one idea: the model of curves says how low any schedule may still come (two standard deviations
+below its mean); if that is not lower than the best by more than the standard error of the best,
+further schedules cannot be told from it. It is looked at when certain numbers of trials are
+reached, on what the generation then saw, so the answer never changes afterwards.
+Not here: the model (`tuning.search.samplers`), other ends of the search (`decide`).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import takewhile
+from statistics import fmean
+
+import numpy as np
+
+from tuning.evidence.score import SEARCHED
+from tuning.records import Direction, History, Phase, RunState, Space, StudySpec
+from tuning.search.policy.cap import space_at
+from tuning.search.policy.proposals import observe
+from tuning.search.samplers import Observation
+from tuning.search.samplers.belief import believe
+from tuning.search.samplers.candidates import members
+from tuning.search.samplers.description import describe
+from tuning.search.samplers.evidence import gather
+from tuning.search.space import PEAK
+
+CHECKPOINTS = (24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192)
+WIDTH = 2.0  # standard deviations below the mean that a schedule may come
+FEWEST_SCORED = 12  # trials at the full horizon before the model is asked
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the bound depends on; `told` stands for the observations, which cannot be hashed."""
+
+    told: tuple[tuple[str, float | None, bool, int | None, int], ...]
+    direction: Direction
+    horizon: int
+    ends: tuple[float, float]
+    families: tuple[str, ...]
+    space: Space = field(compare=False)
+    observations: Sequence[Observation] = field(compare=False)
+
+
+def stop_reason(spec: StudySpec, view: History) -> str:
+    """Why the search is over before its budget is; empty while it is not."""
+    if not spec.early_stop:
+        return ""
+    trials = [trial for trial in view.trials if trial.phase in {Phase.BASELINE, Phase.SEARCH}]
+    for count in takewhile(lambda count: count <= len(trials), CHECKPOINTS):
+        generation = trials[count - 1].generation + 1
+        seen = view.up_to(generation - 1, generation - 2)
+        noise = noise_of_best(spec, seen)
+        if noise is None:
+            continue
+        bound = _bound(_ask(spec, seen))
+        if bound < noise:
+            return (
+                f"after {count} schedules the search may still win {bound:.2%}, "
+                f"less than the noise of its best, {noise:.2%}"
+            )
+    return ""
+
+
+def noise_of_best(spec: StudySpec, view: History) -> float | None:
+    """The standard error of the best score, relative; None if it is not known or there is none.
+
+    With y_ts the log loss of trial t on paired seed s, it is the standard deviation of
+    y_ts - mean_t - mean_s over the square root of the seeds: what all trials share cancels.
+    """
+    rows = _rows(spec, view)
+    if len(rows) < FEWEST_SCORED or spec.seeds < 2 or min(map(min, rows)) <= 0.0:
+        return None
+    logs = [[math.log(value) for value in row] for row in rows]
+    by_seed = [fmean(column) for column in zip(*logs, strict=True)]
+    overall = fmean(by_seed)
+    residuals = [
+        value - fmean(row) - seed + overall
+        for row in logs
+        for value, seed in zip(row, by_seed, strict=True)
+    ]
+    freedom = (len(logs) - 1) * (spec.seeds - 1)
+    spread = math.sqrt(sum(one * one for one in residuals) / freedom)
+    return spread / math.sqrt(spec.seeds)
+
+
+def _rows(spec: StudySpec, view: History) -> list[list[float]]:
+    """Losses of the trials that completed at the full horizon, by their first paired seeds."""
+    found: dict[int, list[float]] = {}
+    for run in view.runs:
+        end = view.results.get((run.generation, run.index))
+        if (
+            end is not None
+            and end.state is RunState.COMPLETED
+            and run.horizon == spec.horizon
+            and run.phase in {Phase.BASELINE, Phase.SEARCH}
+        ):
+            found.setdefault(run.trial, []).append(end.metrics[SEARCHED][spec.metric.name])
+    return [values[: spec.seeds] for values in found.values() if len(values) >= spec.seeds]
+
+
+def _ask(spec: StudySpec, view: History) -> _Question:
+    observations = observe(spec, view)
+    space = space_at(spec, view)
+    told = tuple(
+        (repr(sorted(seen.params.items())), seen.value, seen.is_bad, seen.horizon, seen.seeds)
+        for seen in observations
+    )
+    peak = space.parameters[PEAK]
+    ends = (float(peak.low), float(peak.high))
+    return _Question(
+        told, spec.metric.direction, spec.horizon, ends, space.families, space, observations
+    )
+
+
+@lru_cache(64)
+def _bound(asked: _Question) -> float:
+    """By how much the lowest that any schedule may come is below the best, in log loss."""
+    cap = asked.ends[1]
+    evidence = gather(asked.observations, asked.direction, cap, asked.horizon)
+    belief = believe(evidence)
+    full = [
+        seen.params
+        for seen in asked.observations
+        if seen.value is not None and seen.horizon == asked.horizon
+    ]
+    offered = members(asked.space, asked.horizon, np.random.default_rng(0)).columns
+    tried = describe(full, cap, asked.horizon)
+    means, _ = belief.posterior.predict(belief.inputs(tried))
+    every, spreads = belief.posterior.predict(belief.inputs(np.concatenate([tried, offered])))
+    return float(means.min() - (every - WIDTH * spreads).min())

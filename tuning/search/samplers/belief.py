@@ -1,0 +1,112 @@
+"""Belief: the model of curves after what was seen, rebuilt from it every time.
+
+The one idea: hyperparameters are fitted to the first 8, 16, 32, … results only, from fixed starts,
+and on at most 200 of them; in between the posterior alone is updated, on at most 300. So a belief
+is a pure function of the results and cheap at any number of them; caches only memoise.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuning.search.samplers.description import COUNT
+from tuning.search.samplers.evidence import Evidence
+from tuning.search.samplers.process import SCALE_PRIOR, Kernel, Posterior, fit
+
+Floats = NDArray[np.float64]
+
+FIRST_FIT = 8
+MOST_FITTED, BEST_FITTED = 200, 100
+MOST_KEPT, BEST_KEPT = 300, 200
+EXPONENTS = (0.0, 0.2, 0.4, 0.6, 0.8)
+EXPONENT_PRIOR = (0.4, 0.2)
+ALIKE = 0.5  # what schedules of different cycle counts share before anything is known
+
+
+@dataclass(frozen=True, eq=False)
+class Belief:
+    """What is believed of schedules at the full horizon.
+
+    Args:
+        posterior: over the inputs of the model.
+        exponent: k of the peak correction.
+        evidence: the results it rests on.
+        has_horizon: whether the horizon is an input.
+    """
+
+    posterior: Posterior
+    exponent: float
+    evidence: Evidence
+    has_horizon: bool
+
+    def inputs(self, columns: Floats) -> Floats:
+        """Descriptions at the full horizon as inputs of the model."""
+        if not self.has_horizon:
+            return columns
+        return np.concatenate([columns, np.zeros((len(columns), 1))], axis=1)
+
+
+def believe(evidence: Evidence, kind: int | None = COUNT) -> Belief:
+    """The belief after at least one result.
+
+    Args:
+        evidence: the results, in order.
+        kind: the column that tells kinds apart, if any.
+    """
+    first = FIRST_FIT
+    while 2 * first <= len(evidence):
+        first *= 2
+    kernel, exponent = _prior(evidence, kind)
+    if len(evidence) >= first:
+        fitted = evidence.first(first).fewer(MOST_FITTED, BEST_FITTED)
+        kernel, exponent = _fitted(fitted, kind)
+        if evidence.shortening.any() and not fitted.shortening.any():
+            kernel = replace(kernel, scales=np.append(kernel.scales, np.exp(SCALE_PRIOR[0])))
+    kept = evidence.fewer(MOST_KEPT, BEST_KEPT)
+    has_horizon = bool(kept.shortening.any())
+    kernel = replace(kernel, scales=kernel.scales[: kept.columns.shape[1] + has_horizon])
+    posterior = Posterior.after(kernel, kept.inputs(exponent), kept.values, kept.seeds)
+    return Belief(posterior, exponent, kept, has_horizon)
+
+
+def _prior(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:
+    columns = evidence.columns.shape[1] + bool(evidence.shortening.any())
+    size = float(np.var(evidence.values)) or 1.0
+    scales = np.full(columns, np.exp(SCALE_PRIOR[0]))
+    return Kernel(scales, size, 1e-3 * size, ALIKE, kind), EXPONENT_PRIOR[0]
+
+
+def _fitted(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:
+    parts = (evidence.columns, evidence.shortening, evidence.values, evidence.seeds)
+    return _fit_bytes(
+        len(evidence), kind, *(np.ascontiguousarray(part).tobytes() for part in parts)
+    )
+
+
+@lru_cache(maxsize=256)
+def _fit_bytes(
+    count: int, kind: int | None, columns: bytes, shortening: bytes, values: bytes, seeds: bytes
+) -> tuple[Kernel, float]:
+    """A kernel, and the exponent that explains the shorter horizons best."""
+    evidence = Evidence(
+        np.frombuffer(columns).reshape(count, -1),
+        np.frombuffer(shortening),
+        np.frombuffer(values),
+        np.frombuffer(values),
+        np.frombuffer(seeds),
+        np.arange(count),
+    )
+    unit = float(np.std(evidence.values)) or 1.0
+    scaled_values = evidence.values / unit
+    exponent = EXPONENT_PRIOR[0]
+    kernel, cost = fit(evidence.inputs(exponent), scaled_values, evidence.seeds, kind)
+    if evidence.shortening.any():
+        found = []
+        for one in EXPONENTS:
+            kernel, cost = fit(evidence.inputs(one), scaled_values, evidence.seeds, kind)
+            off = (one - EXPONENT_PRIOR[0]) / EXPONENT_PRIOR[1]
+            found.append((cost + off * off / 2, one, kernel))
+        _, exponent, kernel = min(found, key=lambda end: end[:2])
+    return replace(kernel, size=kernel.size * unit**2, noise=kernel.noise * unit**2), exponent

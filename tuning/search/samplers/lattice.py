@@ -1,0 +1,89 @@
+"""Lattices: points that cover a space without looking at results.
+
+The one idea: the n-th point depends on n alone: of a scrambled Sobol sequence for `qmc`, of all
+combinations of a few levels of every parameter for `grid`. What was proposed before only says how
+far the sequence has come.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from scipy.stats import qmc
+
+from tuning.records import Direction, ParameterValue, Space
+from tuning.schedules import Parameter
+from tuning.search.samplers.coordinates import axes, point_at
+from tuning.search.samplers.observation import Observation, key_of
+from tuning.search.samplers.points import Point, placed
+from tuning.search.space import is_fixed, used
+
+PEAKS, LEVELS = 5, 3  # of the peak, and of every other number
+MOST = 100_000  # combinations that are listed
+
+
+def propose_sobol(
+    space: Space,
+    observations: Sequence[Observation],
+    direction: Direction,
+    seeds: Iterable[int],
+    horizon: int,
+) -> Iterator[Point]:
+    """Yield points of a scrambled Sobol sequence over the unit cube of the space, one per seed."""
+    del direction, horizon
+    dimension = len(axes(space))
+    for number, _ in enumerate(seeds, start=len(observations)):
+        if not dimension:
+            yield point_at(space, np.empty(0))
+            continue
+        sequence = qmc.Sobol(dimension, rng=0)
+        if number:
+            sequence.fast_forward(number)
+        yield point_at(space, sequence.random(1)[0])
+
+
+def propose_grid(
+    space: Space,
+    observations: Sequence[Observation],
+    direction: Direction,
+    seeds: Iterable[int],
+    horizon: int,
+) -> Iterator[Point]:
+    """Yield points of the grid that were not proposed yet; none are left at its end.
+
+    Families take turns, so that a short look sees all of them.
+    """
+    del direction, horizon
+    taken = {key_of(seen.params) for seen in observations}
+    fresh = (point for point in grid(space) if key_of(point) not in taken)
+    for point, _ in zip(fresh, seeds, strict=False):
+        yield point
+
+
+def grid(space: Space) -> Iterator[Point]:
+    """All combinations, family by family in turns: 5 peaks, 3 levels of other numbers, choices."""
+    lines = [_family_grid(space, family) for family in space.families]
+    rounds = itertools.zip_longest(*lines)
+    points = (point for one in rounds for point in one if point is not None)
+    return itertools.islice(points, MOST)
+
+
+def _family_grid(space: Space, family: str) -> Iterator[Point]:
+    parameters = used(space, family)
+    # The peak comes last, and so changes fastest: it matters most.
+    levels = [_levels(one) for one in parameters[1:]] + [_levels(parameters[0], PEAKS)]
+    names = [one.name for one in parameters[1:]] + [parameters[0].name]
+    for values in itertools.product(*levels):
+        yield placed(space, family, dict(zip(names, values, strict=True)))
+
+
+def _levels(parameter: Parameter, count: int = LEVELS) -> list[ParameterValue]:
+    if parameter.kind == "choice":
+        return list(parameter.choices)
+    if is_fixed(parameter):
+        return [parameter.low]
+    low, high = parameter.low, parameter.high
+    spaced = np.geomspace(low, high, count) if parameter.log else np.linspace(low, high, count)
+    if parameter.kind == "int":
+        spaced = np.unique(np.rint(spaced))
+    return [float(value) for value in spaced]

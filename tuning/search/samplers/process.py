@@ -1,0 +1,222 @@
+"""Process: a Gaussian process over descriptions of schedules.
+
+The one idea: similar schedules have similar losses, and how similar is learned from the results: a
+length scale per column, Matérn 5/2, by the largest posterior density with exact gradients. One
+column may tell kinds apart (the number of cycles): schedules of different kinds share but a part.
+Not here: which results it is shown (`tuning.search.samplers.evidence`), what is tried next
+(`tuning.search.samplers.acquisition`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+Floats = NDArray[np.float64]
+
+NUGGET = 1e-7  # variance that rounding and what the columns do not tell leave, of a spread of 1
+ROOT5 = 5.0**0.5
+# Priors of the logarithms: mean and deviation.
+SCALE_PRIOR = (np.log(1.5), 1.0)
+SIZE_PRIOR = (0.0, 1.5)
+NOISE_PRIOR = (np.log(1e-3), 3.0)
+SHARE_PRIOR = (0.0, 1.0)  # of the logit
+STARTS = ((1.1, 1e-2), (2.3, 1e-4))  # log length scale, noise variance
+ITERATIONS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """How alike the losses of two schedules are.
+
+    Args:
+        scales: length scale of every column, shape (columns,).
+        size: variance of the process.
+        noise: variance of one seed's loss; that of a mean over n seeds is noise / n.
+        share: what kinds have in common, in [0, 1].
+        kind: the column that tells kinds apart, or None.
+    """
+
+    scales: Floats
+    size: float
+    noise: float
+    share: float = 1.0
+    kind: int | None = None
+
+    def between(self, one: Floats, other: Floats) -> Floats:
+        """Covariances of two sets, shape (len(one), len(other))."""
+        likeness = self.size * _matern(_distances(one / self.scales, other / self.scales))
+        return likeness * self._kinship(one, other)
+
+    def _kinship(self, one: Floats, other: Floats) -> Floats | float:
+        if self.kind is None:
+            return 1.0
+        same = one[:, self.kind, None] == other[None, :, self.kind]
+        return np.where(same, 1.0, self.share)
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What is believed after results, as means and covariances at any schedules.
+
+    Args:
+        kernel: how alike schedules are.
+        columns: those with results, or supposed ones, shape (results, columns).
+        factor: lower Cholesky factor of the covariance of the results.
+        weights: of each result in a mean.
+        mean: of all schedules.
+    """
+
+    kernel: Kernel
+    columns: Floats
+    factor: Floats
+    weights: Floats
+    mean: float
+
+    @classmethod
+    def after(cls, kernel: Kernel, columns: Floats, values: Floats, seeds: Floats) -> "Posterior":
+        """The posterior after values that rest on so many seeds each."""
+        covariance = kernel.between(columns, columns)
+        covariance[np.diag_indices(len(columns))] += kernel.size * NUGGET + kernel.noise / seeds
+        factor = cholesky(covariance, lower=True, check_finite=False)
+        ones = solve_triangular(factor, np.ones(len(columns)), lower=True)
+        whitened = solve_triangular(factor, values, lower=True)
+        mean = float(ones @ whitened / (ones @ ones))
+        weights = cho_solve((factor, True), values - mean)
+        return cls(kernel, columns, factor, weights, mean)
+
+    def supposing(self, columns: Floats) -> "Posterior":
+        """The same with further schedules supposed to turn out as expected, on one seed each.
+
+        Nothing is learned about means, which stay; doubt about their neighbours shrinks.
+        """
+        _, explained = self.whiten(columns)
+        corner = self.covariance(columns)
+        corner[np.diag_indices(len(columns))] += self.kernel.size * NUGGET + self.kernel.noise
+        right = np.zeros((len(self.columns), len(columns)))
+        factor = np.block([[self.factor, right], [explained.T, cholesky(corner, lower=True)]])
+        return Posterior(
+            self.kernel,
+            np.concatenate([self.columns, columns]),
+            factor,
+            np.concatenate([self.weights, np.zeros(len(columns))]),
+            self.mean,
+        )
+
+    def whiten(self, columns: Floats) -> tuple[Floats, Floats]:
+        """Means, and the part of each that the results explain, shape (results, schedules)."""
+        cross = self.kernel.between(self.columns, columns)
+        explained = solve_triangular(self.factor, cross, lower=True, check_finite=False)
+        return self.mean + self.weights @ cross, explained
+
+    def predict(self, columns: Floats) -> tuple[Floats, Floats]:
+        """Means and standard deviations of the true losses."""
+        means, explained = self.whiten(columns)
+        variances = self.kernel.size - np.einsum("ij,ij->j", explained, explained)
+        return means, np.sqrt(np.maximum(variances, 1e-16))
+
+    def covariance(self, columns: Floats) -> Floats:
+        """Covariances of the true losses, shape (schedules, schedules)."""
+        _, explained = self.whiten(columns)
+        return self.kernel.between(columns, columns) - explained.T @ explained
+
+
+def fit(
+    columns: Floats, values: Floats, seeds: Floats, kind: int | None = None
+) -> tuple[Kernel, float]:
+    """The kernel of the largest posterior density given some results, and its negative log.
+
+    Searched for from two fixed starts.
+
+    Args:
+        columns: descriptions, shape (results, columns).
+        values: losses of a spread of about 1.
+        seeds: how many seeds each rests on.
+        kind: the column that tells kinds apart, if any.
+    """
+    if kind is not None and np.ptp(columns[:, kind]) == 0.0:
+        kind = None
+    cost = _Cost(columns, values, seeds, kind)
+    ends = [
+        minimize(
+            cost,
+            cost.start(*start),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=cost.limits,
+            options={"maxiter": ITERATIONS},
+        )
+        for start in STARTS
+    ]
+    best = min(ends, key=lambda end: float(end.fun))
+    return cost.kernel(best.x), float(best.fun)
+
+
+class _Cost:
+    """Negative log posterior density of a kernel's logarithms, and its gradient."""
+
+    def __init__(self, columns: Floats, values: Floats, seeds: Floats, kind: int | None) -> None:
+        self._columns, self._values, self._seeds, self._kind = columns, values, seeds, kind
+        differences = columns.T[:, :, None] - columns.T[:, None, :]
+        self._squares = differences**2
+        self._same = self._squares[kind] == 0.0 if kind is not None else None
+        count = columns.shape[1]
+        means, deviations = zip(
+            *[SCALE_PRIOR] * count, SIZE_PRIOR, NOISE_PRIOR, SHARE_PRIOR, strict=True
+        )
+        self._means, self._deviations = np.array(means), np.array(deviations)
+        self.limits = [(-2.0, 6.0)] * count + [(-6.0, 6.0), (-18.0, 1.0), (-4.0, 4.0)]
+
+    def start(self, log_scale: float, noise: float) -> Floats:
+        scales = [log_scale] * self._columns.shape[1]
+        return np.array([*scales, 0.0, np.log(noise), 0.0])
+
+    def kernel(self, logs: Floats) -> Kernel:
+        share = 1.0 / (1.0 + np.exp(-logs[-1]))
+        return Kernel(np.exp(logs[:-3]), np.exp(logs[-3]), np.exp(logs[-2]), share, self._kind)
+
+    def __call__(self, logs: Floats) -> tuple[float, Floats]:
+        kernel = self.kernel(logs)
+        inverse_squares = kernel.scales**-2
+        radius = ROOT5 * np.sqrt(np.tensordot(inverse_squares, self._squares, axes=1))
+        decay = kernel.size * np.exp(-radius)
+        matern = (1.0 + radius + radius**2 / 3.0) * decay
+        kinship = 1.0 if self._same is None else np.where(self._same, 1.0, kernel.share)
+        shared = matern * kinship
+        noise = kernel.noise / self._seeds
+        covariance = shared + np.diag(kernel.size * NUGGET + noise)
+        try:
+            factor = cholesky(covariance, lower=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            return 1e10, np.zeros_like(logs)
+        inverse = cho_solve((factor, True), np.eye(len(self._values)), check_finite=False)
+        ones = inverse.sum(axis=0)
+        rest = self._values - ones @ self._values / ones.sum()
+        weights = inverse @ rest
+        off = (logs - self._means) / self._deviations
+        cost = rest @ weights / 2 + np.log(np.diag(factor)).sum() + off @ off / 2
+        pull = (inverse - np.outer(weights, weights)) / 2
+        # d/d log scale of the Matérn is 5/3 (1 + r) exp(-r) times the squared scaled difference.
+        slope = pull * kinship * (5.0 / 3.0) * (1.0 + radius) * decay
+        size = len(self._values) ** 2
+        scales = -(self._squares.reshape(-1, size) @ slope.ravel()) * inverse_squares
+        amount = (pull * shared).sum() + np.trace(pull) * kernel.size * NUGGET
+        share = 0.0
+        if self._same is not None:
+            share = (pull * matern)[~self._same].sum() * kernel.share * (1.0 - kernel.share)
+        gradient = np.array([*(-scales), amount, np.diag(pull) @ noise, share])
+        gradient += off / self._deviations
+        return float(cost), gradient
+
+
+def _matern(squares: Floats) -> Floats:
+    radius = ROOT5 * np.sqrt(squares)
+    return np.asarray((1.0 + radius + radius**2 / 3.0) * np.exp(-radius))
+
+
+def _distances(one: Floats, other: Floats) -> Floats:
+    """Squared distances between rows."""
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2.0 * one @ other.T
+    return np.asarray(np.maximum(squares, 0.0))

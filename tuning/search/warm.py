@@ -1,0 +1,36 @@
+"""Warm start: what an earlier study knows, as starts of a new one.
+
+The one idea: only points and scores are taken over, with the horizon they were scored at; the new
+study repeats the best of them on its own seeds before it relies on them.
+Not here: how they are used (`tuning.search.policy.proposals`).
+"""
+
+from collections.abc import Iterable
+
+from tuning.errors import InvalidValue
+from tuning.evidence import rank_trials
+from tuning.evidence.score import full_ends
+from tuning.records import MAX_STARTS, History, Start, StudySpec
+
+
+def gather(objective: str, earlier: Iterable[tuple[StudySpec, History]]) -> tuple[Start, ...]:
+    """The best points of earlier studies, each study's in order, as many of each as there is room.
+
+    Args:
+        objective: of the new study.
+        earlier: specs and histories of the studies to start from.
+
+    Raises InvalidValue naming `warm_start[i]` if a study is of another objective.
+    """
+    studies = list(earlier)
+    starts: list[Start] = []
+    for position, (spec, history) in enumerate(studies):
+        if spec.objective != objective:
+            allowed = f"a study of {objective}"
+            raise InvalidValue(f"warm_start[{position}]", spec.objective, allowed)
+        ends = full_ends(history)
+        starts += [
+            Start(trial.params, spec.horizon, score, len(ends[trial.number]))
+            for trial, score in rank_trials(history, spec.metric)[: MAX_STARTS // len(studies)]
+        ]
+    return tuple(starts)
