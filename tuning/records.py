@@ -16,10 +16,6 @@ from typing import Any
 from tuning.errors import InvalidValue
 from tuning.schedules import Parameter, Schedule
 from tuning.states import (
-    MOVES,
-    RUN_MOVES,
-    STUDY_MOVES,
-    TRIAL_MOVES,
     Cap,
     Cause,
     Comparator,
@@ -372,10 +368,6 @@ __all__ = [
     "MAX_STARTS",
     "MAX_STEPS",
     "MAX_TRIALS",
-    "MOVES",
-    "RUN_MOVES",
-    "STUDY_MOVES",
-    "TRIAL_MOVES",
     "Budget",
     "Cap",
     "Cause",

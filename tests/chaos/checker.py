@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from tuning.records import STUDY_MOVES, Direction, RunState, StudyState, TrialState
+from tuning.records import Direction, RunState, StudyState, TrialState
+from tuning.states import STUDY_MOVES
 
 
 @dataclass(frozen=True, slots=True)
