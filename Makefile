@@ -12,7 +12,6 @@ PARITY := .venv-parity
 PARITY_READY := $(PARITY)/.ready
 DRAWS ?= 100
 PART ?= schedules engine study
-SEARCH ?= calibration
 SEED ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help demo serve check test test-full parity format lock bench benchmark-objectives benchmark-search clean
@@ -71,8 +70,9 @@ bench: $(TORCH) ## speed beside peers (PART=schedules, engine or study)
 benchmark-objectives: $(READY) ## who wins on which objective, on fresh seeds (SEED=…)
 	@SEED=$(SEED) $(BIN)/python tests/benchmarks/objectives.py
 
-benchmark-search: $(READY) ## the search, and how far its verdict can be trusted (SEARCH=…, SEED=…)
-	@for part in $(SEARCH); do SEED=$(SEED) $(BIN)/python tests/benchmarks/search_$$part.py || exit; done
+benchmark-search: PART := # all of them; on the command line: quadratic calibration heston ...
+benchmark-search: $(READY) ## the search beside others, and whether its verdict can be trusted (PART=…, STUDIES=…)
+	@SEED=$(SEED) nice -n 10 $(BIN)/python tests/benchmarks/search.py $(PART)
 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
