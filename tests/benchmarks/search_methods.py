@@ -127,7 +127,7 @@ def whole_search(problem: Problem, seed: int, *, sampler: str = "curve") -> Meth
         horizon=problem.horizon,
         families=CURVES,
         sampler=sampler,
-        budget=Budget(trials=10 * problem.trials, steps=problem.trials * problem.horizon),
+        budget=Budget(trials=problem.trials, steps=problem.trials * problem.horizon),
         baselines=(),
         seed=seed,
         early_stop=False,

@@ -46,7 +46,7 @@ def ours(client: Client, seed: int, begin: float) -> Trace:
     request = {
         "objective": OBJECTIVE,
         "horizon": UPDATES,
-        "budget": {"trials": 10 * OWN_TRIALS, "steps": OWN_TRIALS * UPDATES},
+        "budget": {"trials": OWN_TRIALS, "steps": OWN_TRIALS * UPDATES},
         "baselines": [],
         "early_stop": False,
         "seed": seed,
@@ -61,6 +61,8 @@ def ours(client: Client, seed: int, begin: float) -> Trace:
         schedule = Schedule.from_document(client.best(study.id).schedule)
         if not trace or schedule != trace[-1][1]:
             trace.append((time.perf_counter() - begin, schedule))
+    if study.state == "failed" or not trace:
+        raise RuntimeError(f"the study ended {study.state}: {study.error}")
     if study.state == "confirming":
         client.cancel(study.id)
     return trace
