@@ -22,6 +22,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "quadratic": ("search_quadratic.py", "exact", "noisy", "unseen"),
     "calibration": ("search_calibration.py",),
     "heston": ("search_heston.py",),
+    "service": ("search_service.py",),
     "online": ("search_objectives.py", "online"),
     "rugged": ("search_objectives.py", "rugged"),
     "volatility": ("search_objectives.py", "volatility"),

@@ -14,7 +14,17 @@ import numpy as np
 from search_space import CURVES, ZOO
 
 from tuning.objectives import VALIDATION
-from tuning.records import Budget, Direction, History, Phase, Result, Run, RunState, Space
+from tuning.records import (
+    Budget,
+    Direction,
+    History,
+    Phase,
+    Result,
+    Run,
+    RunState,
+    Space,
+    StudySpec,
+)
 from tuning.schedules import PiecewiseConstant, Schedule
 from tuning.search.policy import Generation, decide
 from tuning.search.policy.cap import space_at
@@ -117,7 +127,7 @@ def whole_search(problem: Problem, seed: int, *, sampler: str = "curve") -> Meth
         horizon=problem.horizon,
         families=CURVES,
         sampler=sampler,
-        budget=Budget(trials=10 * problem.trials, steps=problem.trials * problem.horizon),
+        budget=Budget(trials=problem.trials, steps=problem.trials * problem.horizon),
         baselines=(),
         seed=seed,
         early_stop=False,
@@ -149,13 +159,17 @@ def _result(run: Run, loss: float, metric: str) -> Result:
     return Result(RunState.COMPLETED, {VALIDATION: {metric: loss}})
 
 
-def _recommended(problem: Problem, spec: object, history: History) -> Schedule | None:
-    seen = observe(spec, history)  # type: ignore[arg-type] # a StudySpec
+def _recommended(problem: Problem, spec: StudySpec, history: History) -> Schedule | None:
+    seen = observe(spec, history)
     if sum(one.value is not None for one in seen) < BATCH:
         return None
-    space = space_at(spec, history)  # type: ignore[arg-type] # a StudySpec
-    found = recommend(space, seen, Direction.MINIMIZE, problem.horizon)
-    return None if found is None else lay_out(seen[found.best].params, problem.horizon)
+    found = recommend(space_at(spec, history), seen, Direction.MINIMIZE, problem.horizon)
+    if found is None:
+        return None
+    # One observation per trial and horizon, in this order; at a rung its peak is another one.
+    searched = {Phase.BASELINE, Phase.SEARCH}
+    order = sorted({(one.trial, one.horizon) for one in history.runs if one.phase in searched})
+    return history.trials[order[found.best][0]].schedule
 
 
 def stagewise(problem: Problem, seed: int) -> Method:
