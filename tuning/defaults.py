@@ -113,10 +113,25 @@ def check_budget(spec: StudySpec) -> None:
         raise InvalidValue("evidence_budget", spec.evidence_budget, allowed)
 
 
-def leaders(budget: Budget, seeds: int) -> tuple[int, int]:
-    """How many trials race for the recommendation, and to how many seeds."""
-    racing = max(2, min(LEADERS, budget.trials // LEADERS))
-    return racing, max(seeds, min(LEADER_SEEDS, 4 * seeds))
+def leaders(budget: Budget, seeds: int, horizon: int) -> int:
+    """How many trials race for the recommendation: an eighth of what the budget pays for.
+
+    >>> leaders(Budget(trials=400), 2, 1_000), leaders(Budget(400, steps=40_000), 2, 1_000)
+    (8, 2)
+    """
+    trials = budget.trials
+    if budget.steps is not None:
+        trials = min(trials, budget.steps // max(1, seeds * horizon))
+    return max(2, min(LEADERS, trials // LEADERS))
+
+
+def leader_seeds(seeds: int) -> int:
+    """To how many seeds they race.
+
+    >>> leader_seeds(2), leader_seeds(10)
+    (8, 10)
+    """
+    return max(seeds, min(LEADER_SEEDS, 4 * seeds))
 
 
 def failures(budget: Budget) -> int:
