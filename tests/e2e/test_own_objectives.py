@@ -76,7 +76,7 @@ def test_a_study_of_an_own_objective_ends_with_its_best_schedule(
     outcome = run_study(spec, Inline(modules=[MODULE]))
     assert outcome.verdict is not None
     assert best.schedule["family"] == outcome.verdict.winner
-    assert best.metric.seeds == 2
+    assert best.metric.seeds == outcome.verdict.arms[0].seeds >= 2
     served = list(client.trials(study.id))
     assert [(one.phase, one.params) for one in served] == [
         (trial.phase, trial.params) for trial in outcome.history.trials

@@ -15,6 +15,7 @@ from service.settings import Settings
 # How every method of the client is called; `wait` and the health checks included.
 CALLS: dict[str, Callable[[Client], object]] = {
     "create_study": lambda client: client.create_study({"objective": "x"}),
+    "validate_study": lambda client: client.validate_study({"objective": "x"}),
     "studies": lambda client: list(client.studies()),
     "study": lambda client: client.study("st_x"),
     "cancel": lambda client: client.cancel("st_x"),
