@@ -177,7 +177,7 @@ def test_a_view_holds_what_was_known(proposals: int, results: int) -> None:
 
 
 def test_confirmation_alone_reads_the_test_split() -> None:
-    """And not before the winner is fixed: on the first fresh seeds, which choose it, nobody does."""
+    """And only once the winner is fixed: on the seeds that choose it, nobody does."""
     confirming = [run for run in HISTORY.runs if run.phase is Phase.CONFIRM]
     readers = [run for run in HISTORY.runs if "test" in run.splits]
     assert {run.phase for run in readers} == {Phase.CONFIRM}
