@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from tuning.evidence.figures import Arm, Versus, is_worse
 from tuning.evidence.paired import compare
-from tuning.records import History, Phase, StudySpec, Trial
+from tuning.evidence.variants import PEAK
+from tuning.records import Cap, History, Phase, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Parameter
 
 COOLER = 0.5  # an end with less than this share of another's rate has cooled down more
+UNDER_TUNED = "under_tuned"
 EDGE = 0.03  # a value this close to an end of its (log) range is at the edge
 
 
@@ -41,7 +43,7 @@ def look_for_trouble(
         )
         for name, parameter in spec.space.parameters.items()
         if isinstance(value := winner.params.get(name), int | float)
-        and _is_at_edge(parameter, float(value))
+        and _is_at_edge(parameter, float(value), is_capped=name == PEAK and spec.cap is Cap.HARD)
     ]
     found += [
         Caveat(
@@ -182,8 +184,11 @@ def _finite(values: Mapping[int, float]) -> dict[int, float]:
     return {seed: value for seed, value in values.items() if math.isfinite(value)}
 
 
-def _is_at_edge(parameter: Parameter, value: float) -> bool:
-    """Whether a value lies at an end of its range beyond which the table allows more."""
+def _is_at_edge(parameter: Parameter, value: float, *, is_capped: bool) -> bool:
+    """Whether a value lies at an end of its range beyond which more is allowed.
+
+    Beyond its upper end nothing is if `is_capped`.
+    """
     if parameter.kind == "choice" or parameter.low == parameter.high:
         return False
     limits = PARAMETERS[parameter.name]
@@ -192,7 +197,7 @@ def _is_at_edge(parameter: Parameter, value: float) -> bool:
         low, high, here = math.log(low), math.log(high), math.log(here)
     share = (here - low) / (high - low)
     return (share < EDGE and parameter.low > limits.low) or (
-        share > 1.0 - EDGE and parameter.high < limits.high
+        share > 1.0 - EDGE and parameter.high < limits.high and not is_capped
     )
 
 
@@ -203,9 +208,9 @@ def _grid_edges(history: History, arms: Sequence[Arm]) -> list[Caveat]:
         return []
     return [
         Caveat(
-            "range_edge",
+            UNDER_TUNED,
             f"baseline {arm.family} is best at {arm.peak:.4g}, the "
-            f"{'lowest' if arm.peak == grid[0] else 'highest'} peak tried",
+            f"{'lowest' if arm.peak == grid[0] else 'highest'} peak tried: another may be better",
         )
         for arm in arms
         if arm.is_baseline and arm.peak in (grid[0], grid[-1])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tuning.evidence.cautions import Caveat, doubt_reread
+from tuning.evidence.cautions import UNDER_TUNED, Caveat, doubt_reread
 from tuning.evidence.figures import Versus, is_worse
 from tuning.evidence.verdict import LITTLE, Verdict
 from tuning.records import StudySpec
@@ -19,7 +19,7 @@ def describe(spec: StudySpec, verdict: Verdict) -> str:
     sentences = [_headline(spec, verdict), *_decided(spec, verdict), *_advice(verdict)]
     if verdict.spread is not None:
         sentences.append(_spread(spec, verdict))
-    if verdict.smallest_detectable_effect is not None:
+    if verdict.smallest_detectable_effect:  # zero where seeds make no difference
         seeds = min(one.seeds for one in verdict.versus)
         sentences.append(
             f"With {seeds} fresh seeds a difference of "
@@ -73,6 +73,8 @@ def _headline(spec: StudySpec, verdict: Verdict) -> str:
         return f"A tie: {name} {first}, but {rest}."
     if verdict.tie_with:
         return f"{name} {first}, in a tie with {_list(verdict.tie_with)}."
+    if any(warning.code == UNDER_TUNED for warning in verdict.warnings):
+        return f"{name} wins: {score}, better than every baseline as far as they were tuned."
     return f"{name} wins: {score}, better than every tuned baseline."
 
 
@@ -107,11 +109,19 @@ def _use(verdict: Verdict) -> list[str]:
 
 def _decided(spec: StudySpec, verdict: Verdict) -> list[str]:
     parts = [
-        f"{_size(one)} {'worse' if is_worse(spec, one) else 'better'} than {one.baseline}"
+        f"{_size(one)} {'worse' if is_worse(spec, one) else 'better'} than {_other(verdict, one)}"
         for one in verdict.versus
         if not one.is_tie
     ]
     return [f"It is {_list(parts)}."] if parts else []
+
+
+def _other(verdict: Verdict, one: Versus) -> str:
+    """A baseline by its family, and by its peak, too, if the winner is of the same family."""
+    if one.baseline != verdict.winner:
+        return one.baseline
+    peak = next(arm.peak for arm in verdict.arms if arm.trial == one.trial)
+    return f"{one.baseline} at peak {peak:.3g}"
 
 
 def _spread(spec: StudySpec, verdict: Verdict) -> str:

@@ -12,7 +12,7 @@ from scipy import stats
 from tests.tuning.evidence.stories import Tried, finished, spec_for
 from tuning.errors import InvalidValue
 from tuning.evidence import Verdict, conclude_study, describe
-from tuning.records import Direction, History, Metric, RunState
+from tuning.records import Cap, Direction, History, Metric, RunState
 from tuning.schedules import PARAMETERS
 from tuning.search.space import narrow
 
@@ -57,6 +57,12 @@ def test_a_peak_at_the_edge_of_its_range_is_told(low: bool) -> None:
     assert message.startswith(
         f"the winner's peak {peak:.4g} is at the edge of its range 0.0001 to 1"
     )
+
+
+def test_a_peak_at_a_hard_cap_has_no_room_above() -> None:
+    """Nobody may widen that range upwards; downwards as ever."""
+    assert told(judge(winner(peak=0.98), BASELINE, cap=Cap.HARD), "range_edge") == []
+    assert len(told(judge(winner(peak=1.01e-4), BASELINE, cap=Cap.HARD), "range_edge")) == 1
 
 
 @pytest.mark.parametrize(
@@ -105,11 +111,17 @@ def test_a_baseline_at_the_edge_of_the_grid_may_be_under_tuned(
         Tried("constant", 1.0 if peak == best else 2.0, peak, fresh=WORSE)
         for peak in (0.001, 0.01, 0.1)
     ]
-    messages = told(judge(winner(), *grid), "range_edge")
-    expected = (
-        [] if word is None else [f"baseline constant is best at {best:g}, the {word} peak tried"]
+    verdict = judge(winner(), *grid)
+    assert told(verdict, "under_tuned") == (
+        []
+        if word is None
+        else [
+            f"baseline constant is best at {best:g}, the {word} peak tried: another may be better"
+        ]
     )
-    assert messages == expected
+    words = describe(spec_for(), verdict)
+    assert ("better than every tuned baseline" in words) is (word is None)
+    assert ("better than every baseline as far as they were tuned" in words) is (word is not None)
 
 
 def test_diverged_fresh_seeds_are_told() -> None:

@@ -108,6 +108,23 @@ def test_what_could_have_been_found_is_told() -> None:
     assert "With 2 fresh seeds a difference of 3.4 % could have been found." in text
 
 
+def test_nothing_is_said_of_noise_where_there_is_none() -> None:
+    """A difference of 0 % can always be found on exact losses."""
+    assert "could have been found" not in words(smallest_detectable_effect=0.0)
+
+
+def test_a_baseline_of_the_winners_family_is_told_apart_by_its_peak() -> None:
+    """Or a schedule would seem to be better than itself."""
+    spec, history = (
+        spec_for(baselines=("cosine",)),
+        finished(
+            Tried("cosine", 0.5, 0.02, is_baseline=False, fresh=(0.50, 0.51, 0.52)),
+            Tried("cosine", 0.9, 0.2, fresh=(0.90, 0.91, 0.92)),
+        ),
+    )
+    assert "better than cosine at peak 0.2." in describe(spec, conclude_study(spec, history))
+
+
 def test_every_warning_is_told_once() -> None:
     """But for `no_signal`, which the headline says."""
     warnings = (Caveat("range_edge", "widen it"), Caveat("no_signal", "nothing differs"))
