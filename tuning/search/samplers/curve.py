@@ -42,20 +42,18 @@ def propose_curves(
     taken = {key_of(seen.params) for seen in observations}
     waiting = [one for one in start_points(space, horizon) if key_of(one) not in taken]
     evidence = gather(observations, direction, float(space.parameters[PEAK].high), horizon)
-    new: list[Point] = []
     picks: Picks | None = None
     for seed in seeds:
         random = np.random.default_rng(seed)
-        if waiting and len(evidence) < FEWEST:
-            point = waiting.pop(0)
-        elif len(evidence) < FEWEST:
-            point = drawn(space, space.families[int(random.integers(len(space.families)))], random)
-        else:
-            if picks is None:
-                picks = Picks(
-                    space, believe(evidence), observations, [*new], horizon, random, waiting
-                )
-            point = picks.next(random)
-            picks.suppose(point)
-        new.append(point)
+        if len(evidence) < FEWEST:
+            yield waiting.pop(0) if waiting else _anywhere(space, random)
+            continue
+        if picks is None:
+            picks = Picks(space, believe(evidence), observations, horizon, random, waiting)
+        point = picks.next(random)
+        picks.suppose(point)
         yield point
+
+
+def _anywhere(space: Space, random: np.random.Generator) -> Point:
+    return drawn(space, space.families[int(random.integers(len(space.families)))], random)

@@ -56,7 +56,6 @@ class Picks:
         space: what may be proposed.
         belief: after the results so far.
         observations: what was proposed before, also what has no result.
-        new: what was proposed since.
         horizon: updates of a full training.
         random: what draws candidates.
         starts: known schedules that were not tried yet, among the candidates.
@@ -67,7 +66,6 @@ class Picks:
         space: Space,
         belief: Belief,
         observations: Sequence[Observation],
-        new: Sequence[Point],
         horizon: int,
         random: np.random.Generator,
         starts: Sequence[Point] = (),
@@ -75,10 +73,10 @@ class Picks:
         self._space, self._belief, self._horizon = space, belief, horizon
         self._cap = float(space.parameters[PEAK].high)
         self._posterior = belief.posterior
-        self._proposed: list[Params] = [*(seen.params for seen in observations), *new]
+        self._proposed: list[Params] = [seen.params for seen in observations]
         pending = [seen.params for seen in observations if not has_ended(seen)]
-        if pending or new:
-            self._posterior = self._posterior.supposing(self._inputs([*pending, *new]))
+        if pending:
+            self._posterior = self._posterior.supposing(self._inputs(pending))
         tried = self._tried(observations)
         means, _ = self._posterior.predict(self._inputs(tried))
         order = np.argsort(means, kind="stable")
