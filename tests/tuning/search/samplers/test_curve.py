@@ -35,7 +35,10 @@ def searched(name: str, trials: int, loss: object, horizon: int = HORIZON) -> li
 
 
 def test_it_comes_near_the_optimum_of_a_quadratic() -> None:
-    """Within 1.5 % in 40 trainings of N6, where random search is not within 5 %."""
+    """Within 0.5 % in 40 trainings of N6, where random search is not within 5 %.
+
+    Measured over 20 seeds: 0.03 to 0.14 % above the optimum, random search 9 to 57 %.
+    """
     quadratic = build(Config(problem="N6"))
 
     def loss(params: Params) -> float:
@@ -48,7 +51,7 @@ def test_it_comes_near_the_optimum_of_a_quadratic() -> None:
         name: min(float(one.value or 0.0) for one in searched(name, 40, loss)) / best
         for name in ("curve", "random")
     }
-    assert 1.0 <= values["curve"] < 1.015
+    assert 1.0 <= values["curve"] < 1.005
     assert values["random"] > 1.05
 
 
