@@ -8,12 +8,12 @@ Not here: the spec itself (`tuning.records`), nor who fills it in (`tuning.study
 import math
 from collections.abc import Mapping, Sequence
 
+from tuning.constraints import parse
 from tuning.errors import InvalidValue
 from tuning.evidence import evidence_steps
 from tuning.objectives import Objective
 from tuning.records import Budget, Cap, ParameterValue, Space, StudySpec
 from tuning.schedules import PARAMETERS
-from tuning.search.constraints import parse
 from tuning.search.policy import least_steps
 from tuning.search.space import DEFAULT_FAMILIES, PEAK, is_fixed, narrow, peak_grid
 

@@ -102,7 +102,7 @@ def specify(
         peak: range of the peak learning rate; the objective's own by default.
         ranges: narrower ranges of shared parameters, by name.
         fixed: values of shared parameters that are not searched.
-        constraints: bounds on every schedule, as `final_lr <= 1e-5` (`tuning.search.constraints`).
+        constraints: bounds on every schedule, as `final_lr <= 1e-5` (`tuning.constraints`).
         sampler: a name in `tuning.search.samplers.SAMPLERS`.
         budget: what the search may spend.
         batch: trials per generation.

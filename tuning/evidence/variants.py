@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuning.evidence.arms import is_variant, second_set, values_of, variant_set
+from tuning.constraints import hold
+from tuning.evidence.arms import is_variant, second_set, sign_of, values_of, variant_set
 from tuning.evidence.paired import Comparison, compare
 from tuning.records import (
-    Direction,
     History,
     ParameterValue,
     Phase,
@@ -22,10 +22,10 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
-from tuning.schedules import PARAMETERS, Schedule, build
+from tuning.schedules import Schedule, build
 
 PEAK, WARMUP, FAMILY = "peak", "warmup", "family"
-FACTORS = (0.5, 2.0)  # of the peak, and of the warmup
+FACTORS = (0.5, 2.0)  # of the peak
 FIRST_WARMUP = 0.05  # of a winner that has none
 SAFE = 0.01  # loss that a safe peak may cost, relative
 
@@ -69,14 +69,15 @@ def variant_trials(
 ) -> list[Trial]:
     """The variants of the winner, as trials of the confirmation, numbered after all others.
 
-    A peak or warmup outside the range of the study is left out: an objective may forbid it.
+    What lies outside the ranges of the study or breaks one of its constraints is left out: an
+    objective may forbid it, or the user does.
     """
     trials: list[Trial] = []
     for params in _changed(spec, winner.params):
         rest = {name: value for name, value in params.items() if name not in {FAMILY, PEAK}}
         family = build(str(params[FAMILY]), float(params[PEAK]), rest)
         schedule = Schedule(family, spec.horizon)
-        if schedule == winner.schedule:
+        if schedule == winner.schedule or not hold(spec.space.constraints, params, schedule):
             continue
         number = len(history.trials) + len(trials)
         trials.append(Trial(number, generation, Phase.CONFIRM, schedule, params))
@@ -89,10 +90,10 @@ def measure_sensitivity(spec: StudySpec, history: History, winner: Trial) -> Sen
         _measure(spec, history, winner, trial) for trial in history.trials if is_variant(trial)
     )
     if not found:
-        reason = "nothing was measured: the evidence budget or the range of the peak left no room"
+        reason = "nothing was measured: the evidence budget, ranges or constraints left no room"
         return Sensitivity((), None, reason)
     points = {0.0: 0.0}
-    sign = 1.0 if spec.metric.direction is Direction.MINIMIZE else -1.0
+    sign = sign_of(spec.metric.direction)
     for one in found:
         if one.parameter == PEAK and one.factor is not None:
             cost = math.inf if one.diverged else one.relative
@@ -151,18 +152,15 @@ def _parabola(points: Mapping[float, float], sides: Sequence[float]) -> tuple[fl
 def _changed(
     spec: StudySpec, params: Mapping[str, ParameterValue]
 ) -> Iterator[dict[str, ParameterValue]]:
-    peak = float(params[PEAK])
-    bounds = spec.space.parameters[PEAK]
-    for factor in FACTORS:
-        if bounds.low <= factor * peak <= bounds.high:
-            yield {**params, PEAK: factor * peak}
-    if WARMUP not in params or WARMUP not in spec.space.parameters:
-        return
-    warmup = float(params[WARMUP])
-    changed = [0.0, 2.0 * warmup] if warmup > 0.0 else [FIRST_WARMUP]
-    for value in changed:
-        if value <= PARAMETERS[WARMUP].high:
-            yield {**params, WARMUP: value}
+    changes = [(PEAK, factor * float(params[PEAK])) for factor in FACTORS]
+    if WARMUP in params:
+        warmup = float(params[WARMUP])
+        changed = [0.0, 2.0 * warmup] if warmup > 0.0 else [FIRST_WARMUP]
+        changes += [(WARMUP, value) for value in changed]
+    for name, value in changes:
+        bounds = spec.space.parameters.get(name)
+        if bounds is not None and bounds.low <= value <= bounds.high:
+            yield {**params, name: value}
 
 
 def _measure(spec: StudySpec, history: History, winner: Trial, variant: Trial) -> Variant:

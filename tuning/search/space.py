@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tuning.constraints import describe, hold
 from tuning.errors import InvalidValue, UnknownName
 from tuning.records import Comparator, Constraint, ParameterValue, Space
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule, build
-from tuning.search.constraints import describe, hold
 
 DEFAULT_FAMILIES = (
     "constant",

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from tests.tuning.evidence.playing import Value, play
 from tests.tuning.evidence.stories import HORIZON, Tried, finished, spec_for
+from tuning.constraints import parse
 from tuning.evidence import arm_trials, evidence_steps, plan_confirmation
 from tuning.evidence.arms import HELD_OUT, is_measuring, is_variant, second_set
 from tuning.records import History, Phase, Result, Run, RunState, StudySpec, Trial
+from tuning.search.space import narrow
 
 TRIED = (
     Tried("wsd", 1.00, 0.02, is_baseline=False),
@@ -178,6 +180,38 @@ def test_variants_stay_within_the_range_of_the_study() -> None:
     numbers = [trial.number for trial in history.trials]
     assert all(b == a + 1 for a, b in pairwise(numbers))
     assert arm_trials(spec, history)[0].number == 0
+
+
+@pytest.mark.parametrize(
+    ("ranges", "fixed", "constraint", "changed"),
+    [
+        ({}, {}, "final_lr <= 0.015", {("peak", 0.005), ("warmup", 0.05)}),
+        ({}, {}, "warmup <= 0.04", {("peak", 0.005), ("peak", 0.02)}),
+        ({"warmup": (0.0, 0.04)}, {}, None, {("peak", 0.005), ("peak", 0.02)}),
+        ({}, {"warmup": 0.0}, None, {("peak", 0.005), ("peak", 0.02)}),
+    ],
+)
+def test_variants_keep_what_a_user_demands_of_every_schedule(
+    ranges: dict[str, tuple[float, float]],
+    fixed: dict[str, float],
+    constraint: str | None,
+    changed: set[tuple[str, float]],
+) -> None:
+    """A narrowed or fixed warmup, and constraints, also those on a learning rate."""
+    constraints = parse([constraint] if constraint else [])
+    space = narrow(("constant", "cosine"), (1e-4, 1.0), ranges, fixed, constraints)
+    spec = spec_for(space=space, confirm_seeds=4)
+    winner = Tried("constant", 1.0, 0.01, is_baseline=False)
+    history, _ = play(spec, finished(winner, *TRIED[1:]), noisy(0.001))
+    base = history.trials[0].params
+    found = {
+        (name, value)
+        for trial in history.trials
+        if is_variant(trial)
+        for name, value in trial.params.items()
+        if value != base[name]
+    }
+    assert found == changed
 
 
 def test_the_default_budget_is_four_times_the_first_size() -> None:

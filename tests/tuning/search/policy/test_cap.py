@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from tests.tuning.search.worlds import make_spec, play, tried
+from tuning.constraints import parse
 from tuning.evidence import rank_trials
 from tuning.records import Budget, Cap, History, Phase, Result, Run, RunState, StudySpec, Trial
 from tuning.schedules import Schedule
-from tuning.search.constraints import parse
 from tuning.search.policy import Conclude, decide
 from tuning.search.policy.cap import (
     MOST_DOUBLINGS,

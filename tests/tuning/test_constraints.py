@@ -2,8 +2,8 @@
 
 import pytest
 
+from tuning.constraints import describe, parse
 from tuning.errors import InvalidValue, UnknownName
-from tuning.search.constraints import describe, parse
 from tuning.search.space import allows, lay_out, narrow
 
 PEAKS = (1e-3, 1e-1)

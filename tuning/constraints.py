@@ -66,9 +66,9 @@ def hold(
 ) -> bool:
     """Whether a schedule satisfies every constraint; `params` are its coordinates.
 
-    >>> from tuning.search.space import lay_out
-    >>> params = {"family": "linear", "peak": 0.1, "warmup": 0.1, "floor": 0.0}
-    >>> hold(parse(["warmup <= 0.05"]), params, lay_out(params, 10))
+    >>> from tuning.schedules import build
+    >>> schedule = Schedule(build("linear", 0.1, {"warmup": 0.1}), 10)
+    >>> hold(parse(["warmup <= 0.05"]), {"peak": 0.1, "warmup": 0.1}, schedule)
     False
     """
     return all(_holds(one, params, schedule) for one in constraints)
