@@ -20,11 +20,11 @@ from tuning.search.samplers.bound import convex_bound
 from tuning.search.samplers.segments import (
     EDGES,
     KNOT_COUNT,
-    LOOKS,
     LOWEST,
     PLACES,
     WEIGHTS,
     looks,
+    segment_means,
     spread,
 )
 from tuning.search.space import FAMILY, PEAK, lay_out
@@ -140,7 +140,7 @@ def _shape(rest: tuple[tuple[str, ParameterValue], ...], horizon: int) -> Shape:
 
 
 def _curve_columns(rates: Floats) -> Floats:
-    means = rates.reshape(len(rates), SEGMENTS, LOOKS).mean(axis=-1)
+    means = segment_means(rates)
     bound = convex_bound(np.maximum(rates, LEAST), WEIGHTS)
     return np.concatenate(
         [np.log(np.maximum(means, LEAST)), np.log(np.stack(bound, axis=-1))], axis=1

@@ -31,20 +31,20 @@ def looks(horizon: int) -> NDArray[np.int64]:
     return np.minimum((PLACES * horizon).astype(np.int64), horizon - 1)
 
 
-def segment_logs(rates: Floats) -> Floats:
-    """Log of the mean over each segment, at least log 1e-4.
+def segment_means(rates: Floats) -> Floats:
+    """The mean over each segment.
 
     Args:
-        rates: learning rates over the cap at `PLACES`, shape (..., 160).
+        rates: learning rates at `PLACES`, shape (..., 160).
 
     Returns:
         Shape (..., 10).
 
-    >>> segment_logs(np.full(160, 0.5)).round(3)[:3]
-    array([-0.693, -0.693, -0.693])
+    >>> segment_means(np.full(160, 0.5))[:3]
+    array([0.5, 0.5, 0.5])
     """
     means = rates.reshape(*rates.shape[:-1], len(_WIDTHS), LOOKS).mean(axis=-1)
-    return np.asarray(np.log(np.maximum(means, LOWEST)))
+    return np.asarray(means)
 
 
 def spread(heights: Floats, places: Floats) -> Floats:

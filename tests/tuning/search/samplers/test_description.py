@@ -20,7 +20,7 @@ from tuning.search.samplers.description import (
     scaled,
 )
 from tuning.search.samplers.points import placed
-from tuning.search.samplers.segments import EDGES, PLACES, WEIGHTS, segment_logs, spread
+from tuning.search.samplers.segments import EDGES, PLACES, WEIGHTS, segment_means, spread
 from tuning.search.samplers.starts import knots_point, start_points
 from tuning.search.space import DEFAULT_FAMILIES, contains, lay_out, narrow
 
@@ -43,7 +43,7 @@ def test_segments_cover_the_horizon_and_hold_means() -> None:
     """Ten segments, narrower towards the end; a straight line has its mean in each."""
     assert WEIGHTS.sum() == pytest.approx(1.0)
     middles = (np.array(EDGES[1:]) + np.array(EDGES[:-1])) / 2
-    assert np.exp(segment_logs(1.0 - PLACES)) == pytest.approx(1.0 - middles)
+    assert segment_means(1.0 - PLACES) == pytest.approx(1.0 - middles)
 
 
 @pytest.mark.parametrize("family", ZOO)
