@@ -14,7 +14,7 @@ from statistics import median
 from tuning.evidence.score import SEARCHED
 from tuning.records import Cap, Direction, History, Phase, Run, RunState, Space, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Expression, Schedule
-from tuning.search.policy.ladder import ranking, stage_scores, standings
+from tuning.search.policy.ladder import stage_horizons, stage_scores, standings
 from tuning.search.space import FAMILY, PEAK, bounded
 from tuning.seeds import derive
 
@@ -167,10 +167,7 @@ def _diverges(ended: list[tuple[float, bool]], cap: float) -> bool:
 
 def _best_peak(spec: StudySpec, view: History) -> float | None:
     """The peak of the searched trial that leads at the highest stage any has completed."""
-    for stage in range(len(spec.rungs), -1, -1):
-        scored = stage_scores(spec, view, stage)
-        if scored:
-            return min(scored, key=lambda pair: ranking(spec, pair[1], pair[0].number))[
-                0
-            ].schedule.peak
+    for stage in reversed(range(len(stage_horizons(spec)))):
+        if scored := stage_scores(spec, view, stage):
+            return scored[0][0].schedule.peak
     return None

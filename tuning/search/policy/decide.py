@@ -8,17 +8,16 @@ or a global.
 Not here: the verdict (`tuning.evidence`), and inserting what was proposed (the caller).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
-from tuning.records import MAX_BATCH, History, Phase, Run, RunState, StudySpec, Trial
+from tuning.records import MAX_BATCH, History, Phase, Run, RunState, StudySpec
 from tuning.search.policy.cap import needs_probe, probe_runs, probe_trial, space_at
 from tuning.search.policy.confirmation import confirm, go_on
 from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
 from tuning.search.policy.ladder import (
     Standing,
     baseline_promotions,
-    has_full,
     promotions,
     stage_horizons,
     stage_runs,
@@ -29,6 +28,7 @@ from tuning.search.policy.race import race_runs
 from tuning.search.policy.spending import (
     affordable,
     baseline_reserve,
+    climb_cost,
     further_cost,
     open_reserve,
     race_cost,
@@ -93,71 +93,68 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
     """What the search does on what it sees: promote, drop and propose; perhaps nothing."""
     cap = float(space_at(spec, view).parameters[PEAK].high)
     last = len(stage_horizons(spec)) - 1
+    probes = (probe_trial(spec, 0, 0),) if needs_probe(spec) and number == 0 else ()
+    runs = [run for trial in probes for run in probe_runs(spec, trial)]
     tuned, dropped = baseline_promotions(spec, view, baseline_counts(spec, view))
     tuning = baseline_reserve(spec, view) - len(tuned) * stage_cost(spec, last) * (last > 0)
-    runs = [run for trial in tuned for run in stage_runs(spec, trial, last, number, cap)]
+    runs += [run for trial in tuned for run in stage_runs(spec, trial, last, number, cap)]
     better, worse = promotions(spec, view)
     dropped += worse
     places = _batch(spec, number)
+    alive = _alive(spec, view, {*dropped, *view.pruned})
+    height = max((one.stage for one in alive.values()), default=0)
     for one in better:
-        # The first schedule at the full horizon comes before more seeds for the best.
-        reserve = tuning + (race_cost(spec) if has_full(spec, view) else 0)
-        if spent(runs) + stage_cost(spec, one.stage + 1) <= affordable(spec, view, reserve):
-            runs += stage_runs(spec, one.trial, one.stage + 1, number, cap)
+        stage = one.stage + 1
+        # The first schedule at the full horizon comes before others and more seeds for the best.
+        first = race_cost(spec) if height == last else climb_cost(spec, max(height, stage))
+        if spent(runs) + stage_cost(spec, stage) <= affordable(spec, view, tuning + first):
+            runs += stage_runs(spec, one.trial, stage, number, cap)
+            alive[one.trial.number] = replace(one, stage=stage)
+            height = max(height, stage)
             places -= 1
         else:
             dropped.append(one.trial.number)
-    gone = {*dropped, *view.pruned, *(one.trial.number for one in better)}
-    reserve = tuning + race_cost(spec) + open_reserve(spec, _under_way(spec, view, gone, better))
+            del alive[one.trial.number]
+    reserve = tuning + race_cost(spec) + open_reserve(spec, alive.values())
     left = affordable(spec, view, reserve) - spent(runs)
-    trials = _new_trials(spec, view, number, places, left)
-    for trial in trials:
-        is_probe = trial.phase is Phase.PROBE
-        runs += probe_runs(spec, trial) if is_probe else stage_runs(spec, trial, 0, number, cap)
-    return Generation(number, trials, _indexed(runs), tuple(sorted(dropped)))
-
-
-def _new_trials(
-    spec: StudySpec, view: History, number: int, places: int, left: float
-) -> tuple[Trial, ...]:
-    """New trials as far as there are places, the budget allows them and the space has any.
-
-    `left` is what the search may spend on them; baselines were set aside for.
-    """
-    probes = (probe_trial(spec, 0, 0),) if needs_probe(spec) and number == 0 else ()
-    searchable = _searchable(spec, view, left)
     seen = replace(view, trials=(*view.trials, *probes))
+    searchable = _searchable(spec, view, left, is_first=not alive)
     room = min(places, spec.budget.trials - _tried(view))
-    return (*probes, *new_trials(spec, seen, number, room, searchable))
+    trials = new_trials(spec, seen, number, room, searchable)
+    runs += [run for trial in trials for run in stage_runs(spec, trial, 0, number, cap)]
+    return Generation(number, (*probes, *trials), _indexed(runs), tuple(sorted(dropped)))
 
 
-def _searchable(spec: StudySpec, view: History, left: float) -> int:
-    """How many new trials the search may have: by the budget, unless it is over."""
+def _alive(spec: StudySpec, view: History, gone: set[int]) -> dict[int, Standing]:
+    """Searched trials at the full horizon, or that may still go on there, by number."""
+    return {
+        one.trial.number: one
+        for one in standings(spec, view)
+        if one.trial.phase is Phase.SEARCH
+        and not one.has_ended_badly
+        and one.trial.number not in gone
+    }
+
+
+def _searchable(spec: StudySpec, view: History, left: float, *, is_first: bool) -> int:
+    """How many new trials the search may have with what is left, unless it is over.
+
+    Baselines were set aside for; of the first trials one must be able to go all the way.
+    """
     if stop_reason(spec, view):
         return 0
-    searchable = spec.budget.trials - _tried(view) - len(waiting_baselines(spec, view))
+    most = spec.budget.trials - _tried(view) - len(waiting_baselines(spec, view))
     cost = stage_cost(spec, 0) + further_cost(spec, 0)
-    if left < searchable * cost:
-        searchable = max(0, int(left // cost))
-    # `specify` saw to it that one schedule can go all the way.
-    return max(searchable, 0 if view.trials or has_full(spec, view) else 1)
+    if left < most * cost:
+        most = int(left // cost)
+    if is_first and left < most * stage_cost(spec, 0) + climb_cost(spec, 0):
+        most = int((left - climb_cost(spec, 0)) // stage_cost(spec, 0))
+    return max(0, most)
 
 
 def _tried(view: History) -> int:
     """Distinct schedules of baselines and search."""
     return sum(trial.phase in {Phase.BASELINE, Phase.SEARCH} for trial in view.trials)
-
-
-def _under_way(
-    spec: StudySpec, view: History, gone: set[int], promoted: Iterable[Standing]
-) -> Iterator[Standing]:
-    """Searched trials that may still go on to a higher stage, as they stand after this step."""
-    for one in standings(spec, view):
-        is_searched = one.trial.phase is Phase.SEARCH and not one.has_ended_badly
-        if is_searched and one.trial.number not in gone:
-            yield one
-    for one in promoted:
-        yield replace(one, stage=one.stage + 1)
 
 
 def _batch(spec: StudySpec, number: int) -> int:

@@ -186,15 +186,6 @@ def _promoted(spec: StudySpec, view: History) -> list[set[int]]:
     ]
 
 
-def has_full(spec: StudySpec, view: History) -> bool:
-    """Whether a searched trial has a score at the full horizon, or is on its way there."""
-    last = len(stage_horizons(spec)) - 1
-    return any(
-        one.trial.phase is Phase.SEARCH and one.stage == last and not one.has_ended_badly
-        for one in standings(spec, view)
-    )
-
-
 def baseline_promotions(
     spec: StudySpec, view: History, wanted: Mapping[str, int]
 ) -> tuple[list[Trial], list[int]]:

@@ -40,9 +40,14 @@ def further_cost(spec: StudySpec, stage: int) -> float:
     )
 
 
+def climb_cost(spec: StudySpec, stage: int) -> int:
+    """Updates of a trial at a stage that goes on all the way, from the next stage on."""
+    return spec.seeds * sum(stage_horizons(spec)[stage + 1 :])
+
+
 def ladder_cost(spec: StudySpec) -> int:
     """Updates of one trial that goes all the way."""
-    return spec.seeds * sum(stage_horizons(spec))
+    return stage_cost(spec, 0) + climb_cost(spec, 0)
 
 
 def open_reserve(spec: StudySpec, open_trials: Iterable[Standing]) -> int:
@@ -52,8 +57,7 @@ def open_reserve(spec: StudySpec, open_trials: Iterable[Standing]) -> int:
     if not waiting:
         return 0
     expected = math.ceil(sum(further_cost(spec, stage) for stage in waiting))
-    one_all_the_way = sum(stage_cost(spec, stage) for stage in range(1, last + 1))
-    return max(expected, one_all_the_way)
+    return max(expected, climb_cost(spec, 0))
 
 
 def baseline_cost(spec: StudySpec) -> int:

@@ -79,6 +79,13 @@ def test_the_range_test_comes_first_and_is_charged() -> None:
     assert ramp.peak == pytest.approx(4 * DECLARED)
 
 
+def test_rungs_that_round_to_one_another_are_one_rung() -> None:
+    """The cap looks at the rungs there are, not at those that were asked for."""
+    history, decision = play(soft(rungs=(0.001, 0.002)), 1, World(0.02, 0.5))
+    assert decision == Conclude()
+    assert {run.horizon for run in history.runs} == {1, 5, 100}
+
+
 def test_only_a_soft_cap_is_tested() -> None:
     """What the user gave or the objective declares is kept as it is."""
     for cap in (Cap.GIVEN, Cap.HARD):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tuning.search.worlds import end, make_spec, play, score, tried
-from tuning.records import Budget, History, Phase, Result, Run, RunState, StudySpec, Trial
+from tuning.records import Budget, Cap, History, Phase, Result, Run, RunState, StudySpec, Trial
 from tuning.search.policy import Conclude, Generation, Wait, decide, least_steps
 from tuning.search.policy.ladder import peak_factor, rung_horizons
 
@@ -136,23 +137,31 @@ def drawn(seed: int) -> Callable[[Trial, Run], Result]:
     seed=st.integers(0, 9),
     room=st.integers(0, 6_000),
     rungs=st.sampled_from([(), (0.25, 0.5), (0.5,)]),
+    leaders=st.sampled_from([0, 3]),
+    cap=st.sampled_from([Cap.GIVEN, Cap.SOFT]),
 )
 def test_any_order_of_results_gives_the_same_study_within_its_budget(
-    world: int, first: int, second: int, seed: int, room: int, rungs: tuple[float, ...]
+    world: int,
+    first: int,
+    second: int,
+    seed: int,
+    room: int,
+    rungs: tuple[float, ...],
+    leaders: int,
+    cap: Cap,
 ) -> None:
     """Bit for bit the same trials, runs and drops; not an update more than the budget."""
     plain = make_spec(
-        rungs=rungs, seed=seed, sampler="random", leaders=3, leader_seeds=6, max_failures=None
-    )
-    steps = least_steps(plain) + room
-    spec = make_spec(
         rungs=rungs,
         seed=seed,
         sampler="random",
-        leaders=3,
+        leaders=leaders,
         leader_seeds=6,
-        budget=Budget(trials=60, steps=steps),
+        cap=cap,
+        probe_steps=20,
     )
+    steps = least_steps(plain) + room
+    spec = replace(plain, budget=Budget(trials=60, steps=steps))
     one, ending = play(spec, first, drawn(world))
     other, again = play(spec, second, drawn(world))
     assert (one.trials, one.runs, one.pruned) == (other.trials, other.runs, other.pruned)
@@ -164,6 +173,25 @@ def test_any_order_of_results_gives_the_same_study_within_its_budget(
     )
     generations = [run.generation for run in one.runs]
     assert all(b - a in {0, 1} for a, b in pairwise(generations))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 64])
+@pytest.mark.parametrize("cap", [Cap.GIVEN, Cap.SOFT])
+@pytest.mark.parametrize("leaders", [0, 3])
+def test_the_smallest_budgets_take_one_searched_schedule_all_the_way(
+    batch: int, cap: Cap, leaders: int
+) -> None:
+    """However many are begun at once, and whether or not a race could lend its updates."""
+    plain = laddered(
+        sampler="random", batch=batch, leaders=leaders, leader_seeds=6, cap=cap, probe_steps=20
+    )
+    least = least_steps(plain)
+    for room in (0, 10, 50, 100, 200, 333, 500, 1_000):
+        spec = replace(plain, budget=Budget(trials=60, steps=least + room))
+        history, _ = play(spec, 7, shorter_is_worse)
+        assert spent(history) <= least + room
+        searched = [run for run in history.runs if run.phase is Phase.SEARCH]
+        assert max(run.horizon for run in searched) == spec.horizon
 
 
 def test_a_generation_sees_results_two_generations_old() -> None:
