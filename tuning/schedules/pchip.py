@@ -9,6 +9,8 @@ import numpy as np
 
 from tuning.schedules.curves import Floats
 
+LEVEL = 1e-300  # a rise below it is none; its reciprocal might overflow
+
 
 def slopes(at: Floats, heights: Floats) -> Floats:
     """The slope of the curve at each of at least two points."""
@@ -20,7 +22,8 @@ def slopes(at: Floats, heights: Floats) -> Floats:
         _outermost(gaps[-1], gaps[-2], rises[-1], rises[-2]),
     )
     before, after = 2 * gaps[1:] + gaps[:-1], gaps[1:] + 2 * gaps[:-1]
-    same_way = rises[:-1] * rises[1:] > 0.0
+    is_level = np.abs(rises) < LEVEL
+    same_way = (rises[:-1] * rises[1:] > 0.0) & ~is_level[:-1] & ~is_level[1:]
     safe = np.where(same_way, rises[:-1], 1.0), np.where(same_way, rises[1:], 1.0)
     means = (before + after) / (before / safe[0] + after / safe[1])
     return np.concatenate([[ends[0]], np.where(same_way, means, 0.0), [ends[1]]])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuning.schedules.families.explicit import knot_places
+from tuning.schedules.pchip import LEVEL
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +78,8 @@ def spread(heights: Floats, places: Floats) -> Floats:
 def _slopes(heights: Floats) -> Floats:
     rises = np.diff(heights, axis=-1) / _GAPS
     before, after = 2 * _GAPS[1:] + _GAPS[:-1], _GAPS[1:] + 2 * _GAPS[:-1]
-    same_way = rises[..., :-1] * rises[..., 1:] > 0.0
+    is_level = np.abs(rises) < LEVEL
+    same_way = (rises[..., :-1] * rises[..., 1:] > 0.0) & ~is_level[..., :-1] & ~is_level[..., 1:]
     safe = [np.where(same_way, one, 1.0) for one in (rises[..., :-1], rises[..., 1:])]
     inner = np.where(same_way, (before + after) / (before / safe[0] + after / safe[1]), 0.0)
     first = _outermost(_GAPS[0], _GAPS[1], rises[..., 0], rises[..., 1])

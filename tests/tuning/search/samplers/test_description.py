@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tuning.schedules import FAMILIES
@@ -30,6 +30,7 @@ levels = st.lists(st.floats(-6.0, 0.0), min_size=9, max_size=9).map(np.array)
 
 
 @given(heights=levels)
+@example(heights=np.array([0.0] * 7 + [-2e-311, -1.0]))
 def test_many_curves_at_once_are_drawn_as_one_is(heights: np.ndarray) -> None:
     """The vectorised curve is that of `tuning.schedules.pchip`."""
     knots = 0.5 - 0.5 * np.cos(np.pi * np.arange(9) / 8)
