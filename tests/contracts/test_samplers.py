@@ -113,6 +113,19 @@ def test_scores_may_be_negative_equal_or_of_any_direction(name: str) -> None:
     assert all(contains(space, params) for params in ask(name, space, flat, 3))
 
 
+@pytest.mark.parametrize("direction", Direction)
+def test_scores_as_large_as_floats_are_no_obstacle(name: str, direction: Direction) -> None:
+    """A metric of either sign has no logarithm, and its square would overflow."""
+    space = SPACES["zoo"]
+    history = [
+        Observation(seen.params, (-1.0) ** number * 10.0 ** (308 - number))
+        for number, seen in enumerate(played(name, space))
+    ]
+    new = ask(name, space, history, 3, direction)
+    assert new
+    assert all(contains(space, params) for params in new)
+
+
 def test_shorter_horizons_and_points_outside_the_space_are_no_obstacle(name: str) -> None:
     """Rungs, baselines of other families and peaks above the cap are part of a history."""
     space = SPACES["narrowed"]

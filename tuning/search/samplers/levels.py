@@ -18,6 +18,7 @@ from tuning.search.space import PEAK
 Floats = NDArray[np.float64]
 
 EXPONENT = 0.4  # k before it is fitted
+LARGEST = 1e100  # size of a score beyond which it counts as this, so that squares stay finite
 NEAR = 1.0  # log of the ratio of peaks up to which two trainings can be of one schedule
 
 
@@ -44,7 +45,7 @@ def levelled_losses(
     sign = 1.0 if direction is Direction.MINIMIZE else -1.0
     values = np.array(
         [np.nan if seen.is_bad else sign * float(seen.value or 0.0) for seen in observations]
-    )
+    ).clip(-LARGEST, LARGEST)
     scored = np.isfinite(values)
     if scored.any() and values[scored].min() > 0.0:
         values = np.log(values)
