@@ -33,7 +33,7 @@ def block_variance(arm: Blocks, reference: Blocks) -> tuple[float, int]:
 
     Returns:
         The variance, and how many blocks (joined to at most 20) it rests on; zero variance if
-        there are fewer than 5 of them, fewer than two seeds, or no scale.
+        there are fewer than 5 of them, and no blocks with fewer than two seeds or no scale.
 
     >>> steady = {1: [1.0, 2.0, 3.0, 4.0, 5.0], 2: [1.1, 2.1, 3.1, 4.1, 5.1]}
     >>> block_variance(steady, {seed: [2.0 * x for x in steady[seed]] for seed in steady})
@@ -41,7 +41,9 @@ def block_variance(arm: Blocks, reference: Blocks) -> tuple[float, int]:
     """
     table, scale = difference_table(arm, reference)
     seeds, blocks = table.shape
-    if seeds < 2 or blocks < LEAST_BLOCKS or scale == 0.0:
+    if seeds < 2 or scale == 0.0:
+        return 0.0, 0
+    if blocks < LEAST_BLOCKS:
         return 0.0, blocks
     rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
     middle = table.mean()

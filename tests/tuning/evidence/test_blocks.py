@@ -84,6 +84,18 @@ def test_too_few_blocks_are_no_sample(blocks: int) -> None:
     assert compare(arm, other, blocks=pair) == compare(arm, other)
 
 
+def test_an_interval_without_the_blocks_part_does_not_speak_of_blocks() -> None:
+    """Against a reference of zero, or blocks of one seed alone, there is no relative variance."""
+    table = np.random.default_rng(1).uniform(1.0, 2.0, (3, 8))
+    arm = {seed: float(row.mean()) for seed, row in enumerate(table)}
+    zero = as_blocks(np.zeros_like(table))
+    found = compare(arm, dict.fromkeys(arm, 0.0), blocks=(as_blocks(table), zero))
+    assert found is not None
+    assert found.blocks == 0
+    alone = as_blocks(table[:1])
+    assert block_variance(alone, as_blocks(1.5 * table)) == (0.0, 0)
+
+
 def test_blocks_that_are_not_finite_or_of_two_lengths_are_left_out() -> None:
     """A block that no loss was measured on, and results that cannot be paired."""
     table = np.random.default_rng(1).uniform(1.0, 2.0, (3, 7))
