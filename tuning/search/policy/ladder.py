@@ -7,7 +7,7 @@ Not here: what may be afforded (`spending`), what is proposed (`proposals`), mor
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -60,6 +60,19 @@ def rung_horizons(rungs: Sequence[float], horizon: int) -> tuple[int, ...]:
 def stage_runs(spec: StudySpec, trial: Trial, stage: int, generation: int, cap: float) -> list[Run]:
     """The runs of a trial at a stage, on the paired seeds; `index` is still to be given."""
     horizon = stage_horizons(spec)[stage]
+    factor = peak_factor(trial.schedule.peak, spec.horizon / horizon, cap)
+    return paired_runs(spec, trial, range(spec.seeds), generation, horizon, factor)
+
+
+def paired_runs(
+    spec: StudySpec,
+    trial: Trial,
+    seeds: Iterable[int],
+    generation: int,
+    horizon: int,
+    peak_factor: float = 1.0,
+) -> list[Run]:
+    """Runs of a trial on the paired seeds of these numbers; `index` is still to be given."""
     return [
         Run(
             generation=generation,
@@ -69,9 +82,9 @@ def stage_runs(spec: StudySpec, trial: Trial, stage: int, generation: int, cap: 
             seed=paired_seed(spec, number),
             horizon=horizon,
             splits=(SEARCHED,),
-            peak_factor=peak_factor(trial.schedule.peak, spec.horizon / horizon, cap),
+            peak_factor=peak_factor,
         )
-        for number in range(spec.seeds)
+        for number in seeds
     ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tuning.evidence.score import SEARCHED, full_ends, rank_trials
 from tuning.records import History, Run, StudySpec, Trial
-from tuning.search.policy.ladder import paired_seed
+from tuning.search.policy.ladder import paired_runs
 
 
 def race_runs(spec: StudySpec, history: History, generation: int, updates: float) -> list[Run]:
@@ -35,18 +35,11 @@ def race_runs(spec: StudySpec, history: History, generation: int, updates: float
     size = int(min(updates, places * cost) // cost)
     if size < 2 or (have > 1 and _is_noiseless(values[ranked[0].number])):
         return []
+    further = range(have, want)
     return [
-        Run(
-            generation=generation,
-            index=0,
-            trial=trial.number,
-            phase=trial.phase,
-            seed=paired_seed(spec, seed),
-            horizon=spec.horizon,
-            splits=(SEARCHED,),
-        )
+        run
         for trial in contenders[:size]
-        for seed in range(have, want)
+        for run in paired_runs(spec, trial, further, generation, spec.horizon)
     ]
 
 
