@@ -18,6 +18,7 @@ from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
 from tuning.search.policy.ladder import (
     Standing,
     baseline_promotions,
+    paired_seed,
     promotions,
     stage_horizons,
     stage_runs,
@@ -183,8 +184,12 @@ def _why_over(spec: StudySpec, history: History) -> str:
         return stopped
     if _tried(history) >= spec.budget.trials:
         return f"all {spec.budget.trials:,} schedules of the budget were tried"
-    cost = stage_cost(spec, 0) + further_cost(spec, 0)
-    if affordable(spec, history, race_cost(spec)) < cost or spec.budget.steps is not None:
+    paired = {paired_seed(spec, seed) for seed in range(spec.seeds)}
+    kinds = (Phase.BASELINE, Phase.SEARCH)
+    raced = spent(run for run in history.runs if run.phase in kinds and run.seed not in paired)
+    left = affordable(spec, history, baseline_reserve(spec, history) + race_cost(spec) - raced)
+    is_first = not _alive(spec, history, set(history.pruned))
+    if not _searchable(spec, history, left, is_first=is_first):
         return f"the budget of {spec.budget.steps:,} updates allows no further schedule"
     return "the space holds no further schedule that is new"
 

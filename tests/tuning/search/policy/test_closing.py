@@ -23,9 +23,15 @@ def test_a_closed_search_waits_for_what_runs_and_confirms() -> None:
     assert isinstance(confirmation, Generation)
     assert confirmation.is_confirmation
     assert (confirmation.trials, confirmation.reason) == ((), "the search's time was up")
-    ended = {run.trial for run in closed.runs if run.horizon == 100}
-    at_rung = {trial.number for trial in tried(closed)} - ended
-    assert set(confirmation.pruned) <= at_rung
+    further = {run.trial for run in closed.runs if run.horizon == 100}
+    bad = {
+        run.trial
+        for run in closed.runs
+        if closed.results[run.generation, run.index].state is not RunState.COMPLETED
+    }
+    at_rung = {trial.number for trial in tried(closed)} - further - bad - set(closed.pruned)
+    assert at_rung
+    assert set(confirmation.pruned) == at_rung
 
 
 def test_a_leader_whose_further_seeds_were_cancelled_keeps_its_score() -> None:

@@ -146,6 +146,38 @@ def test_search_learns_from_results() -> None:
     assert 0.003 <= late[10] <= 0.03
 
 
+@pytest.mark.parametrize(
+    ("peaks", "trials", "steps", "reason"),
+    [
+        ((0.01, 0.01), 30, None, "the space holds no further schedule that is new"),
+        ((0.01, 0.01), 30, 9_000, "the space holds no further schedule that is new"),
+        ((1e-4, 1.0), 30, 3_000, "the budget of 3,000 updates allows no further schedule"),
+        ((1e-4, 1.0), 10, 9_000, "all 10 schedules of the budget were tried"),
+    ],
+)
+def test_the_search_tells_why_it_ended(
+    peaks: tuple[float, float], trials: int, steps: int | None, reason: str
+) -> None:
+    """Schedules, updates or the space, whichever there was no more of; a race changes nothing."""
+    spec = make_spec(
+        space=narrow(("constant",), peaks, {}, {"warmup": 0.0}),
+        sampler="random",
+        baselines=("linear", "cosine"),
+        baseline_peaks=1,
+        leaders=2,
+        leader_seeds=6,
+        budget=Budget(trials, steps),
+    )
+    history, decision = play(spec, order=14)
+    assert decision == Conclude()
+    number = confirm_runs(history)[0].generation
+    confirmation = decide(spec, history.up_to(number - 1, number - 1))
+    assert isinstance(confirmation, Generation)
+    assert confirmation.reason == reason
+    raced = {run.seed for run in history.runs if run.phase is not Phase.CONFIRM}
+    assert len(raced) > spec.seeds
+
+
 def test_a_space_of_one_schedule_ends_the_search_early() -> None:
     """When nothing new is left to propose, the study goes on to confirm instead of repeating."""
     space = narrow(("constant",), (0.01, 0.01), {}, {"warmup": 0.0})
