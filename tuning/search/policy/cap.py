@@ -113,12 +113,12 @@ def estimated_cap(spec: StudySpec, view: History) -> float:
     losses = _losses_by_top(spec, view)
     if not losses:
         return declared
-    least = min(losses.values())
-    bad = [top for top, loss in losses.items() if loss > BLOWN_UP * least or loss == math.inf]
+    best = min(losses.values())
+    bad = [top for top, loss in losses.items() if loss > BLOWN_UP * best or loss == math.inf]
     if not bad:
         return declared
-    estimate = min(declared, min(bad) / math.sqrt(PROBE_REACH))
-    return max(estimate, LEAST_RATIO * float(spec.space.parameters[PEAK].low))
+    least = LEAST_RATIO * float(spec.space.parameters[PEAK].low)
+    return min(declared, max(least, min(bad) / math.sqrt(PROBE_REACH)))
 
 
 def _losses_by_top(spec: StudySpec, view: History) -> dict[float, float]:

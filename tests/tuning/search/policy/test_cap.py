@@ -141,6 +141,14 @@ def test_a_range_test_that_blows_up_lowers_the_first_estimate() -> None:
     assert estimated_cap(spec, history) == pytest.approx(DECLARED / 2)
 
 
+def test_a_range_test_that_blows_up_never_raises_the_end() -> None:
+    """Not even of a range too narrow to halve."""
+    space = narrow(FAMILIES, (1e-3, DECLARED), {}, {}, parse(["peak >= 0.08"]))
+    spec = soft(space=space)
+    history, _ = play(spec, 4, World(0.01, 0.03))
+    assert estimated_cap(spec, history) == DECLARED
+
+
 @pytest.mark.parametrize(("best", "doublings"), [(0.05, 0), (0.09, 1), (0.19, 2), (5.0, 3)])
 def test_the_cap_doubles_while_the_best_presses_against_it(best: float, doublings: int) -> None:
     """At most three times, and only when the best peak is within x1.3."""
