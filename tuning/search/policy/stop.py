@@ -34,13 +34,11 @@ FEWEST_SCORED = 12  # trials at the full horizon before the model is asked
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What the bound depends on; `told` stands for the observations, which cannot be hashed."""
+    """What the bound depends on; `told` stands for what cannot be hashed."""
 
-    told: tuple[tuple[str, float | None, bool, int | None, int], ...]
+    told: str
     direction: Direction
     horizon: int
-    ends: tuple[float, float]
-    families: tuple[str, ...]
     space: Space = field(compare=False)
     observations: Sequence[Observation] = field(compare=False)
 
@@ -105,21 +103,14 @@ def _rows(spec: StudySpec, view: History) -> list[list[float]]:
 def _ask(spec: StudySpec, view: History) -> _Question:
     observations = observe(spec, view)
     space = space_at(spec, view)
-    told = tuple(
-        (repr(sorted(seen.params.items())), seen.value, seen.is_bad, seen.horizon, seen.seeds)
-        for seen in observations
-    )
-    peak = space.parameters[PEAK]
-    ends = (float(peak.low), float(peak.high))
-    return _Question(
-        told, spec.metric.direction, spec.horizon, ends, space.families, space, observations
-    )
+    told = repr((space, observations))
+    return _Question(told, spec.metric.direction, spec.horizon, space, observations)
 
 
 @lru_cache(64)
 def _bound(asked: _Question) -> float:
     """By how much the lowest that any schedule may come is below the best, in log loss."""
-    cap = asked.ends[1]
+    cap = float(asked.space.parameters[PEAK].high)
     evidence = gather(asked.observations, asked.direction, cap, asked.horizon)
     belief = believe(evidence)
     full = [
