@@ -38,6 +38,7 @@ MAX_RUNGS = 8
 MAX_STARTS = 1_000
 MAX_FAILURES = 10**9
 MAX_LABEL_LENGTH = 128
+MAX_SCORE = 1e60  # of the compared metric, in size: beyond it is divergence, and squares overflow
 
 ParameterValue = float | int | str
 
@@ -363,6 +364,7 @@ __all__ = [
     "MAX_LABEL_LENGTH",
     "MAX_LEADERS",
     "MAX_RUNGS",
+    "MAX_SCORE",
     "MAX_SECONDS",
     "MAX_SEEDS",
     "MAX_STARTS",

@@ -26,7 +26,7 @@ from service.store.locks import lock_runs, lock_studies_of
 from tuning.documents import read_number, read_result, read_spec, write_result
 from tuning.errors import InvalidValue
 from tuning.evidence.score import RANKED, SEARCHED, conclude_trial, is_better
-from tuning.records import Cause, Metric, Result, RunState, StudySpec, TrialState, move
+from tuning.records import MAX_SCORE, Cause, Metric, Result, RunState, StudySpec, TrialState, move
 
 CRASHED = "crashed"
 EXPIRED = "its worker did not extend the lease"
@@ -137,7 +137,8 @@ def _check(tell: Tell, run: models.Run, metric: Metric) -> None:
     """Raise InvalidValue unless what is told fits the run.
 
     Only splits of the run may be told (a search run must not read the test split), and a completed
-    run tells the compared metric on each, finite where trials are compared.
+    run tells the compared metric on each, finite where trials are compared, and never so large that
+    it can be nothing but divergence.
     """
     for part, splits in (("metrics", tell.metrics), ("blocks", tell.blocks)):
         for split in splits:
@@ -147,10 +148,21 @@ def _check(tell: Tell, run: models.Run, metric: Metric) -> None:
         return
     for split in run.splits:
         told = tell.metrics.get(split, {})
-        is_finite = math.isfinite(read_number(told.get(metric.name)))
-        if metric.name not in told or (split == SEARCHED and not is_finite):
-            allowed = "a finite number; tell `diverged` if there is none"
+        score = read_number(told.get(metric.name))
+        is_missing = metric.name not in told or (split == SEARCHED and not math.isfinite(score))
+        if is_missing or _is_too_large(score):
+            allowed = (
+                f"a finite number up to {MAX_SCORE:g} in size; tell `diverged` if there is none"
+            )
             raise InvalidValue(f"metrics.{split}.{metric.name}", told.get(metric.name), allowed)
+    for split, row in tell.blocks.items():
+        large = next(filter(_is_too_large, map(read_number, row)), None)
+        if large is not None:
+            raise InvalidValue(f"blocks.{split}", large, f"numbers up to {MAX_SCORE:g} in size")
+
+
+def _is_too_large(value: float) -> bool:
+    return math.isfinite(value) and abs(value) > MAX_SCORE
 
 
 def _apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None:

@@ -81,6 +81,40 @@ def test_a_batch_is_stored_whole_or_not_at_all(
     assert [one.status for one in told] == ["ok", "duplicate"]
 
 
+@pytest.mark.parametrize("value", [1.1e60, -1.1e60, 1.7e308])
+def test_refuses_a_score_so_large_that_means_and_squares_overflow(
+    new_study: Make, queue: Queue, claim: Claim, tell: Tell, value: float, read: Read
+) -> None:
+    """It is told so when it comes, not when two of them are averaged."""
+    study = new_study()
+    queue(study, trials=1, seeds=2)
+    one, other = claim("c1", lanes=2).runs
+    with pytest.raises(InvalidValue, match="up to 1e\\+60"):
+        tell(one, value=value)
+    assert [tell(run, value=1e60).status for run in (one, other)] == ["ok", "ok"]
+    assert read(study).best_value == 1e60
+
+
+def test_refuses_block_losses_so_large_that_squares_overflow(
+    store: Store, new_study: Make, queue: Queue, claim: Claim
+) -> None:
+    """A block without a number may be told, one with an absurd number not."""
+    queue(new_study(), trials=1, seeds=1)
+    run = claim("c1").runs[0]
+    told = outcomes.Tell(
+        run.id,
+        run.token,
+        outcomes.Outcome.COMPLETED,
+        {"validation": {"mse": 1.0}},
+        {"validation": [1.0, 1.1e60]},
+    )
+    with pytest.raises(InvalidValue, match=r"blocks\.validation"), store.write() as session:
+        outcomes.tell(session, [told], max_attempts=3)
+    with store.write() as session:
+        fine = replace(told, blocks={"validation": [1.0, None]})
+        assert outcomes.tell(session, [fine], max_attempts=3)[0].status == "ok"
+
+
 @pytest.mark.parametrize("value", [nan, inf, None])
 def test_refuses_a_completed_run_without_a_finite_score(
     new_study: Make, queue: Queue, claim: Claim, tell: Tell, value: float | None, rows: Rows

@@ -36,7 +36,7 @@ from tuning.objectives import (
     configure,
 )
 from tuning.objectives.base import Floats
-from tuning.records import Cause, Direction, Measurement, Metric, Result, RunState
+from tuning.records import MAX_SCORE, Cause, Direction, Measurement, Metric, Result, RunState
 
 logger = logging.getLogger(__name__)
 
@@ -351,9 +351,11 @@ class _Training:
         lr: float,
     ) -> Result:
         for split, values in scores.items():
-            if not math.isfinite(values[self.metric.name]):
-                reason = f"{self.metric.name} on {split} was {values[self.metric.name]:g} at last"
-                step, cause = self.chunks[-1][1], Cause.NON_FINITE
+            value = values[self.metric.name]
+            if not abs(value) <= MAX_SCORE:  # nor is NaN
+                reason = f"{self.metric.name} on {split} was {value:g} at last"
+                cause = Cause.BLEW_UP if math.isfinite(value) else Cause.NON_FINITE
+                step = self.chunks[-1][1]
                 return Result(RunState.DIVERGED, reason=reason, cause=cause, step=step, lr=lr)
         reason = self._impossible(scores)
         if reason:

@@ -118,21 +118,24 @@ def test_a_learning_rate_above_the_hard_cap_is_refused_before_anything_is_traine
     assert ends(train(block(0, peak=0.1 + 2e-17), objective, problem))["0"]
 
 
-def test_a_last_score_that_is_not_finite_tells_where_it_was() -> None:
-    """The step and learning rate of the last update, and that the metric was not finite."""
+@pytest.mark.parametrize(
+    ("loss", "cause"), [(np.inf, Cause.NON_FINITE), (1.1e60, Cause.BLEW_UP), (-1e61, Cause.BLEW_UP)]
+)
+def test_a_last_score_that_is_no_score_tells_where_it_was(loss: float, cause: Cause) -> None:
+    """The step and learning rate of the last update, and whether the metric was finite."""
 
     class OnlyBadAtLast(LedgerProblem):
         def trainer(self, *asked: object) -> object:  # type: ignore[override]
             trainer = super().trainer(*asked)  # type: ignore[arg-type]
             usual = trainer.evaluate
             trainer.evaluate = lambda split: (  # type: ignore[method-assign]
-                {"loss": np.array([np.inf])} if split == "test" else usual(split)
+                {"loss": np.array([loss])} if split == "test" else usual(split)
             )
             return trainer
 
     problem = OnlyBadAtLast()
     end = ends(train(block(0, splits=BOTH), ledger(problem), problem))["0"].result
-    assert (end.state, end.cause, end.step) == (RunState.DIVERGED, Cause.NON_FINITE, 10)
+    assert (end.state, end.cause, end.step) == (RunState.DIVERGED, cause, 10)
     assert end.lr == block(0).lanes[0].schedule.table()[-1]
 
 
