@@ -7,7 +7,7 @@ Not here: how many there are (`decide`), how the sampler chooses (`tuning.search
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 
 from tuning.records import (
     MAX_BATCH,
@@ -25,11 +25,13 @@ from tuning.schedules import FAMILIES
 from tuning.search.duplicates import Known
 from tuning.search.policy.cap import baseline_space, needs_probe, space_at
 from tuning.search.policy.ladder import PEAK_EXPONENT, mean_score
-from tuning.search.samplers import SAMPLERS, Observation, propose
+from tuning.search.samplers import ENUMERATING, SAMPLERS, Observation, propose
 from tuning.search.space import FAMILY, PEAK, allows, contains, is_fixed, lay_out, peak_grid
 from tuning.seeds import derive
 
-RETRIES = 32  # asks without a new schedule before the space counts as used up
+RETRIES = (
+    32  # asks without a new schedule before the space counts as used up, unless it is enumerated
+)
 CONSTRAINED_RETRIES = 64  # likewise, where a constraint on rates may refuse most of them
 STARTS = 5  # of the best points of earlier studies
 Params = dict[str, ParameterValue]
@@ -157,10 +159,8 @@ def _starts(spec: StudySpec, space: Space) -> list[Params]:
 
 def _distinct(spec: StudySpec, searched: Iterator[Params], known: Known) -> Params | None:
     """The next point that is allowed and does not do what is known; None after too many others."""
-    for _ in range(CONSTRAINED_RETRIES if spec.space.constraints else RETRIES):
-        params = next(searched, None)
-        if params is None:
-            return None
+    retries = CONSTRAINED_RETRIES if spec.space.constraints else RETRIES
+    for params in islice(searched, None if spec.sampler in ENUMERATING else retries):
         schedule = lay_out(params, spec.horizon)
         if not known.holds(schedule) and allows(spec.space, params, spec.horizon):
             return params

@@ -51,6 +51,10 @@ SAMPLERS: Mapping[str, Sampler] = {
     "nsga2": rebuilt(_nsga2),
 }
 
+# Samplers that go through a fixed sequence, whatever became of it: what is refused comes again
+# before anything new, and asking on costs next to nothing.
+ENUMERATING = frozenset({"qmc", "grid"})
+
 
 def propose(
     sampler: Sampler,
@@ -75,6 +79,7 @@ def propose(
 
 
 __all__ = [
+    "ENUMERATING",
     "SAMPLERS",
     "Observation",
     "Point",

@@ -32,14 +32,11 @@ def propose_sobol(
     """Yield points of a scrambled Sobol sequence over the unit cube of the space, one per seed."""
     del direction, horizon
     dimension = len(axes(space))
-    for number, _ in enumerate(seeds, start=len(observations)):
-        if not dimension:
-            yield point_at(space, np.empty(0))
-            continue
-        sequence = qmc.Sobol(dimension, rng=0)
-        if number:
-            sequence.fast_forward(number)
-        yield point_at(space, sequence.random(1)[0])
+    sequence = qmc.Sobol(dimension, rng=0) if dimension else None
+    if sequence is not None and observations:
+        sequence.fast_forward(len(observations))
+    for _ in seeds:
+        yield point_at(space, np.empty(0) if sequence is None else sequence.random(1)[0])
 
 
 def propose_grid(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.tuning.search.worlds import HELD_OUT, confirm_runs, make_spec, play, tried
+from tuning.constraints import parse
 from tuning.evidence import evidence_steps
 from tuning.records import Budget, History, Phase, Result, RunState, StudySpec
 from tuning.search.policy import (
@@ -19,7 +20,7 @@ from tuning.search.policy import (
     trial_limit,
 )
 from tuning.search.samplers import SAMPLERS
-from tuning.search.space import contains, narrow
+from tuning.search.space import DEFAULT_FAMILIES, contains, narrow
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -185,6 +186,18 @@ def test_a_space_of_one_schedule_ends_the_search_early() -> None:
     history, decision = play(spec, order=12)
     assert len(tried(history)) == 1
     assert decision == Conclude()
+
+
+@pytest.mark.parametrize("sampler", ["grid", "qmc"])
+@pytest.mark.parametrize("constraint", [None, "final_lr <= 1e-5"])
+def test_a_sequence_goes_on_past_what_is_refused(sampler: str, constraint: str | None) -> None:
+    """What a constraint forbids or what was tried stands before the new in every generation."""
+    constraints = parse([constraint] if constraint else [])
+    space = narrow(DEFAULT_FAMILIES, (1e-4, 1.0), {}, {}, constraints)
+    budget = Budget(trials=170)
+    spec = make_spec(sampler=sampler, space=space, budget=budget, batch=64, seeds=1, baselines=())
+    history, _ = play(spec, order=16)
+    assert len(tried(history)) == 170
 
 
 def test_a_study_in_which_nothing_completes_gives_up_with_the_reason() -> None:
