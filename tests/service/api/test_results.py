@@ -91,7 +91,9 @@ def test_trials_come_in_order_and_in_pages(
         if cursor is None:
             break
         assert len(page["items"]) == 4
+    assert items == api.get(path, params={"limit": 100}).json()["items"]
     assert [one["number"] for one in items] == list(range(len(items)))
+    assert len(items) > 6
     assert {one["state"] for one in items} == {"completed"}
     assert {one["phase"] for one in items[:6]} == {"baseline", "search"}
     assert {one["phase"] for one in items[6:]} == {"confirm"}  # variants of the winner

@@ -26,7 +26,7 @@ def test_a_study_is_accepted_and_stored(api: TestClient, count_rows: Count) -> N
     assert response.headers["location"] == f"{STUDIES}/{view['id']}"
     assert api.get(response.headers["location"]).json() == view
     assert (view["state"], view["revision"], view["best"]) == ("running", 1, None)
-    # 6 trials on 2 seeds, and 2 arms on 2 confirmation seeds
+    # 6 trials on 2 seeds, 2 leaders on 2 more, and 2 arms on 2 confirmation seeds
     assert view["progress"] == {
         "finished_runs": 0,
         "expected_runs": 20,
@@ -226,6 +226,26 @@ def test_a_study_starts_from_an_earlier_one(api: TestClient) -> None:
     refused = api.post(STUDIES, json=other)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == "/warm_start/0"
+
+
+def test_what_an_earlier_study_found_is_tried_first(
+    api: TestClient, submit: Submit, play: Callable[[], None]
+) -> None:
+    """Its scored schedules, best first, with the seeds their scores rest on."""
+    first = submit()["id"]
+    play()
+    scored = api.get(f"{STUDIES}/{first}/trials").json()["items"]
+    tuned = {repr(one["params"]) for one in scored if one["phase"] != "confirm"}
+    second = submit(warm_start=[first], seed=8)
+    starts = second["spec"]["starts"]
+    assert {repr(one["params"]) for one in starts} == tuned
+    assert len(starts) == len(tuned) == 6
+    by_seeds = [(-one["seeds"], one["value"]) for one in starts]
+    assert by_seeds == sorted(by_seeds)
+    play()
+    fresh = api.get(f"{STUDIES}/{second['id']}/trials").json()["items"]
+    searched = next(one for one in fresh if one["phase"] == "search")
+    assert searched["params"] == starts[0]["params"]
 
 
 def test_every_part_of_the_policy_can_be_asked_for(api: TestClient) -> None:
