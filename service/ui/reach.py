@@ -41,10 +41,10 @@ def _peak(verdict: Mapping[str, Any]) -> Iterator[Fact]:
         name = f"winner at {one['parameter']} {significant(one['value'], 3)}"
         lost = f", {one['diverged']} diverged" if one["diverged"] else ""
         interval = one["ci95"]
-        reach = (
+        ends = (
             "" if interval is None else " to ".join(percent(end, signed=True) for end in interval)
         )
-        note = f"{reach} on {one['seeds']} seeds{lost}".strip()
+        note = f"{ends} on {one['seeds']} seeds{lost}".strip()
         yield Fact(name, percent(one["relative"], signed=True), note)
 
 

@@ -188,14 +188,23 @@ def test_a_space_of_one_schedule_ends_the_search_early() -> None:
     assert decision == Conclude()
 
 
-@pytest.mark.parametrize("sampler", ["grid", "qmc"])
-@pytest.mark.parametrize("constraint", [None, "final_lr <= 1e-5"])
-def test_a_sequence_goes_on_past_what_is_refused(sampler: str, constraint: str | None) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "constraint", "batch"),
+    [("grid", None, 16), ("grid", "final_lr <= 1e-5", 64), ("qmc", "final_lr <= 1e-5", 64)],
+)
+def test_a_sequence_goes_on_past_what_is_refused(
+    sampler: str, constraint: str | None, batch: int
+) -> None:
     """What a constraint forbids or what was tried stands before the new in every generation."""
     constraints = parse([constraint] if constraint else [])
-    space = narrow(DEFAULT_FAMILIES, (1e-4, 1.0), {}, {}, constraints)
-    budget = Budget(trials=170)
-    spec = make_spec(sampler=sampler, space=space, budget=budget, batch=64, seeds=1, baselines=())
+    spec = make_spec(
+        sampler=sampler,
+        space=narrow(DEFAULT_FAMILIES, (1e-4, 1.0), {}, {}, constraints),
+        budget=Budget(trials=170),
+        baselines=("linear", "cosine"),
+        batch=batch,
+        seeds=1,
+    )
     history, _ = play(spec, order=16)
     assert len(tried(history)) == 170
 
