@@ -88,7 +88,7 @@ def claim(
         return _repeat(session, before, claim, until)
     company = _company(session, worker)
     for row in _locked_candidates(session, company, objectives):
-        deadlines.keep(session, row, at)
+        deadlines.keep(session, row)
         runs = _next_block(session, row, company, lanes) if row.state in ACTIVE else []
         if runs:
             for one in runs:

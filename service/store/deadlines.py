@@ -37,15 +37,18 @@ def overdue(session: Session) -> list[tuple[str, str]]:
 
 def close(session: Session, project: str, study: str) -> None:
     """Close the search of a study whose time is up; does nothing if it is not."""
-    keep(session, lock_study(session, project, study), now(session))
+    keep(session, lock_study(session, project, study))
 
 
-def keep(session: Session, row: models.Study, at: datetime) -> None:
+def keep(session: Session, row: models.Study) -> None:
     """Close the search of a locked study if its time is up, and drop what is queued of it.
 
     What came back to the queue since, from a worker that was lost, is dropped as well.
     """
-    if row.search_until is None or at < row.search_until or row.state != StudyState.RUNNING:
+    if row.search_until is None or row.state != StudyState.RUNNING:
+        return
+    at = now(session)  # with the lock in hand: it may have been waited for
+    if at < row.search_until:
         return
     if row.closed_from is None:
         row.closed_from = row.next_generation

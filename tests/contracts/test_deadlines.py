@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.orm import Session
 
-from service.store import deadlines, generations, history, studies, work
+from service.store import claims, deadlines, generations, history, models, studies, work
 from service.store.engine import Store
+from service.store.locks import lock_study
 from tuning.records import Budget, RunState, StudySpec, StudyState, TrialState
 
 Make = Callable[..., str]
@@ -91,6 +93,26 @@ def test_a_run_that_comes_back_late_is_dropped(
     with store.read() as session:
         (end,) = history.load(session, "a", timed).results.values()
     assert end.state is RunState.CANCELLED
+
+
+def test_a_claim_that_waited_for_the_study_past_the_end_starts_nothing(
+    timed: str,
+    queue: Queue,
+    claim: Claim,
+    advance: Advance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What counts is the moment at which the study is locked, not the one of the request."""
+    queue(timed, trials=2, seeds=1)
+    assert claim("c1") is not None
+    advance(59)
+
+    def lock_late(session: Session, project: str, study: str) -> models.Study:
+        advance(1)
+        return lock_study(session, project, study)
+
+    monkeypatch.setattr(claims, "lock_study", lock_late)
+    assert claim("c2") is None
 
 
 def test_without_a_limit_time_does_not_matter(
