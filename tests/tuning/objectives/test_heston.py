@@ -30,16 +30,17 @@ LOG_STRIKES = np.sqrt(YEARS)[:, None] * np.linspace(-0.5, 0.5, 5)
 def has_a_short_series(row: tuple[float, ...]) -> bool:
     """Whether a variance seldom comes near 0, so that no law is too heavy to be priced.
 
-    Refused were, of 6,000 draws, only some with 2 kappa theta / sigma^2 up to 0.035.
+    Refused were, of 32,000 draws of heavy laws, 17, with 2 kappa theta / sigma^2 up to 0.036.
     """
     _, theta, kappa, sigma, _ = row
-    return 2 * kappa * theta / sigma**2 > 0.1
+    return 2 * kappa * theta / sigma**2 > 0.05
 
 
-parameters = st.tuples(
+laws = st.tuples(
     st.floats(0.02, 1), st.floats(0.02, 1), st.floats(0.5, 10), st.floats(0.05, 2),
     st.floats(-0.95, 0.95),
-).filter(has_a_short_series)  # fmt: skip
+)  # fmt: skip
+priced = laws.filter(has_a_short_series)
 
 
 def quantlib(row: Floats, call: bool) -> Floats:
@@ -86,7 +87,7 @@ def test_prices_are_quantlibs(domain: Domain) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(parameters, st.floats(0.02, 5))
+@given(priced, st.floats(0.02, 5))
 def test_calls_and_puts_keep_their_parity(row: tuple[float, ...], years: float) -> None:
     """A call, priced as a put under the measure whose numeraire is the asset, is dearer by 1 - e^k.
 
@@ -103,7 +104,7 @@ def test_calls_and_puts_keep_their_parity(row: tuple[float, ...], years: float) 
 
 
 @settings(max_examples=30, deadline=None)
-@given(parameters, st.floats(0.02, 5))
+@given(priced, st.floats(0.02, 5))
 def test_a_finer_series_says_the_same(row: tuple[float, ...], years: float) -> None:
     """Wider intervals and more terms change a price by less than 1e-11."""
     k = np.array([[-1.0, -0.3, 0.0, 0.3, 1.0]])
@@ -117,7 +118,7 @@ def test_a_finer_series_says_the_same(row: tuple[float, ...], years: float) -> N
 
 
 @settings(max_examples=30, deadline=None)
-@given(parameters, st.floats(0.02, 5))
+@given(priced, st.floats(0.02, 5))
 def test_prices_leave_no_arbitrage(row: tuple[float, ...], years: float) -> None:
     """Puts rise with the strike, are convex in it, and stay within their bounds."""
     strikes = np.linspace(0.3, 2.5, 45)
@@ -139,7 +140,7 @@ def test_without_volatility_of_variance_it_is_black() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(parameters, st.floats(0.1, 5))
+@given(laws, st.floats(0.1, 5))
 def test_the_variance_is_the_second_cumulant(row: tuple[float, ...], years: float) -> None:
     """Its closed form is the curvature of the log characteristic function at 0."""
     rows, step = np.array([row]), 1e-3
@@ -149,7 +150,7 @@ def test_the_variance_is_the_second_cumulant(row: tuple[float, ...], years: floa
 
 
 @settings(max_examples=30, deadline=None)
-@given(parameters, st.floats(0.1, 5))
+@given(laws, st.floats(0.1, 5))
 def test_the_asset_is_a_martingale(row: tuple[float, ...], years: float) -> None:
     """E exp(m x) is 1 for m = 0 and m = 1, and smaller in between."""
     logs = cumulants(np.array([row]), years, np.array([[0.0, 1.0, 0.5]]))[0]
