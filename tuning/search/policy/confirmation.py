@@ -33,6 +33,9 @@ def _why_nothing_completed(spec: StudySpec, history: History) -> str:
         end = history.results.get((run.generation, run.index))
         if end is not None and run.phase is not Phase.PROBE:
             ends.setdefault(str(run.trial), []).append(end)
+    if not ends:
+        why = "no trial completed, for none was proposed"
+        return f"{why}: see whether constraints leave any" if spec.space.constraints else why
     counts: dict[str, int] = {}
     for results in ends.values():
         state, _ = conclude_trial(results, spec.metric)

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tests.tuning.search.worlds import make_spec, play, tried
+from tuning.constraints import parse
 from tuning.execution import Inline
 from tuning.records import Budget, History, Phase, Result, RunState
 from tuning.search.policy import Generation, GiveUp, Wait, decide
+from tuning.search.space import narrow
 from tuning.study import run_study, specify
 
 
@@ -53,7 +55,17 @@ def test_a_search_closed_before_it_began_has_nothing_to_confirm() -> None:
     """It gives up, saying so."""
     decision = decide(make_spec(), History(closed_from=0))
     assert isinstance(decision, GiveUp)
-    assert decision.reason.startswith("no trial completed")
+    assert decision.reason == "no trial completed, for none was proposed"
+
+
+def test_constraints_that_nothing_satisfies_leave_nothing_to_confirm() -> None:
+    """Whether any schedule does, only a search can tell; it says where to look."""
+    space = narrow(("linear", "cosine"), (1e-4, 1.0), {}, {}, parse(["first_lr >= 1e9"]))
+    spec = make_spec(space=space, baselines=("linear",), sampler="random")
+    history, decision = play(spec, 1)
+    assert history.runs == ()
+    assert isinstance(decision, GiveUp)
+    assert decision.reason.endswith("see whether constraints leave any")
 
 
 def ticking(step: float) -> Iterator[float]:
