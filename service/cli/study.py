@@ -83,6 +83,8 @@ def create(
 ) -> None:
     """Submit a study."""
     body = _read_request(file)
+    if no_rungs and rung:
+        raise InvalidValue("--rung", rung, "none beside --no-rungs")
     given = {
         "objective": objective,
         "horizon": horizon,

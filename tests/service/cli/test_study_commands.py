@@ -121,6 +121,9 @@ def test_the_policy_is_set_by_options(glideslope: Command, request_file: Path) -
     refused = glideslope("study", "create", "--file", str(request_file), *wrong)
     assert refused.code == 2
     assert "/space/constraints/0" in refused.err
+    both = glideslope("study", "create", "--file", str(request_file), "--rung", "0.5", "--no-rungs")
+    assert both.code == 2
+    assert "--no-rungs" in both.err
     shown = glideslope("study", "show", study["id"])
     assert "full trainings" in shown.out
     glideslope("study", "cancel", study["id"])
