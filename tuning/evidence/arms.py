@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import fmean
 
 from tuning.evidence.score import RANKED, SEARCHED, is_better, rank_trials
-from tuning.records import Direction, History, Phase, Result, Run, RunState, StudySpec, Trial
+from tuning.records import History, Phase, Result, Run, RunState, StudySpec, Trial
 
 HELD_OUT = "test"
 FINALISTS = 4  # trials of which the first set chooses one
@@ -120,11 +120,6 @@ def blocks_of(ends: Mapping[int, Result]) -> dict[int, tuple[float, ...]]:
         for seed, end in ends.items()
         if end.state is RunState.COMPLETED and SEARCHED in end.blocks
     }
-
-
-def sign_of(direction: Direction) -> float:
-    """What makes a metric one that is minimised: 1 or -1."""
-    return 1.0 if direction is Direction.MINIMIZE else -1.0
 
 
 def _ends(history: History, wanted: Callable[[Run], bool]) -> dict[int, dict[int, Result]]:

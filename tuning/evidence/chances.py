@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tuning.evidence.arms import blocks_of, second_set, sign_of, values_of
+from tuning.evidence.arms import blocks_of, second_set, values_of
 from tuning.evidence.blocks import LEAST_BLOCKS, joined
+from tuning.evidence.score import sign_of
 from tuning.records import History, StudySpec, Trial
 from tuning.seeds import derive
 

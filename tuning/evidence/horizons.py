@@ -12,9 +12,8 @@ from statistics import fmean
 
 import numpy as np
 
-from tuning.evidence.arms import sign_of
 from tuning.evidence.paired import critical
-from tuning.evidence.score import RANKED, SEARCHED
+from tuning.evidence.score import RANKED, SEARCHED, sign_of
 from tuning.records import Direction, History, Phase, RunState, StudySpec
 
 NEAR = 0.5  # losses up to this far above the best, in logs, are near enough for a parabola

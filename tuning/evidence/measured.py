@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
-from tuning.evidence.arms import HELD_OUT, blocks_of, is_measuring, sign_of, values_of
+from tuning.evidence.arms import HELD_OUT, blocks_of, is_measuring, values_of
 from tuning.evidence.figures import Arm, Spent
 from tuning.evidence.paired import critical, standard_error
+from tuning.evidence.score import sign_of
 from tuning.evidence.simplicity import count_settings
 from tuning.records import History, Phase, Result, RunState, StudySpec, Trial
 

@@ -48,6 +48,11 @@ def is_better(value: float, than: float, direction: Direction) -> bool:
     return value < than if direction is Direction.MINIMIZE else value > than
 
 
+def sign_of(direction: Direction) -> float:
+    """What makes a metric one that is minimised: 1 or -1."""
+    return 1.0 if direction is Direction.MINIMIZE else -1.0
+
+
 def rank_trials(history: History, metric: Metric) -> list[tuple[Trial, float]]:
     """Trials with a score, best first; the earlier trial wins a draw.
 
@@ -64,7 +69,7 @@ def rank_trials(history: History, metric: Metric) -> list[tuple[Trial, float]]:
             _, score = conclude_trial(finished, metric)
             if score is not None:
                 ranked.append((trial, score))
-    sign = 1.0 if metric.direction is Direction.MINIMIZE else -1.0
+    sign = sign_of(metric.direction)
     return sorted(
         ranked, key=lambda pair: (-len(ends[pair[0].number]), sign * pair[1], pair[0].number)
     )

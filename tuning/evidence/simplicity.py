@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuning.evidence.figures import Arm, Recommendation, Versus, is_worse
+from tuning.evidence.score import sign_of
 from tuning.records import StudySpec
 from tuning.schedules import Schedule
 
@@ -37,7 +38,7 @@ def recommend(spec: StudySpec, arms: Sequence[Arm], versus: Sequence[Versus]) ->
     by_trial = {arm.trial: arm for arm in arms}
     beaten_by = [by_trial[one.trial] for one in versus if not one.is_tie and is_worse(spec, one)]
     if beaten_by:
-        sign = 1.0 if is_lower_better(spec) else -1.0
+        sign = sign_of(spec.metric.direction)
         best = min(beaten_by, key=lambda arm: (sign * (arm.validation or 0.0), arm.trial))
         return _recommended(best, "it is better than the search's winner on fresh seeds")
     tied = [by_trial[one.trial] for one in versus if one.is_tie]
@@ -49,11 +50,6 @@ def recommend(spec: StudySpec, arms: Sequence[Arm], versus: Sequence[Versus]) ->
     return _recommended(
         simplest, f"the simplest of {1 + len(tied)} that these seeds cannot tell apart"
     )
-
-
-def is_lower_better(spec: StudySpec) -> bool:
-    """Whether the compared metric is minimised."""
-    return spec.metric.direction.value == "minimize"
 
 
 def _recommended(arm: Arm, reason: str) -> Recommendation:

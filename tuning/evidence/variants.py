@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuning.constraints import hold
-from tuning.evidence.arms import is_variant, second_set, sign_of, values_of, variant_set
+from tuning.evidence.arms import is_variant, second_set, values_of, variant_set
 from tuning.evidence.paired import Comparison, compare
+from tuning.evidence.score import sign_of
 from tuning.records import (
     History,
     ParameterValue,

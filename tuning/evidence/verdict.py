@@ -19,7 +19,8 @@ from tuning.evidence.horizons import HorizonLaw, Speedup, fit_peak_law, measure_
 from tuning.evidence.measured import blocks_better, measure_arms
 from tuning.evidence.paired import Comparison, seeds_for
 from tuning.evidence.plan import compare_arms
-from tuning.evidence.simplicity import is_lower_better, recommend
+from tuning.evidence.score import sign_of
+from tuning.evidence.simplicity import recommend
 from tuning.evidence.variants import Variant, measure_sensitivity
 from tuning.objectives import OBJECTIVES, configure
 from tuning.records import Direction, History, Phase, Result, StudySpec, Trial
@@ -204,8 +205,7 @@ def _best_baseline(spec: StudySpec, arms: Sequence[Arm]) -> tuple[str, float] | 
     known = [(arm.family, arm.validation) for arm in arms[1:] if arm.validation is not None]
     if not known:
         return None
-    pick = min if is_lower_better(spec) else max
-    return pick(known, key=lambda pair: pair[1])
+    return min(known, key=lambda pair: sign_of(spec.metric.direction) * pair[1])
 
 
 def _basis(peak_safe_range: str, speedup: Speedup) -> dict[str, str]:
