@@ -141,7 +141,9 @@ def complete(session: Session, project: str, study: str, verdict: Mapping[str, A
     at = now(session)
     row.state = move(StudyState(row.state), StudyState.COMPLETED)
     row.verdict = dict(verdict)
-    if "trial" in verdict:  # what was confirmed need not be what led the search
+    winner = next(iter(verdict.get("arms", ())), None)
+    # What was confirmed need not be what led the search; else its leader stands, with its value.
+    if winner is not None and winner["validation"] is not None:
         row.best_trial = verdict["trial"]
     row.finished = at
     row.eta = None

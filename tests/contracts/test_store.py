@@ -250,6 +250,31 @@ def test_completes_a_study_once(
     assert done.finished is not None
 
 
+@pytest.mark.parametrize(("confirmed", "best"), [(0.5, 1), (None, 0)])
+def test_the_best_becomes_the_winner_only_if_it_was_confirmed(
+    store: Store,
+    new_study: Make,
+    queue: Queue,
+    confirm: Queue,
+    claim: Claim,
+    tell: Tell,
+    confirmed: float | None,
+    best: int,
+) -> None:
+    """Without a figure on fresh seeds the leader of the search stands, with its own value."""
+    study = new_study()
+    queue(study, trials=2, seeds=1)
+    for run, value in zip(claim("c1", lanes=2).runs, (1.0, 2.0), strict=True):
+        tell(run, value=value)
+    confirm(study, 1, (1,))
+    tell(claim("c2").runs[0])
+    verdict = {"trial": 1, "arms": [{"validation": confirmed}]}
+    with store.write() as session:
+        assert generations.complete(session, "a", study, verdict)
+        done = studies.get(session, "a", study)
+    assert (done.best_trial, done.best_value) == (best, 1.0)
+
+
 def test_readers_of_a_test_split_are_counted_across_studies(
     store: Store,
     new_study: Make,
