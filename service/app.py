@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service.api import catalogue, health, schedules, studies, work
+from service.api import catalogue, health, lifecycle, schedules, studies, work
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
@@ -21,6 +21,7 @@ from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
 from service.store import deadlines, generations, history, projects
+from service.store import lifecycle as stored_lifecycle
 from service.store import studies as stored_studies
 from service.store import work as stored_work
 from service.store.engine import Store
@@ -83,7 +84,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     install(app)
-    for routes in (studies, work, catalogue, schedules, health):
+    for routes in (studies, lifecycle, work, catalogue, schedules, health):
         app.include_router(routes.router)
     return app
 
@@ -109,7 +110,7 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
             overdue = deadlines.overdue(session)
         for project, study in overdue:
             with store.write() as session:
-                deadlines.close(session, project, study)
+                deadlines.enforce(session, project, study)
         with store.read() as session:
             return generations.frontiers(session)
 
@@ -138,7 +139,7 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
                     told = note_test_reads(verdict, reads)
                     generations.complete(session, place.project, place.study, told)
                 case GiveUp(reason):
-                    stored_studies.fail(session, place.project, place.study, reason)
+                    stored_lifecycle.fail(session, place.project, place.study, reason)
         if isinstance(answer, Generation):
             on_new_runs()
 

@@ -178,6 +178,7 @@ def write_history(history: History) -> Document:
         ],
         "pruned": [list(pair) for pair in history.pruned.items()],
         "closed_from": history.closed_from,
+        "closed_because": history.closed_because,
     }
 
 
@@ -192,6 +193,7 @@ def read_history(document: Mapping[str, Any]) -> History:
         },
         pruned=dict(document["pruned"]),
         closed_from=document["closed_from"],
+        closed_because=document["closed_because"],
     )
 
 

@@ -4,6 +4,7 @@
     ├── InvalidValue(ValueError)       a value outside its allowed range: names field, value, range
     │   └── UnknownName                a name that is in no table: lists the known ones
     ├── IllegalMove                    a state may not follow another
+    │   └── IllegalCall                a state does not allow what was asked for
     ├── DataError                      a data file is missing, malformed or too short
     ├── NotEnoughMemory                not even one lane fits into what is free
     ├── BrokenObjective                an objective does not do what every objective must
@@ -58,6 +59,20 @@ class IllegalMove(TuningError):
         self.before = before
         self.after = after
         super().__init__(f"{what} cannot go from {before} to {after}")
+
+
+class IllegalCall(IllegalMove):
+    """A state does not allow what was asked for.
+
+    >>> raise IllegalCall("study", "completed", "resume", ["extend", "delete"])
+    Traceback (most recent call last):
+    tuning.errors.IllegalCall: resume: the study is completed; allowed: extend, delete
+    """
+
+    def __init__(self, what: str, state: str, call: str, allowed: Iterable[str]) -> None:
+        """Name the call, the state, and the calls that it allows."""
+        super().__init__(what, state, call)
+        self.args = (f"{call}: the {what} is {state}; allowed: {', '.join(allowed)}",)
 
 
 class DataError(TuningError):

@@ -38,6 +38,7 @@ MAX_RUNGS = 8
 MAX_STARTS = 1_000
 MAX_FAILURES = 10**9
 MAX_LABEL_LENGTH = 128
+TIME_IS_UP = "the search's time was up"
 MAX_SCORE = 1e60  # of the compared metric, in size: beyond it is divergence, and squares overflow
 
 ParameterValue = float | int | str
@@ -337,7 +338,8 @@ class History:
         runs: their trainings, in order.
         results: ends of runs, by (generation, index) of the run.
         pruned: trials that the search dropped, with the generation that did.
-        closed_from: the first generation after the search's time was up; None while it is not.
+        closed_from: the first generation after the search was closed; None while it is not.
+        closed_because: why it was: its time was up, or somebody stopped it.
     """
 
     trials: tuple[Trial, ...] = ()
@@ -345,6 +347,7 @@ class History:
     results: Mapping[tuple[int, int], Result] = field(default_factory=dict)
     pruned: Mapping[int, int] = field(default_factory=dict)
     closed_from: int | None = None
+    closed_because: str = TIME_IS_UP
 
     def up_to(self, proposals: int, results: int) -> "History":
         """Only generations <= `proposals`, and results only of generations <= `results`."""
@@ -354,6 +357,7 @@ class History:
             results={key: end for key, end in self.results.items() if key[0] <= results},
             pruned={number: at for number, at in self.pruned.items() if at <= proposals},
             closed_from=self.closed_from,
+            closed_because=self.closed_because,
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from tuning.errors import IllegalMove
+from tuning.errors import IllegalCall, IllegalMove
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -60,7 +60,7 @@ class StudyState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether nothing will happen any more."""
-        return self in {StudyState.COMPLETED, StudyState.FAILED, StudyState.CANCELLED}
+        return self in STUDY_ENDS
 
 
 class TrialState(StrEnum):
@@ -91,6 +91,7 @@ class RunState(StrEnum):
         return self not in {RunState.QUEUED, RunState.LEASED}
 
 
+STUDY_ENDS = (StudyState.COMPLETED, StudyState.FAILED, StudyState.CANCELLED)
 _TRIAL_ENDS = (
     TrialState.COMPLETED,
     TrialState.PRUNED,
@@ -141,6 +142,38 @@ def move(before: State, after: State) -> State:
     if after not in MOVES[type(before)].get(before, ()):
         raise IllegalMove(type(before).__name__.removesuffix("State").lower(), before, after)
     return after
+
+
+class Call(StrEnum):
+    """What a user may ask of a study."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    CANCEL = "cancel"
+    DELETE = "delete"
+
+
+# The states in which a call changes something; the table above says to what.
+STUDY_CALLS: Mapping[Call, tuple[StudyState, ...]] = {
+    Call.PAUSE: (StudyState.RUNNING, StudyState.CONFIRMING),
+    Call.RESUME: (StudyState.PAUSED,),
+    Call.STOP: (StudyState.RUNNING, StudyState.PAUSED),
+    Call.CANCEL: (StudyState.RUNNING, StudyState.PAUSED, StudyState.CONFIRMING),
+    Call.DELETE: STUDY_ENDS,
+}
+
+
+def check_call(state: StudyState, call: Call) -> None:
+    """Raise `IllegalCall`, which names the calls that are allowed, unless this one is.
+
+    >>> check_call(StudyState.COMPLETED, Call.PAUSE)
+    Traceback (most recent call last):
+    tuning.errors.IllegalCall: pause: the study is completed; allowed: delete
+    """
+    if state not in STUDY_CALLS[call]:
+        allowed = [other for other, states in STUDY_CALLS.items() if state in states]
+        raise IllegalCall("study", state, call, allowed)
 
 
 class Cause(StrEnum):

@@ -1,4 +1,4 @@
-"""What routes need beside their request: the store, the settings, a bell for the planner.
+"""What routes need beside their body: the store, the settings, the study of the path.
 
 The one idea: one frozen value, made by `service.app`, found at `app.state.context`; no globals.
 """
@@ -10,11 +10,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.api.bell import Bell
+from service.errors import NotFound
 from service.settings import Settings
 from service.store.engine import Store
 from tuning.objectives import Objective
 
 DEFAULT_PROJECT = "default"
+LONGEST_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +45,12 @@ async def _context(request: Request) -> Context:
     return context
 
 
+async def _study_id(study: str) -> str:
+    """The id in the path; one that no study can have is answered as one that none has."""
+    if len(study) > LONGEST_ID or not study.isascii() or not study.isprintable():
+        raise NotFound("study", study)
+    return study
+
+
 Here = Annotated[Context, Depends(_context)]
+StudyId = Annotated[str, Depends(_study_id)]

@@ -1,12 +1,12 @@
-"""Routes of studies: create, read, list, cancel, and what came of them."""
+"""Routes of studies: create, read, list, and what came of them."""
 
 from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.context import DEFAULT_PROJECT, Context, Here
+from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
 from service.api.exports import Format, code_response
 from service.api.problems import responses
 from service.api.views import best_view, run_view, study_view, trial_view
@@ -26,7 +26,6 @@ from service.schemas.studies import (
 from service.store import history, idempotency, studies
 from tuning.advice import foresee
 from tuning.documents import write_spec
-from tuning.errors import IllegalMove
 from tuning.evidence import arm_trials, evidence_steps
 from tuning.records import MAX_TRIALS, Budget, Start, StudySpec, StudyState
 from tuning.search.policy import expected_runs, most_steps, trial_limit
@@ -35,17 +34,6 @@ from tuning.study import BASELINES, specify
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
-LONGEST_ID = 64
-
-
-async def _study_id(study: str) -> str:
-    """The id in the path; one that no study can have is answered as one that none has."""
-    if len(study) > LONGEST_ID or not study.isascii() or not study.isprintable():
-        raise NotFound("study", study)
-    return study
-
-
-StudyId = Annotated[str, Depends(_study_id)]
 Filter = Annotated[Text | None, Query(max_length=128)]
 
 Key = Annotated[
@@ -213,14 +201,6 @@ def _names(header: str, etag: str) -> bool:
     """Whether an If-None-Match header names the ETag; a proxy may have weakened it (RFC 9110)."""
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
     return etag in tags or tags == ["*"]
-
-
-@router.post("/{study}:cancel", responses=responses(NotFound, IllegalMove))
-def cancel_study(study: StudyId, here: Here) -> StudyView:
-    """Cancel a study: its leases die, nothing more is trained, there is no verdict."""
-    with here.store.write() as session:
-        found = studies.cancel(session, DEFAULT_PROJECT, study)
-        return study_view(found, history.best_trial(session, found))
 
 
 @router.get(

@@ -64,3 +64,26 @@ def best_words(study: StudyView) -> str:
         return "-"
     best = study.best
     return f"{best.value:.5g} {best.family} (peak {best.peak:.3g})"
+
+
+def print_study(study: StudyView, *, as_json: bool) -> None:
+    """Print a study as it stands."""
+    if as_json:
+        print_json(study.model_dump(mode="json"))
+        return
+    table = Table(box=None, show_header=False)
+    rows = {
+        "study": study.id,
+        "state": study.state,
+        "objective": study.objective,
+        "runs": f"{study.progress.finished_runs} of {study.progress.expected_runs}",
+        "updates": f"{study.progress.search_steps:,} of the search "
+        f"({study.progress.fte:g} full trainings), {study.progress.evidence_steps:,} of evidence",
+        "best": best_words(study),
+        "search ended": study.search_ended,
+        "error": study.error,
+    }
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(f"[bold]{name}", escape(value))
+    console.print(table)

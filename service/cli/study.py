@@ -1,15 +1,13 @@
-"""`glideslope study create | list | show | watch | best | cancel`."""
+"""`glideslope study create | list | show | watch | best`; the other calls are in `lifecycle`."""
 
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from service.cli.files import read_object
-from service.cli.output import best_words, console, print_json, study_table
+from service.cli.output import console, print_json, print_study, study_table
 from service.cli.progress import watch as watch_progress
 from service.client import Client
 from service.schemas.studies import StudyView
@@ -117,7 +115,7 @@ def create(
         study = client.create_study(body)
         if watch:
             study = watch_progress(client, study.id)
-    _print_study(study, as_json=as_json)
+    print_study(study, as_json=as_json)
     _end_with(study if watch else None)
 
 
@@ -136,7 +134,7 @@ def list_studies(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
 def show(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Show a study as it stands."""
     with Client(url) as client:
-        _print_study(client.study(study), as_json=as_json)
+        print_study(client.study(study), as_json=as_json)
 
 
 @app.command()
@@ -144,7 +142,7 @@ def watch(study: StudyId, url: Url = DEFAULT_URL) -> None:
     """Show a study's progress until it ends."""
     with Client(url) as client:
         found = watch_progress(client, study)
-    _print_study(found, as_json=False)
+    print_study(found, as_json=False)
     _end_with(found)
 
 
@@ -164,13 +162,6 @@ def best(
             typer.echo(client.best_code(study, str(framework)))
             return
         print_json(client.best(study, table=table).model_dump(mode="json"))
-
-
-@app.command()
-def cancel(study: StudyId, url: Url = DEFAULT_URL) -> None:
-    """Cancel a study; nothing more is trained and there is no verdict."""
-    with Client(url) as client:
-        _print_study(client.cancel(study), as_json=False)
 
 
 def _end_with(watched: StudyView | None) -> None:
@@ -202,25 +193,3 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except (ValueError, RecursionError):
         return name, value
-
-
-def _print_study(study: StudyView, *, as_json: bool) -> None:
-    if as_json:
-        print_json(study.model_dump(mode="json"))
-        return
-    table = Table(box=None, show_header=False)
-    rows = {
-        "study": study.id,
-        "state": study.state,
-        "objective": study.objective,
-        "runs": f"{study.progress.finished_runs} of {study.progress.expected_runs}",
-        "updates": f"{study.progress.search_steps:,} of the search "
-        f"({study.progress.fte:g} full trainings), {study.progress.evidence_steps:,} of evidence",
-        "best": best_words(study),
-        "search ended": study.search_ended,
-        "error": study.error,
-    }
-    for name, value in rows.items():
-        if value is not None:
-            table.add_row(f"[bold]{name}", escape(value))
-    console.print(table)

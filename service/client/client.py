@@ -135,10 +135,21 @@ class Client:
         """A study as it stands."""
         return parse(StudyView, self._get(_path(study)))
 
+    def pause(self, study: str) -> StudyView:
+        """Pause a study: nothing more is handed out; what is being trained finishes and counts."""
+        return self._move(study, "pause")
+
+    def resume(self, study: str) -> StudyView:
+        """Let a paused study go on."""
+        return self._move(study, "resume")
+
+    def stop(self, study: str) -> StudyView:
+        """End the search of a study: what is being trained finishes, then comes the verdict."""
+        return self._move(study, "stop")
+
     def cancel(self, study: str) -> StudyView:
         """Cancel a study: its runs stop, there will be no verdict."""
-        response = self._exchange.send("POST", _path(study) + ":cancel", patience=self._patience)
-        return parse(StudyView, response)
+        return self._move(study, "cancel")
 
     def best(self, study: str, *, table: bool = False) -> BestView:
         """The best schedule until now, with its table of values if asked for."""
@@ -244,6 +255,10 @@ class Client:
         return parse(Replies, self._post("/v1/runs:tell", request, patience))
 
     # How
+
+    def _move(self, study: str, call: str) -> StudyView:
+        path = f"{_path(study)}:{call}"
+        return parse(StudyView, self._exchange.send("POST", path, patience=self._patience))
 
     def _get(
         self,

@@ -13,7 +13,9 @@ Time is the database's clock (`clock.now`).
 | `locks`       | who waits for whom                                             |
 | `paging`      | pages and opaque cursors                                       |
 | `projects`    | tenants                                                        |
-| `studies`     | searches: create, read, page, cancel, fail                     |
+| `studies`     | searches: create, read, page                                   |
+| `lifecycle`   | searches: pause, resume, stop, cancel, fail                    |
+| `deadlines`   | when a search ends whatever it has found                       |
 | `generations` | what the planner reads and inserts                             |
 | `history`     | trials, runs and curves of a study                             |
 | `work`        | claim, heartbeat, report, sweep, requeue                       |

@@ -2,8 +2,9 @@
 
 The one idea: the moment is on the study's row, and whoever would hand out a run looks at it under
 the row's lock, so no run starts a moment late; closing drops what is queued, lets finish what runs,
-and stores from which generation on the policy plans no more.
-Not here: what follows (the policy confirms what there is).
+and stores from which generation on the policy plans no more. Time stands still while the study is
+paused: then the row holds what is left of it.
+Not here: what follows (the policy confirms what there is), who else closes (`lifecycle.stop`).
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,27 @@ from sqlalchemy.orm import Session
 from service.store import models, outcomes, studies
 from service.store.clock import now
 from service.store.locks import lock_runs, lock_study
-from tuning.records import Phase, RunState, StudyState, move
+from tuning.records import TIME_IS_UP, Phase, RunState, StudyState, move
 
 
 def start(row: models.Study, at: datetime) -> None:
     """Note when the time of a study that starts now is up."""
-    seconds = row.spec["budget"].get("seconds")
-    row.search_until = None if seconds is None else at + timedelta(seconds=seconds)
+    row.search_left = row.spec["budget"].get("seconds")
+    go_on(row, at)
+
+
+def halt(row: models.Study, at: datetime) -> None:
+    """Let time stand still."""
+    if row.search_until is not None:
+        row.search_left = (row.search_until - at).total_seconds()
+        row.search_until = None
+
+
+def go_on(row: models.Study, at: datetime) -> None:
+    """Let time pass again."""
+    if row.search_left is not None:
+        row.search_until = at + timedelta(seconds=row.search_left)
+        row.search_left = None
 
 
 def overdue(session: Session) -> list[tuple[str, str]]:
@@ -35,24 +50,36 @@ def overdue(session: Session) -> list[tuple[str, str]]:
     return [(project, name) for project, name in session.execute(query)]
 
 
-def close(session: Session, project: str, study: str) -> None:
+def enforce(session: Session, project: str, study: str) -> None:
     """Close the search of a study whose time is up; does nothing if it is not."""
     keep(session, lock_study(session, project, study))
 
 
 def keep(session: Session, row: models.Study) -> None:
-    """Close the search of a locked study if its time is up, and drop what is queued of it.
+    """Close the search of a locked study if its time is up; drop what is queued of a closed one.
 
     What came back to the queue since, from a worker that was lost, is dropped as well.
     """
-    if row.search_until is None or row.state != StudyState.RUNNING:
+    if row.state != StudyState.RUNNING:
         return
     at = now(session)  # with the lock in hand: it may have been waited for
-    if at < row.search_until:
-        return
-    if row.closed_from is None:
-        row.closed_from = row.next_generation
-        studies.note(session, row, "closed", {"closed_from": row.closed_from}, at)
+    is_over = row.search_until is not None and at >= row.search_until
+    if row.closed_from is not None:
+        _drop_queued(session, row, at)
+    elif is_over:
+        close(session, row, at, TIME_IS_UP)
+
+
+def close(session: Session, row: models.Study, at: datetime, reason: str) -> None:
+    """End the search of a locked study: nothing more is planned for it or handed out."""
+    row.closed_from = row.next_generation
+    row.closed_because = reason
+    data = {"closed_from": row.closed_from, "reason": reason, "state": row.state}
+    studies.note(session, row, "closed", data, at)
+    _drop_queued(session, row, at)
+
+
+def _drop_queued(session: Session, row: models.Study, at: datetime) -> None:
     dropped = _queued(session, row)
     for run in dropped:
         run.state = move(RunState(run.state), RunState.CANCELLED)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import leases, models, studies
+from service.store import deadlines, leases, models, studies
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
@@ -111,6 +111,7 @@ def insert(
     row.next_generation += 1
     row.search_steps += sum(run.horizon for run in runs if run.phase is not Phase.CONFIRM)
     row.evidence_steps += sum(run.horizon for run in runs if run.phase is Phase.CONFIRM)
+    at = now(session)
     data: dict[str, Any] = {"generation": generation, "trials": len(trials), "runs": len(runs)}
     if pruned:
         data["pruned"] = sorted(pruned)
@@ -118,12 +119,13 @@ def insert(
         if row.state != StudyState.CONFIRMING:
             row.state = move(StudyState(row.state), StudyState.CONFIRMING)
             row.end_reason = reason
+            deadlines.halt(row, at)
             data["reason"] = reason
         # Now it is known: the search may have ended early, the winner may be a baseline.
         session.flush()
         row.expected_runs = _count_runs(session, row)
     data["state"] = row.state
-    studies.note(session, row, "planned", data, now(session))
+    studies.note(session, row, "planned", data, at)
     return True
 
 

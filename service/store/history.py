@@ -20,6 +20,7 @@ from service.store import models, studies
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_result, read_schedule
 from tuning.records import (
+    TIME_IS_UP,
     History,
     Phase,
     Result,
@@ -74,7 +75,7 @@ def load(session: Session, project: str, study: str) -> History:
     )
     rows = trials.all()
     runs = _run_rows(session, project, study)
-    closed_from = session.get_one(models.Study, (project, study)).closed_from
+    row = session.get_one(models.Study, (project, study))
     return History(
         trials=tuple(_to_record(row) for row in rows),
         runs=tuple(to_run(row) for row in runs),
@@ -84,7 +85,8 @@ def load(session: Session, project: str, study: str) -> History:
             if (result := _result(row)) is not None
         },
         pruned={row.number: row.pruned_in for row in rows if row.pruned_in is not None},
-        closed_from=closed_from,
+        closed_from=row.closed_from,
+        closed_because=row.closed_because or TIME_IS_UP,
     )
 
 

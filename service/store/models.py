@@ -121,8 +121,12 @@ class Study(Base):
     claimed: Mapped[datetime | None]  # when one of its runs was last handed out
     search_steps: Mapped[int] = mapped_column(BigInteger, server_default="0")  # updates queued
     evidence_steps: Mapped[int] = mapped_column(BigInteger, server_default="0")  # likewise
-    search_until: Mapped[datetime | None]
+    search_until: Mapped[datetime | None]  # while it searches, else there is `search_left`
+    search_left: Mapped[float | None]  # seconds
     closed_from: Mapped[int | None]
+    closed_because: Mapped[str | None]
+    paused: Mapped[datetime | None]  # since when it is
+    idle_seconds: Mapped[float] = mapped_column(server_default="0")  # that it stood still before
     end_reason: Mapped[str | None]
 
     __table_args__ = (

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
@@ -227,7 +227,7 @@ def _follow_study(
     ended = [run for run in runs if RunState(run.state).is_final]
     study.finished_runs += len(ended)
     concluded = _conclude_trials(session, study, ended)
-    study.eta = _eta(study, at)
+    study.eta = estimate_end(study, at)
     changes = {
         "runs": [{"run": run.id, "trial": run.trial, "state": run.state} for run in runs],
         "trials": [{"number": t.number, "state": t.state, "value": t.value} for t in concluded],
@@ -344,11 +344,13 @@ def _offer(study: models.Study, number: int, value: float, metric: Metric) -> No
         study.best_trial, study.best_value = number, value
 
 
-def _eta(study: models.Study, at: datetime) -> datetime | None:
-    if study.started is None or study.finished_runs == 0:
+def estimate_end(study: models.Study, at: datetime) -> datetime | None:
+    """When all expected runs will have ended at the pace so far; None if nobody can tell."""
+    if study.started is None or study.finished_runs == 0 or study.paused is not None:
         return None
     remaining = max(0, study.expected_runs - study.finished_runs)
-    return at + (at - study.started) / study.finished_runs * remaining
+    busy = at - study.started - timedelta(seconds=study.idle_seconds)
+    return at + busy / study.finished_runs * remaining
 
 
 def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:

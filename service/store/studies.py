@@ -1,9 +1,10 @@
-"""Studies: create, read, page, cancel, fail.
+"""Studies: create, read, page.
 
 The one idea: whatever changes a study first locks its row (`lock_study`) and ends with `note`,
 which increments the revision; all derived figures (finished runs, best, ETA) are kept on the row,
 so that a status is one indexed read.
-Not here: how runs move a study on (`outcomes`), how generations do (`generations`).
+Not here: how runs move a study on (`outcomes`), how generations do (`generations`), how its user
+does (`lifecycle`).
 """
 
 import secrets
@@ -13,16 +14,15 @@ from datetime import datetime, timedelta
 from json import dumps
 from typing import Any
 
-from sqlalchemy import Select, String, select, tuple_, update
+from sqlalchemy import Select, String, select, tuple_
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
 from service.store import models
 from service.store.clock import now
-from service.store.locks import lock_study
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_spec, write_spec
-from tuning.records import RunState, StudySpec, StudyState, TrialState, check_integer, move
+from tuning.records import StudySpec, StudyState, check_integer
 
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 20  # 100 random bits
@@ -89,6 +89,7 @@ def create(session: Session, project: str, spec: StudySpec, *, expected_runs: in
         finished_runs=0,
         search_steps=0,
         evidence_steps=0,
+        idle_seconds=0.0,
         created=at,
     )
     session.add(row)
@@ -140,29 +141,6 @@ def page(
     rows = session.scalars(query.order_by(*order).limit(check_limit(limit) + 1)).all()
     items = tuple(to_study(row) for row in rows[:limit])
     return Page(items, _cursor(items[-1]) if len(rows) > limit else None)
-
-
-def cancel(session: Session, project: str, study: str) -> Study:
-    """Drop what runs and is queued; no verdict follows.
-
-    A cancelled study stays as it is. Raises NotFound, and IllegalMove if it ended otherwise.
-    """
-    row = lock_study(session, project, study)
-    if row.state != StudyState.CANCELLED:
-        _end(session, row, StudyState.CANCELLED, {})
-    return to_study(row)
-
-
-def fail(session: Session, project: str, study: str, error: str) -> Study:
-    """Give a study up, saying why.
-
-    A study that ended before stays as it is. Raises NotFound.
-    """
-    row = lock_study(session, project, study)
-    if not StudyState(row.state).is_final:
-        row.error = error
-        _end(session, row, StudyState.FAILED, {"error": error})
-    return to_study(row)
 
 
 def check_exists(session: Session, project: str, study: str) -> None:
@@ -240,40 +218,6 @@ def count_test_readers(session: Session, project: str, study: str) -> int:
 def _question(spec: Mapping[str, Any]) -> str:
     """A spec as text, without the user's words."""
     return dumps({**spec, "label": ""}, sort_keys=True)
-
-
-def _end(session: Session, row: models.Study, state: StudyState, data: Mapping[str, Any]) -> None:
-    """Move a locked study to an end without a verdict; the tokens of its runs die."""
-    at = now(session)
-    row.state = move(StudyState(row.state), state)
-    row.finished = at
-    row.eta = None
-    _drop_runs(session, row, at)
-    note(session, row, str(state), {"state": str(state), **data}, at)
-
-
-def _drop_runs(session: Session, row: models.Study, at: datetime) -> None:
-    run, trial = models.Run, models.Trial
-    mine = (
-        run.project == row.project,
-        run.study == row.id,
-        run.state.in_((RunState.QUEUED, RunState.LEASED)),
-    )
-    session.execute(select(run.id).where(*mine).order_by(run.id).with_for_update())
-    session.execute(
-        update(run)
-        .where(*mine)
-        .values(state=RunState.CANCELLED, token=None, lease_until=None, finished=at)
-    )
-    session.execute(
-        update(trial)
-        .where(
-            trial.project == row.project,
-            trial.study == row.id,
-            trial.state.in_((TrialState.PROPOSED, TrialState.RUNNING)),
-        )
-        .values(state=TrialState.CANCELLED)
-    )
 
 
 def _before(query: Select[models.Study], cursor: str) -> Select[models.Study]:

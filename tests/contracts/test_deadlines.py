@@ -71,7 +71,7 @@ def test_a_closed_search_takes_no_generation_but_the_confirmation(
     with store.read() as session:
         assert deadlines.overdue(session) == [("a", timed)]
     with store.write() as session:
-        deadlines.close(session, "a", timed)
+        deadlines.enforce(session, "a", timed)
         assert not generations.insert(session, "a", timed, 1, [], [], confirming=False)
         assert deadlines.overdue(session) == []
         assert [place.closed_from for place in generations.frontiers(session)] == [1]

@@ -7,7 +7,16 @@ from math import nextafter
 import pytest
 
 from service.errors import Conflict, KeyReused, NotFound
-from service.store import events, generations, history, idempotency, projects, studies, work
+from service.store import (
+    events,
+    generations,
+    history,
+    idempotency,
+    lifecycle,
+    projects,
+    studies,
+    work,
+)
 from service.store.engine import Store
 from service.store.generations import Frontier
 from tuning.errors import IllegalMove, InvalidValue
@@ -84,8 +93,8 @@ def test_another_project_sees_nothing(
     with store.write() as session:
         calls: list[Callable[[str], object]] = [
             lambda name: studies.get(session, "b", name),
-            lambda name: studies.cancel(session, "b", name),
-            lambda name: studies.fail(session, "b", name, "why"),
+            lambda name: lifecycle.cancel(session, "b", name),
+            lambda name: lifecycle.fail(session, "b", name, "why"),
             lambda name: history.load(session, "b", name),
             lambda name: history.trial(session, "b", name, 0),
             lambda name: history.trials_page(session, "b", name),
@@ -222,7 +231,7 @@ def test_frontiers_are_of_active_studies_of_all_projects(
     second = new_study(project="b")
     ended = new_study(project="b")
     with store.write() as session:
-        studies.cancel(session, "b", ended)
+        lifecycle.cancel(session, "b", ended)
         assert generations.frontiers(session) == [
             Frontier("a", first, StudyState.RUNNING, 1, 0, -1),
             Frontier("b", second, StudyState.RUNNING, 1, 0, -1),
@@ -323,9 +332,9 @@ def test_cancels_once_and_for_all(store: Store, new_study: Make, queue: Queue) -
     study = new_study()
     queue(study)
     with store.write() as session:
-        first = studies.cancel(session, "a", study)
-        assert studies.cancel(session, "a", study) == first
-        assert studies.fail(session, "a", study, "late") == first
+        first = lifecycle.cancel(session, "a", study)
+        assert lifecycle.cancel(session, "a", study) == first
+        assert lifecycle.fail(session, "a", study, "late") == first
         assert history.trial(session, "a", study, 0).state == "cancelled"
         story = history.load(session, "a", study)
     assert {end.state for end in story.results.values()} == {RunState.CANCELLED}
@@ -341,7 +350,7 @@ def test_does_not_cancel_what_completed(
         generations.insert(session, "a", study, 0, [trial(0)], [], confirming=True)
         generations.complete(session, "a", study, {})
     with pytest.raises(IllegalMove, match="completed"), store.write() as session:
-        studies.cancel(session, "a", study)
+        lifecycle.cancel(session, "a", study)
 
 
 def test_gives_a_study_up_with_its_reason(store: Store, new_study: Make, queue: Queue) -> None:
@@ -349,7 +358,7 @@ def test_gives_a_study_up_with_its_reason(store: Store, new_study: Make, queue: 
     study = new_study()
     queue(study)
     with store.write() as session:
-        failed = studies.fail(session, "a", study, "no trial completed")
+        failed = lifecycle.fail(session, "a", study, "no trial completed")
     assert (failed.state, failed.error) == (StudyState.FAILED, "no trial completed")
     assert _kinds(store, study)[-1] == (3, "failed")
 

@@ -11,6 +11,7 @@ from service.store import (
     generations,
     history,
     idempotency,
+    lifecycle,
     outcomes,
     projects,
     studies,
@@ -108,7 +109,7 @@ def test_mixed_traffic_never_deadlocks(
             sweep()
             if (worker, turn) == (0, 4):
                 with store.write() as session:
-                    studies.cancel(session, "a", names[0])
+                    lifecycle.cancel(session, "a", names[0])
         return count
 
     with ThreadPoolExecutor(8) as pool:

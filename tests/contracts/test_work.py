@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from service.store import generations, history, studies, work
+from service.store import generations, history, lifecycle, studies, work
 from service.store.engine import Store
 from tuning.errors import InvalidValue
 from tuning.records import (
@@ -67,7 +67,7 @@ def test_gives_nothing_when_nothing_fits(
     queue(study)
     assert claim("c1", objectives=("heston_surface",)) is None
     with store.write() as session:
-        studies.cancel(session, "a", study)
+        lifecycle.cancel(session, "a", study)
     assert claim("c2") is None
 
 
@@ -307,11 +307,12 @@ def test_tells_workers_of_a_cancelled_study_to_stop(
     queue(study)
     run = claim("c1").runs[0]
     with store.write() as session:
-        assert studies.cancel(session, "a", study).state is StudyState.CANCELLED
+        cancelled = lifecycle.cancel(session, "a", study)
+    assert cancelled.state is StudyState.CANCELLED
     assert beat(run) == work.Reply(run.id, work.Status.STALE, work.Stop.CANCELLED)
     assert tell(run).stop == "cancelled"
     assert {row.state for row in rows(study)} == {RunState.CANCELLED}
-    assert read(study).finished_runs == 0
+    assert read(study) == cancelled
 
 
 def test_knows_no_run_of_that_name(tell: Tell, beat: Beat) -> None:

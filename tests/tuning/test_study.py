@@ -187,7 +187,9 @@ def test_a_study_that_only_diverges_says_why() -> None:
     )
     outcome = run_study(spec, Inline())
     assert (outcome.verdict, outcome.best) == (None, None)
-    assert outcome.reason.startswith("no trial completed (2 diverged); the first reason: ")
+    ended, _, first = outcome.reason.partition("; the first reason: ")
+    assert ended == "all 2 schedules of the budget were tried, and no trial completed (2 diverged)"
+    assert first
 
 
 @pytest.mark.parametrize(("trials", "limit"), [(14, 10), (50, 10), (60, 12), (1000, 200)])

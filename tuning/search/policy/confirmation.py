@@ -15,7 +15,7 @@ def confirm(
     """The confirmation of a search that is over."""
     plan = plan_confirmation(spec, history, number)
     if plan is None:
-        return GiveUp(_why_nothing_completed(spec, history))
+        return GiveUp(f"{reason}, and {_why_nothing_completed(spec, history)}")
     return Generation(number, plan.trials, plan.runs, pruned, reason)
 
 

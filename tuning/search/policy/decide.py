@@ -80,8 +80,8 @@ def _settled(history: History, number: int) -> int:
 def _finish(spec: StudySpec, history: History, number: int, *, is_closed: bool) -> Decision:
     """What follows when nothing can be proposed without knowing everything, and all is known."""
     if is_closed:
-        reason = "the search's time was up"
-        return confirm(spec, history, number, _left_over(spec, history), reason)
+        left_over = _left_over(spec, history)
+        return confirm(spec, history, number, left_over, history.closed_because)
     if (step := _search(spec, history, number)).runs:
         return step
     raced = race_runs(spec, history, number, affordable(spec, history, 0))

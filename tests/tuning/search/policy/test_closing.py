@@ -52,10 +52,14 @@ def test_a_leader_whose_further_seeds_were_cancelled_keeps_its_score() -> None:
 
 
 def test_a_search_closed_before_it_began_has_nothing_to_confirm() -> None:
-    """It gives up, saying so."""
+    """It gives up, saying so, and why it was closed."""
     decision = decide(make_spec(), History(closed_from=0))
     assert isinstance(decision, GiveUp)
-    assert decision.reason == "no trial completed, for none was proposed"
+    nothing = "no trial completed, for none was proposed"
+    assert decision.reason == f"the search's time was up, and {nothing}"
+    stopped = decide(make_spec(), History(closed_from=0, closed_because="it was stopped"))
+    assert isinstance(stopped, GiveUp)
+    assert stopped.reason == f"it was stopped, and {nothing}"
 
 
 def test_constraints_that_nothing_satisfies_leave_nothing_to_confirm() -> None:

@@ -1,0 +1,45 @@
+"""`glideslope study pause | resume | stop | cancel`: commands that move a study.
+
+The one idea: each is one call of the service, prints the study as it then stands, and ends with 2
+and the reason where the study's state does not allow it.
+"""
+
+from collections.abc import Callable
+
+import typer
+
+from service.cli.output import print_study
+from service.cli.study import DEFAULT_URL, AsJson, StudyId, Url
+from service.client import Client
+from service.schemas.studies import StudyView
+
+app = typer.Typer()
+
+
+@app.command()
+def pause(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Pause a study: no run starts any more, those being trained finish and count."""
+    _move(Client.pause, study, url, as_json=as_json)
+
+
+@app.command()
+def resume(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Let a paused study go on."""
+    _move(Client.resume, study, url, as_json=as_json)
+
+
+@app.command()
+def stop(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """End the search of a study now; what was found is confirmed and judged."""
+    _move(Client.stop, study, url, as_json=as_json)
+
+
+@app.command()
+def cancel(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Cancel a study; nothing more is trained and there is no verdict."""
+    _move(Client.cancel, study, url, as_json=as_json)
+
+
+def _move(call: Callable[[Client, str], StudyView], study: str, url: str, *, as_json: bool) -> None:
+    with Client(url) as client:
+        print_study(call(client, study), as_json=as_json)

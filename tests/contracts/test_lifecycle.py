@@ -1,0 +1,299 @@
+"""The contract of a study's lifecycle on SQLite and PostgreSQL: pause, resume, stop, cancel."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from service.store import deadlines, events, generations, history, lifecycle, models, studies, work
+from service.store.engine import Store
+from tuning.errors import IllegalCall
+from tuning.records import Budget, RunState, StudySpec, StudyState, TrialState
+from tuning.states import STUDY_CALLS, Call
+
+Make = Callable[..., str]
+Queue = Callable[..., None]
+Claim = Callable[..., work.Claim | None]
+Tell = Callable[..., work.Reply]
+Beat = Callable[[work.ClaimedRun], work.Reply]
+Advance = Callable[[float], None]
+Ask = Callable[..., studies.Study]
+
+CALLS: dict[Call, Ask] = {
+    Call.PAUSE: lifecycle.pause,
+    Call.RESUME: lifecycle.resume,
+    Call.STOP: lifecycle.stop,
+    Call.CANCEL: lifecycle.cancel,
+}
+BY_CALL = pytest.mark.parametrize("call", CALLS)
+
+
+@pytest.fixture
+def ask(store: Store) -> Ask:
+    """Ask something of a study in a transaction of its own: `ask(Call.PAUSE, study)`."""
+
+    def say(call: Call, study: str) -> studies.Study:
+        with store.write() as session:
+            return CALLS[call](session, "a", study)
+
+    return say
+
+
+@pytest.fixture
+def until(store: Store) -> Callable[[str], tuple[datetime | None, float | None]]:
+    """When the time of a study's search is up, or how many seconds are left of it."""
+
+    def read(study: str) -> tuple[datetime | None, float | None]:
+        with store.read() as session:
+            row = session.get_one(models.Study, ("a", study))
+            return row.search_until, row.search_left
+
+    return read
+
+
+def put(store: Store, study: str, state: StudyState) -> None:
+    """Put a study into a state, as if it had come there."""
+    with store.write() as session:
+        session.get_one(models.Study, ("a", study)).state = state
+
+
+def kinds(store: Store, study: str) -> list[str]:
+    """What happened to a study, in order."""
+    with store.read() as session:
+        return [one.kind for one in events.after(session, "a", study, 0)]
+
+
+def test_a_paused_study_hands_out_nothing_and_counts_what_runs(
+    new_study: Make, queue: Queue, claim: Claim, tell: Tell, ask: Ask, beat: Beat
+) -> None:
+    """What is leased goes on, is told and counts; what is queued waits until the study resumes."""
+    study = new_study()
+    queue(study, trials=2, seeds=1)
+    held = claim("c1")
+    assert held is not None
+    assert ask(Call.PAUSE, study).state is StudyState.PAUSED
+    assert claim("c2") is None
+    assert beat(held.runs[0]).status is work.Status.OK
+    assert tell(held.runs[0]).status is work.Status.OK
+    assert ask(Call.PAUSE, study).finished_runs == 1
+    assert ask(Call.RESUME, study).state is StudyState.RUNNING
+    assert claim("c3") is not None
+
+
+def test_no_generation_enters_a_paused_study(
+    store: Store, new_study: Make, queue: Queue, ask: Ask
+) -> None:
+    """One that was computed before is computed again after it; the planner sees it no more."""
+    study = new_study()
+    queue(study, trials=1, seeds=1)
+    ask(Call.PAUSE, study)
+    with store.write() as session:
+        assert not generations.insert(session, "a", study, 1, [], [], confirming=False)
+        assert generations.frontiers(session) == []
+    ask(Call.RESUME, study)
+    with store.read() as session:
+        assert [place.next_generation for place in generations.frontiers(session)] == [1]
+
+
+def test_a_confirming_study_resumes_confirming(
+    new_study: Make, queue: Queue, claim: Claim, tell: Tell, confirm: Queue, ask: Ask
+) -> None:
+    """Whatever it was doing; stopping such a study only resumes it."""
+    study = new_study()
+    queue(study, trials=1, seeds=1)
+    for run in claim("c1").runs:  # type: ignore[union-attr]
+        tell(run)
+    confirm(study, 1, (0,))
+    ask(Call.PAUSE, study)
+    assert claim("c2") is None
+    assert ask(Call.RESUME, study).state is StudyState.CONFIRMING
+    ask(Call.PAUSE, study)
+    assert ask(Call.STOP, study).state is StudyState.CONFIRMING
+    assert claim("c3") is not None
+
+
+def test_only_unpaused_time_is_spent(
+    new_study: Make,
+    spec: StudySpec,
+    queue: Queue,
+    claim: Claim,
+    advance: Advance,
+    ask: Ask,
+    until: Callable[[str], tuple[datetime | None, float | None]],
+    read: Callable[[str], studies.Study],
+) -> None:
+    """The budget in seconds, and the pace that the ETA assumes, stand still during a pause."""
+    study = new_study(spec=replace(spec, budget=Budget(trials=10, seconds=60.0)))
+    queue(study, trials=3, seeds=1)
+    ask(Call.PAUSE, study)
+    advance(1_000)
+    ask(Call.RESUME, study)
+    assert until(study) == (None, None)
+    assert claim("c1") is not None
+    advance(40)
+    ask(Call.PAUSE, study)
+    assert until(study) == (None, 20.0)
+    advance(1_000)
+    ask(Call.RESUME, study)
+    advance(19)
+    assert claim("c2") is not None
+    advance(1)
+    assert claim("c3") is None
+    assert read(study).finished_runs == 1
+
+
+def test_a_pause_does_not_spoil_the_eta(
+    new_study: Make, queue: Queue, claim: Claim, tell: Tell, advance: Advance, ask: Ask
+) -> None:
+    """One of four runs took 10 s: from the resumption on, the other three take 30."""
+    study = new_study(expected_runs=4)
+    queue(study, trials=4, seeds=1)
+    held = claim("c1")
+    assert held is not None
+    advance(10)
+    tell(held.runs[0])
+    assert ask(Call.PAUSE, study).eta is None
+    advance(1_000)
+    resumed = ask(Call.RESUME, study)
+    assert resumed.started is not None
+    assert resumed.eta is not None
+    assert (resumed.eta - resumed.started).total_seconds() == 1_040
+
+
+def test_stop_drops_what_is_queued_and_lets_finish_what_runs(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell, confirm: Queue, ask: Ask
+) -> None:
+    """Nothing more is searched, whatever comes back; confirmation follows, with the reason."""
+    study = new_study()
+    queue(study, trials=3, seeds=1)
+    first, second = claim("c1"), claim("c2")
+    assert first is not None
+    assert second is not None
+    assert ask(Call.STOP, study).finished_runs == 1
+    assert claim("c3") is None
+    assert tell(first.runs[0]).status is work.Status.OK
+    tell(second.runs[0], outcome="returned")
+    assert claim("c4") is None
+    with store.write() as session:
+        story = history.load(session, "a", study)
+        assert not generations.insert(session, "a", study, 1, [], [], confirming=False)
+    assert (story.closed_from, story.closed_because) == (1, lifecycle.STOPPED)
+    assert [end.state for _, end in sorted(story.results.items())] == [
+        RunState.COMPLETED,
+        RunState.CANCELLED,
+        RunState.CANCELLED,
+    ]
+    confirm(study, 1, (0,))
+    assert ask(Call.STOP, study).state is StudyState.CONFIRMING
+    assert claim("c5") is not None
+
+
+def test_a_paused_study_that_is_stopped_goes_on_to_its_confirmation(
+    new_study: Make, queue: Queue, ask: Ask
+) -> None:
+    """Its queue is dropped and it is planned again."""
+    study = new_study()
+    queue(study, trials=2, seeds=1)
+    ask(Call.PAUSE, study)
+    stopped = ask(Call.STOP, study)
+    assert (stopped.state, stopped.finished_runs) == (StudyState.RUNNING, 2)
+
+
+def test_a_stopped_study_that_ended_may_be_stopped_again(
+    store: Store, new_study: Make, queue: Queue, ask: Ask
+) -> None:
+    """Whoever repeats a call whose answer was lost gets the study as it is."""
+    study = new_study()
+    queue(study, trials=1, seeds=1)
+    ask(Call.STOP, study)
+    put(store, study, StudyState.COMPLETED)
+    assert ask(Call.STOP, study).state is StudyState.COMPLETED
+
+
+def test_cancelled_runs_are_told_to_stop(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell, beat: Beat, ask: Ask
+) -> None:
+    """The next heartbeat, report or end is answered `stop: cancelled`, and all runs are counted."""
+    study = new_study()
+    queue(study, trials=2, seeds=1)
+    held = claim("c1")
+    assert held is not None
+    (run,) = held.runs
+    cancelled = ask(Call.CANCEL, study)
+    assert (cancelled.state, cancelled.finished_runs) == (StudyState.CANCELLED, 2)
+    with store.write() as session:
+        (reported,) = work.report(session, [work.Report(run.id, run.token, 0, [1], {"mse": [1.0]})])
+    stale = work.Reply(run.id, work.Status.STALE, work.Stop.CANCELLED)
+    assert (beat(run), reported, tell(run)) == (stale, stale, stale)
+    with store.read() as session:
+        states = {row.state for row in history.trials_page(session, "a", study).items}
+    assert states == {TrialState.CANCELLED}
+
+
+def test_a_paused_study_can_be_cancelled(new_study: Make, queue: Queue, ask: Ask) -> None:
+    """And takes nothing after that."""
+    study = new_study()
+    queue(study)
+    ask(Call.PAUSE, study)
+    assert ask(Call.CANCEL, study).state is StudyState.CANCELLED
+    with pytest.raises(IllegalCall, match="resume: the study is cancelled; allowed: delete"):
+        ask(Call.RESUME, study)
+
+
+@BY_CALL
+def test_a_call_may_be_repeated(
+    store: Store, new_study: Make, queue: Queue, ask: Ask, call: Call
+) -> None:
+    """The second time nothing happens, and the answer is the same."""
+    study = new_study()
+    queue(study)
+    if call is Call.RESUME:
+        ask(Call.PAUSE, study)
+    first = ask(call, study)
+    before = kinds(store, study)
+    assert ask(call, study) == first
+    assert kinds(store, study) == before
+
+
+@BY_CALL
+@pytest.mark.parametrize("state", StudyState)
+def test_a_call_is_refused_where_the_table_does_not_have_it(
+    store: Store, new_study: Make, ask: Ask, call: Call, state: StudyState
+) -> None:
+    """Naming what is allowed instead; a study that is there already is left alone."""
+    already = {
+        Call.PAUSE: {StudyState.PAUSED},
+        Call.RESUME: {StudyState.RUNNING, StudyState.CONFIRMING},
+        Call.STOP: {StudyState.CONFIRMING},
+        Call.CANCEL: {StudyState.CANCELLED},
+    }[call]
+    study = new_study()
+    put(store, study, state)
+    if state in STUDY_CALLS[call] or state in already:
+        ask(call, study)
+        return
+    with pytest.raises(IllegalCall, match=f"{call}: the study is {state}; allowed: "):
+        ask(call, study)
+
+
+def test_an_overdue_study_that_is_paused_is_not_closed(
+    store: Store,
+    new_study: Make,
+    spec: StudySpec,
+    queue: Queue,
+    claim: Claim,
+    advance: Advance,
+    ask: Ask,
+) -> None:
+    """Its time stands still, so it cannot run out."""
+    study = new_study(spec=replace(spec, budget=Budget(trials=10, seconds=60.0)))
+    queue(study, trials=2, seeds=1)
+    assert claim("c1") is not None
+    ask(Call.PAUSE, study)
+    advance(10**6)
+    with store.write() as session:
+        assert deadlines.overdue(session) == []
+        deadlines.enforce(session, "a", study)
+    with store.read() as session:
+        assert history.load(session, "a", study).closed_from is None
