@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from tuning.provenance import Provenance
 from tuning.records import (
     Budget,
     Cap,
@@ -129,7 +130,7 @@ def read_run(document: Mapping[str, Any]) -> Run:
 
 
 def write_result(result: Result) -> Document:
-    """A result as JSON-able values."""
+    """A result as JSON-able values, but for its provenance, which many have in common."""
     return {
         "state": result.state.value,
         "metrics": {
@@ -147,8 +148,8 @@ def write_result(result: Result) -> Document:
     }
 
 
-def read_result(document: Mapping[str, Any]) -> Result:
-    """The result that `write_result` wrote."""
+def read_result(document: Mapping[str, Any], provenance: Provenance | None = None) -> Result:
+    """The result that `write_result` wrote, with its provenance."""
     return Result(
         state=RunState(document["state"]),
         metrics={
@@ -164,18 +165,34 @@ def read_result(document: Mapping[str, Any]) -> Result:
         cause=None if document.get("cause") is None else Cause(document["cause"]),
         step=document.get("step"),
         lr=document.get("lr"),
+        provenance=provenance,
     )
 
 
+def write_provenance(provenance: Provenance | None) -> Document | None:
+    """A provenance as JSON-able values."""
+    if provenance is None:
+        return None
+    return {"data_hash": provenance.data_hash, "versions": dict(provenance.versions)}
+
+
+def read_provenance(document: Mapping[str, Any] | None) -> Provenance | None:
+    """The provenance that `write_provenance` wrote."""
+    return None if document is None else Provenance(**document)
+
+
 def write_history(history: History) -> Document:
-    """A history as JSON-able values."""
+    """A history as JSON-able values; each provenance stands in it once."""
+    told = {id(end.provenance): end.provenance for end in history.results.values()}
+    places = {one: place for place, one in enumerate(told)}
     return {
         "trials": [write_trial(trial) for trial in history.trials],
         "runs": [write_run(run) for run in history.runs],
         "results": [
-            [generation, index, write_result(result)]
+            [generation, index, write_result(result), places[id(result.provenance)]]
             for (generation, index), result in history.results.items()
         ],
+        "provenances": [write_provenance(one) for one in told.values()],
         "pruned": [list(pair) for pair in history.pruned.items()],
         "closed_from": history.closed_from,
         "closed_because": history.closed_because,
@@ -184,12 +201,13 @@ def write_history(history: History) -> Document:
 
 def read_history(document: Mapping[str, Any]) -> History:
     """The history that `write_history` wrote."""
+    told = [read_provenance(one) for one in document["provenances"]]
     return History(
         trials=tuple(read_trial(trial) for trial in document["trials"]),
         runs=tuple(read_run(run) for run in document["runs"]),
         results={
-            (generation, index): read_result(result)
-            for generation, index, result in document["results"]
+            (generation, index): read_result(result, told[place])
+            for generation, index, result, place in document["results"]
         },
         pruned=dict(document["pruned"]),
         closed_from=document["closed_from"],

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from tuning.errors import InvalidValue
+from tuning.provenance import Provenance
 from tuning.schedules import Parameter, Schedule
 from tuning.states import (
     Cap,
@@ -313,6 +314,7 @@ class Result:
         cause: the same as a code; None for a completed run, and if whoever trained does not say.
         step: updates made when it was last measured, if it diverged or failed.
         lr: learning rate of the last of them.
+        provenance: what it was trained on and with; None if nobody told.
     """
 
     state: RunState
@@ -322,6 +324,7 @@ class Result:
     cause: Cause | None = None
     step: int | None = None
     lr: float | None = None
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         """Refuse a result that is not an end."""

@@ -1,5 +1,6 @@
 """What every executor promises, whatever it trains in."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tuning.execution import (
     Measured,
 )
 from tuning.objectives import NO_FOLDERS, OBJECTIVES
+from tuning.provenance import installed
 from tuning.records import RunState
 from tuning.schedules import Schedule, build
 
@@ -95,6 +97,16 @@ def test_every_run_is_measured_and_ends_once(executor: Executor, mixed: Block) -
         else:
             assert ended.result.state is RunState.COMPLETED
             assert (len(steps), steps[-1]) == (objective.measurements, HORIZON)
+
+
+def test_every_end_tells_what_was_trained_on_and_with(executor: Executor, mixed: Block) -> None:
+    """Of diverged runs too: the hash of the data, and the versions of the objective's packages."""
+    ends = [event.result for event in executor.run(mixed) if isinstance(event, Ended)]
+    (told,) = {end.provenance.identity: end.provenance for end in ends}.values()
+    assert len(ends) == 3
+    assert re.fullmatch("[0-9a-f]{64}", told.data_hash)
+    assert told.versions == dict(installed(OBJECTIVES["realized_volatility"].packages))
+    assert told.versions.keys() >= {"glideslope", "jax", "numpy", "python", "scikit-learn"}
 
 
 def test_a_run_is_scored_on_its_last_iterate(executor: Executor) -> None:

@@ -1,6 +1,7 @@
 """What every built-in objective promises."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from tuning.objectives import (
     find,
 )
 from tuning.objectives.base import Floats
+from tuning.provenance import installed
 
 UPDATES = 12
 
@@ -109,6 +111,12 @@ def test_the_table_says_what_the_objective_is(objective: Objective) -> None:
     assert 0 < objective.peak[0] < objective.peak[1]
     assert objective.measurements <= objective.default_horizon
     assert objective.applies_to(configure(objective, {}))["optimizer"]
+
+
+def test_its_data_and_its_packages_can_be_named(objective: Objective, problem: Problem) -> None:
+    """SHA-256 of the data, and the versions of what it is trained with."""
+    assert re.fullmatch("[0-9a-f]{64}", problem.data_hash or "")
+    assert set(objective.packages) <= set(installed(objective.packages))
 
 
 def test_the_default_config_is_complete_json(objective: Objective) -> None:

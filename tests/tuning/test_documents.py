@@ -23,6 +23,7 @@ from tuning.documents import (
     write_spec,
     write_trial,
 )
+from tuning.provenance import Provenance
 from tuning.records import (
     Budget,
     Cause,
@@ -182,6 +183,22 @@ def test_a_history_survives() -> None:
     history, _ = play(make_spec(), order=2)
     assert len(tried(history)) == 20
     assert read_history(travelled(write_history(history))) == history
+
+
+def test_a_provenance_stands_once_in_a_history_and_is_shared_again() -> None:
+    """A study of many runs does not carry it as often."""
+    history, _ = play(make_spec(), order=2)
+    shared, rare = Provenance("ab", {"jax": "1.0"}), Provenance(None, {"jax": "1.1"})
+    first, *others = history.results
+    results = {key: replace(history.results[key], provenance=shared) for key in others}
+    told = replace(
+        history, results={first: replace(history.results[first], provenance=rare), **results}
+    )
+    written = travelled(write_history(told))
+    assert len(written["provenances"]) == 2
+    found = read_history(written)
+    assert found == told
+    assert len({id(end.provenance) for end in found.results.values()}) == 2
 
 
 def test_an_unknown_field_is_not_dropped() -> None:

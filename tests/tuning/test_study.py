@@ -164,6 +164,9 @@ def test_a_study_in_memory_runs_to_its_verdict() -> None:
     confirmed = {run.seed for run in history.runs if run.phase is Phase.CONFIRM}
     assert len(confirmed) >= 2
     assert searched.isdisjoint(confirmed)
+    told = {result.provenance.data_hash for result in history.results.values() if result.provenance}
+    assert told == {outcome.verdict.applies_to["data_hash"]}
+    assert outcome.verdict.versions.keys() >= {"glideslope", "numpy", "python", "scikit-learn"}
 
 
 def test_the_same_seed_is_the_same_study() -> None:

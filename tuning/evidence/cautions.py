@@ -81,12 +81,12 @@ def look_for_trouble(
 
 
 def doubt_reread(test_reads: int) -> list[Caveat]:
-    """Warn if other studies have read the same test split."""
+    """Warn if the same test split was read before, for another study or another verdict."""
     if test_reads <= 1:
         return []
     message = (
-        f"the held-out data were read by {test_reads} studies: what was learned from them "
-        "since may have entered this one"
+        f"the held-out data were read {test_reads} times, for other studies or earlier verdicts "
+        "of this one: what was learned from them since may have entered"
     )
     return [Caveat("test_reused", message)]
 

@@ -56,6 +56,7 @@ class Versus:
     `blocks_better` says on how many blocks (folds, days) the winner's mean was the better one.
     `generalises_over` names what the interval treats as drawn at random, and `dominant` which of
     the two contributes more of its width; `seeds_share` is the seeds' share of the variance.
+    `same_data` says whether every pair of runs was trained on the same data, as far as it is known.
     `seeds_needed` would bring the half-width to `worthwhile`; None if no number of seeds does.
     """
 
@@ -74,6 +75,7 @@ class Versus:
     seeds_share: float
     half_width: float | None
     seeds_needed: int | None
+    same_data: bool = True
 
 
 @dataclass(frozen=True, slots=True)

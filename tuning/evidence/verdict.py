@@ -17,12 +17,14 @@ from tuning.evidence.chances import chances_of_best
 from tuning.evidence.figures import Arm, Recommendation, Spent, Versus
 from tuning.evidence.horizons import HorizonLaw, Speedup, fit_peak_law, measure_speedup
 from tuning.evidence.measured import blocks_better, measure_arms
+from tuning.evidence.origins import are_paired, common_origin, doubt_origins
 from tuning.evidence.paired import Comparison, seeds_for
 from tuning.evidence.plan import compare_arms
 from tuning.evidence.score import sign_of
 from tuning.evidence.simplicity import recommend
 from tuning.evidence.variants import Variant, measure_sensitivity
 from tuning.objectives import OBJECTIVES, configure
+from tuning.provenance import Provenance
 from tuning.records import Direction, History, Phase, Result, StudySpec, Trial
 
 LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
@@ -52,8 +54,10 @@ class Verdict:
         if_horizon_changes: how the best peak moves with the horizon.
         basis: by figure, how it came about, or why it could not be told.
         applies_to: optimiser with its settings, batch, hash of the data, as far as told.
+        versions: of what most of the measured runs were trained with, as far as told.
         spent: updates of the search, all its phases, and of the evidence.
-        test_reads: studies, this one included, that have read this test split.
+        test_reads: how often this test split was read by now, across studies, once per verdict.
+        test_reused: whether that is more than once.
         warnings: what to know before acting.
     """
 
@@ -74,8 +78,10 @@ class Verdict:
     basis: Mapping[str, str]
     spent: Spent
     test_reads: int
+    test_reused: bool
     warnings: tuple[Caveat, ...]
     applies_to: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON values
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The verdict as JSON-able values."""
@@ -94,9 +100,9 @@ def conclude_study(
     Args:
         spec: of the study.
         history: everything that happened.
-        test_reads: studies, this one included, that have read the same test split.
-        applies_to: optimiser with its settings, batch, hash of the data, as far as known; None:
-            what the objective declares, if it is one of the built-in ones.
+        test_reads: how often the same test split was read by now, this study included.
+        applies_to: optimiser with its settings and batch, as far as known; None: what the
+            objective declares, if it is one of the built-in ones. The hash of the data is added.
 
     Raises InvalidValue if no trial completed.
     """
@@ -114,6 +120,7 @@ def conclude_study(
     spread = _spread(arms, spec.metric.direction)
     sensitivity = measure_sensitivity(spec, history, winner)
     law = fit_peak_law(spec, history)
+    origin = common_origin(history, ends[winner.number].values())
     speedup = measure_speedup(spec, history, arms[0].validation, _best_baseline(spec, arms))
     return Verdict(
         winner=str(winner.params["family"]),
@@ -133,8 +140,10 @@ def conclude_study(
         basis=_basis(sensitivity.basis, speedup),
         spent=_spent(history),
         test_reads=test_reads,
+        test_reused=test_reads > 1,
         warnings=_warnings(spec, history, trials, ends, arms, versus, test_reads),
-        applies_to=_declared(spec) if applies_to is None else dict(applies_to),
+        applies_to=_applies_to(_declared(spec) if applies_to is None else applies_to, origin),
+        versions=origin.versions,
     )
 
 
@@ -149,6 +158,7 @@ def _warnings(
 ) -> tuple[Caveat, ...]:
     on_test = {number: values_of(spec, found, HELD_OUT) for number, found in ends.items()}
     found = look_for_trouble(spec, history, trials[0], arms, versus)
+    found += doubt_origins(history, versus)
     found += doubt_held_out(spec, trials, versus, on_test)
     return tuple(found + doubt_reread(test_reads))
 
@@ -178,6 +188,7 @@ def _versus(
         seeds_share=found.seeds_share,
         half_width=found.half_width,
         seeds_needed=seeds_for(found, spec.worthwhile, len(arms) - 1),
+        same_data=are_paired(ends[winner.trial], ends[baseline.trial]),
     )
 
 
@@ -219,6 +230,11 @@ def _declared(spec: StudySpec) -> dict[str, Any]:
         return {}
     config = configure(objective, spec.config)
     return {**objective.applies_to(config), "config": dict(spec.config)}
+
+
+def _applies_to(declared: Mapping[str, Any], origin: Provenance) -> dict[str, Any]:
+    told = {} if origin.data_hash is None else {"data_hash": origin.data_hash}
+    return {**told, **declared}
 
 
 def _spent(history: History) -> Spent:

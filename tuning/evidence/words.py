@@ -31,7 +31,7 @@ def describe(spec: StudySpec, verdict: Verdict) -> str:
 
 
 def note_test_reads(document: Mapping[str, Any], test_reads: int) -> dict[str, Any]:
-    """A verdict's document and `words` once it is known how many studies read its test split.
+    """A verdict's document and `words` once it is known how often its test split was read.
 
     The same as if `conclude_study` had known.
 
@@ -43,6 +43,7 @@ def note_test_reads(document: Mapping[str, Any], test_reads: int) -> dict[str, A
     return {
         **document,
         "test_reads": test_reads,
+        "test_reused": test_reads > 1,
         "warnings": [*document["warnings"], *map(asdict, added)],
         "words": " ".join([document["words"], *map(_beware, added)]),
     }
@@ -60,8 +61,9 @@ def _headline(spec: StudySpec, verdict: Verdict) -> str:
     if not verdict.versus:
         lack = "too few fresh seeds completed" if verdict.arms[1:] else "there was no baseline"
         return f"Best found: {name}, {score}; {lack} to compare it with."
-    # A mean over the seeds that survived is no fair figure of a schedule that lost some.
-    is_whole = winner.seeds == winner.planned
+    # A mean over the seeds that survived is no fair figure of a schedule that lost some; nor is a
+    # difference between two data sets one between two schedules.
+    is_whole = winner.seeds == winner.planned and all(one.same_data for one in verdict.versus)
     if not is_whole or any(warning.code == "winner_lost" for warning in verdict.warnings):
         return f"No clear winner: {name} led the search, {score} on fresh seeds."
     ahead = [one.baseline for one in verdict.versus if is_worse(spec, one)]
@@ -111,7 +113,7 @@ def _decided(spec: StudySpec, verdict: Verdict) -> list[str]:
     parts = [
         f"{_size(one)} {'worse' if is_worse(spec, one) else 'better'} than {_other(verdict, one)}"
         for one in verdict.versus
-        if not one.is_tie
+        if not one.is_tie and one.same_data
     ]
     return [f"It is {_list(parts)}."] if parts else []
 

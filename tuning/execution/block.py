@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuning.documents import Document, read_result, write_result
+from tuning.documents import (
+    Document,
+    read_provenance,
+    read_result,
+    write_provenance,
+    write_result,
+)
 from tuning.errors import InvalidValue
 from tuning.objectives import VALIDATION
 from tuning.records import Measurement, Result
@@ -111,7 +117,13 @@ def write_event(event: Event) -> Document:
             step, values = measurement.step, dict(measurement.values)
             return {"event": "measured", "run": run, "step": step, "values": values}
         case Ended(run, result):
-            return {"event": "ended", "run": run, "result": write_result(result)}
+            told = write_provenance(result.provenance)
+            return {
+                "event": "ended",
+                "run": run,
+                "result": write_result(result),
+                "provenance": told,
+            }
 
 
 def read_event(document: Mapping[str, Any]) -> Event:
@@ -123,4 +135,5 @@ def read_event(document: Mapping[str, Any]) -> Event:
     """
     if document["event"] == "measured":
         return Measured(document["run"], Measurement(document["step"], document["values"]))
-    return Ended(document["run"], read_result(document["result"]))
+    provenance = read_provenance(document["provenance"])
+    return Ended(document["run"], read_result(document["result"], provenance))

@@ -59,7 +59,7 @@ class Checkpoints:
         objective: what is trained.
         block: its runs.
         splits: what this training is scored on.
-        data_hash: of the problem.
+        data_hash: of the problem, if it is known.
         clock: seconds, going on.
     """
 
@@ -69,7 +69,7 @@ class Checkpoints:
         objective: Objective,
         block: Block,
         splits: tuple[str, ...],
-        data_hash: str,
+        data_hash: str | None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._folder = folder

@@ -13,7 +13,7 @@ import itertools
 import logging
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ from tuning.objectives import (
     configure,
 )
 from tuning.objectives.base import Floats
+from tuning.provenance import Provenance, installed
 from tuning.records import MAX_SCORE, Cause, Direction, Measurement, Metric, Result, RunState
 
 logger = logging.getLogger(__name__)
@@ -65,8 +66,8 @@ def train(
         checkpoint_folder: where runs leave how far they are, and go on from; None if nowhere.
 
     Raises `InvalidValue` naming `schedule` if a learning rate is above the objective's hard cap,
-    `NotEnoughMemory` if not even one lane fits, `BrokenObjective` if what a trainer returns has
-    other names or shapes than it should.
+    naming `packages` if one that it declares is not installed, `NotEnoughMemory` if not even one
+    lane fits, `BrokenObjective` if what a trainer returns has other names or shapes than it should.
     """
     config = configure(objective, block.config)
     cap = objective.cap(config)
@@ -74,8 +75,15 @@ def train(
         check_cap(lane.schedule.table(), cap)
     estimate = objective.training_bytes
     bytes_of = None if estimate is None else lambda lanes: estimate(problem, lanes, block.horizon)
+    told = Provenance(problem.data_hash or None, dict(installed(objective.packages)))
     for lanes in split_to_fit(block.lanes, bytes_of, available_bytes(memory_bytes)):
-        yield from _train_together(block, lanes, objective, problem, cap, checkpoint_folder)
+        for event in _train_together(
+            block, lanes, objective, problem, cap, told.data_hash, checkpoint_folder
+        ):
+            if isinstance(event, Ended):
+                yield Ended(event.run, replace(event.result, provenance=told))
+            else:
+                yield event
 
 
 def chunks(
@@ -111,6 +119,7 @@ def _train_together(
     objective: Objective,
     problem: Problem,
     cap: float,
+    data_hash: str | None,
     folder: Path | None,
 ) -> Iterator[Event]:
     """One training scored on all splits or, if the objective says so, one training per split."""
@@ -119,7 +128,7 @@ def _train_together(
     ends: dict[str, Result] = {}
     saved: list[Checkpoints] = []
     for splits in parts:
-        saved.append(Checkpoints(folder, objective, block, splits, problem.data_hash))
+        saved.append(Checkpoints(folder, objective, block, splits, data_hash))
         for event in _train_part(block, objective, problem, cap, splits, open_lanes, saved[-1]):
             if isinstance(event, Measured):
                 if splits[0] == VALIDATION:

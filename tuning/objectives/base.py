@@ -28,6 +28,8 @@ TEST = "test"
 
 MAX_MEASUREMENTS = 10_000
 
+JAX = ("jax", "jaxlib", "optax")  # packages of an objective that trains on the engine
+
 
 class Trainer(Protocol):
     """Models in training, one per lane; a lane's bits never depend on its neighbours."""
@@ -76,8 +78,11 @@ class Problem(Protocol):
     """An objective with its data in memory."""
 
     @property
-    def data_hash(self) -> str:
-        """SHA-256 of the data, in hexadecimal: equal if and only if the data are."""
+    def data_hash(self) -> str | None:
+        """SHA-256 of the data, all splits, in hexadecimal: equal if and only if the data are.
+
+        None if nobody can tell, since the training code reads them by itself.
+        """
         ...
 
     @property
@@ -217,6 +222,8 @@ class Objective:
         training_bytes: memory that a training takes at most beside its data, from the open
             problem, the number of lanes and a horizon; it must not fall as lanes are added. None
             if nobody knows.
+        packages: what its figures depend on beside NumPy, as pip spells it; the versions are kept
+            with every run.
     """
 
     name: str
@@ -238,6 +245,7 @@ class Objective:
     trains_per_split: bool = False
     # Any: each objective knows its own problem.
     training_bytes: Callable[[Any, int, int], int] | None = None
+    packages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a description that does not hold together, naming the field."""

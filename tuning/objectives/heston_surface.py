@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from tuning.objectives.base import TEST, VALIDATION, Arrays, Folders, Objective, Trainer
+from tuning.objectives.base import JAX, TEST, VALIDATION, Arrays, Folders, Objective, Trainer
 from tuning.objectives.cached import hash_arrays
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.heston import PARAMETERS, Domain
@@ -195,4 +195,5 @@ HESTON_SURFACE = Objective(
     config_type=Config,
     rungs=RUNGS,
     training_bytes=_training_bytes,
+    packages=JAX,
 )

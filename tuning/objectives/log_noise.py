@@ -29,7 +29,7 @@ class NoisyProblem:
     deviation: float
 
     @property
-    def data_hash(self) -> str:
+    def data_hash(self) -> str | None:
         """The data's."""
         return self.problem.data_hash
 

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives import drifting, quotes, tables
-from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Score, Trainer
+from tuning.objectives.base import JAX, TEST, VALIDATION, Folders, Objective, Score, Trainer
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.snapshots import ORDERS, Snapshots
@@ -216,4 +216,5 @@ ONLINE_SURFACE = Objective(
     fixed_horizon=_horizon,
     trains_per_split=True,
     training_bytes=_training_bytes,
+    packages=JAX,
 )

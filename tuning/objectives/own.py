@@ -50,6 +50,7 @@ class Description(TypedDict, total=False):
     fixed_horizon: Callable[[Config, Folders], int] | None
     trains_per_split: bool
     training_bytes: Callable[[Any, int, int], int] | None
+    packages: tuple[str, ...]
 
 
 @final
@@ -89,7 +90,8 @@ def trainer_objective(
         name: how it is asked for.
         horizon: updates of a full training, unless a study wants others.
         peak: smallest and largest learning rate worth a look.
-        data: makes the arrays of a config, once; its files lie in the folders.
+        data: makes the arrays of a config, once; its files lie in the folders. Their hash is kept
+            with every run.
         blocks: names of the blocks that each split is scored on.
         described: anything else that `Objective` knows; the metric is `loss` by default.
 
@@ -99,7 +101,7 @@ def trainer_objective(
     def open_problem(config: Config, folders: Folders) -> OwnProblem:
         arrays = {} if data is None else dict(data(config, folders))
         return OwnProblem(
-            data_hash=hash_arrays(arrays),
+            data_hash=None if data is None else hash_arrays(arrays),
             blocks=blocks,
             make_trainer=make_trainer,
             config=config,
@@ -154,7 +156,7 @@ def model_objective(
 class OwnProblem:
     """A `Problem` whose trainers are made by a user's own code."""
 
-    data_hash: str
+    data_hash: str | None
     blocks: Mapping[str, tuple[str, ...]]
     make_trainer: Callable[[Sequence[Assignment]], Trainer]
     config: Config

@@ -18,7 +18,7 @@ from tuning.errors import DataError
 from tuning.objectives import bars as sources
 from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
-from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
+from tuning.objectives.base import JAX, TEST, VALIDATION, Folders, Objective, Trainer
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.lanes import OneByOne
@@ -198,6 +198,7 @@ REALIZED_VOLATILITY = Objective(
     open=_open,
     inspect=_open,
     training_bytes=_training_bytes,
+    packages=(*JAX, "scikit-learn"),
 )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuning.objectives import tables
-from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Trainer
+from tuning.objectives.base import JAX, TEST, VALIDATION, Folders, Objective, Trainer
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.heston import Domain
 from tuning.objectives.heston_surface import (
@@ -195,4 +195,5 @@ REGIME_FINETUNE = Objective(
     config_type=Config,
     inspect=_given,
     training_bytes=_training_bytes,
+    packages=JAX,
 )

@@ -132,6 +132,7 @@ def module_objective(
         "help": f"Your own PyTorch module {name}.",
         "metrics": metrics,
         "optimizer": {"optimizer": type(rule).__name__.lower(), **asdict(rule), "batch": batch},
+        "packages": ("torch",),
     }
     given.update(described)
     return Objective(name=name, default_horizon=horizon, peak=peak, open=open_problem, **given)

@@ -261,11 +261,11 @@ def test_a_winner_that_cooled_down_and_fails_on_later_data_is_a_horizon_leak() -
 
 
 def test_a_test_split_that_was_read_before_is_told() -> None:
-    """How many studies have read it; one alone is no matter."""
+    """How often it was read; once is no matter."""
     history = finished(winner(), BASELINE)
     again = conclude_study(spec_for(), history, test_reads=3)
-    assert again.test_reads == 3
-    assert "read by 3 studies" in told(again, "test_reused")[0]
+    assert (again.test_reads, again.test_reused) == (3, True)
+    assert "were read 3 times" in told(again, "test_reused")[0]
     assert told(conclude_study(spec_for(), history), "test_reused") == []
 
 

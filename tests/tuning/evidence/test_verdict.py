@@ -248,6 +248,8 @@ def test_the_document_has_what_the_best_schedule_shows() -> None:
         "speedup",
         "if_horizon_changes",
         "test_reads",
+        "test_reused",
+        "versions",
         "warnings",
         "chances",
         "recommended",

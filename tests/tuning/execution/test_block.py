@@ -8,6 +8,7 @@ import pytest
 from tuning.errors import InvalidValue
 from tuning.execution import Block, Ended, Lane, Measured
 from tuning.execution.block import read_event, write_event
+from tuning.provenance import Provenance
 from tuning.records import Cause, Measurement, Result, RunState
 from tuning.schedules import Schedule, build
 
@@ -46,7 +47,12 @@ def test_a_block_survives_json() -> None:
         ),
         Ended(
             "1.2",
-            Result(RunState.COMPLETED, {"validation": {"mse": 1 / 3}}, {"validation": (1.0, 0.1)}),
+            Result(
+                RunState.COMPLETED,
+                {"validation": {"mse": 1 / 3}},
+                {"validation": (1.0, 0.1)},
+                provenance=Provenance("ab", {"jax": "1.0"}),
+            ),
         ),
     ],
 )

@@ -149,9 +149,10 @@ def test_every_lane_is_told_what_is_its_own() -> None:
 
 
 def test_data_are_hashed() -> None:
-    """Equal data, equal hash."""
+    """Equal data, equal hash; who reads them by itself has none, rather than that of nothing."""
     problem = BOWL.open(BOWL.config_type(), NO_FOLDERS)
     assert problem.data_hash == hash_arrays(data(None, None))
+    assert RESUMABLE.open(RESUMABLE.config_type(), NO_FOLDERS).data_hash is None
 
 
 def test_lanes_are_resumable_if_all_their_models_are() -> None:
