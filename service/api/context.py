@@ -26,7 +26,7 @@ class Context:
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `is_ready` tells whether planner and sweeper do their work; `work_bell` rings when there may be
     runs to claim. `objectives` are those that can be tuned. `render_report` makes the HTML of a
-    study, and `versions` are those of the libraries its figures depend on.
+    study, and `versions` are those of the libraries the planner depends on.
     """
 
     store: Store

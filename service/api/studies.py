@@ -218,11 +218,12 @@ def read_best(
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
         best = history.best_trial(session, found)
-    if best is None:
-        raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
+        if best is None:
+            raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
+        told = history.provenance_of(session, DEFAULT_PROJECT, study, best.number)
     if framework != "json":
         return code_response(best.schedule, framework)
-    return best_view(found, best, here, table=table)
+    return best_view(found, best, told, here, table=table)
 
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))

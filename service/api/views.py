@@ -25,6 +25,7 @@ from service.store.history import RunRow, TrialRow
 from service.store.studies import Study
 from tuning.documents import write_number, write_spec
 from tuning.objectives import Objective, configure
+from tuning.provenance import Provenance
 from tuning.records import Result, RunState, StudyState, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
 
@@ -86,19 +87,24 @@ def winning_arm(study: Study) -> Mapping[str, Any] | None:
     return arm if arm["validation"] is not None else None
 
 
-def best_view(study: Study, best: Trial, here: Context, *, table: bool) -> BestView:
-    """The best schedule of a study that has one."""
+def best_view(
+    study: Study, best: Trial, told: Provenance, here: Context, *, table: bool
+) -> BestView:
+    """The best schedule of a study that has one, and what it was trained on and with as told."""
     confirmed = winning_arm(study)
     objective = here.objectives.get(study.spec.objective)
     config = study.spec.config
     optimizer = {} if objective is None else objective.applies_to(configure(objective, config))
+    data = {} if told.data_hash is None else {"data_hash": told.data_hash}
+    # A verdict of earlier versions does not say it.
+    planner = (study.verdict or {}).get("planner_versions", here.versions)
     return BestView(
         study=study.id,
         state=study.state.value,
         schedule=best.schedule.document(table=table),
         metric=_best_metric(study, confirmed),
         verdict=None if study.verdict is None else dict(study.verdict),
-        applies_to={**optimizer, "config": dict(config)},
+        applies_to={**optimizer, "config": dict(config), **data},
         provenance={
             "objective": study.spec.objective,
             "config_hash": sha256(
@@ -106,7 +112,7 @@ def best_view(study: Study, best: Trial, here: Context, *, table: bool) -> BestV
             ).hexdigest(),
             "trial": best.number,
             "seed": study.spec.seed,
-            "versions": dict(here.versions if study.verdict is None else study.verdict["versions"]),
+            "versions": {**planner, **told.versions},
         },
     )
 
@@ -150,6 +156,7 @@ def trial_view(row: TrialRow) -> TrialView:
 def run_view(row: RunRow) -> RunView:
     """A run of a trial."""
     end = row.result or Result(RunState.CANCELLED)  # one that has not ended has nothing to tell
+    told = end.provenance or Provenance()
     return RunView(
         id=row.id,
         trial=row.run.trial,
@@ -167,6 +174,8 @@ def run_view(row: RunRow) -> RunView:
             split: {name: write_number(value) for name, value in values.items()}
             for split, values in end.metrics.items()
         },
+        data_hash=told.data_hash,
+        versions=dict(told.versions),
         started_at=_moment(row.started),
         finished_at=_moment(row.finished),
     )

@@ -23,9 +23,11 @@ from service.schemas.work import (
     Replies,
     Reply,
     ReportRequest,
+    Tell,
     TellRequest,
 )
 from service.store import outcomes, work
+from tuning.provenance import Provenance
 from tuning.records import Cause
 
 router = APIRouter(prefix="/v1", tags=["work"])
@@ -135,6 +137,7 @@ def tell(body: TellRequest, here: Here) -> Replies:
                     step=one.step,
                     lr=one.lr,
                     lanes=one.lanes,
+                    provenance=_provenance(one),
                 )
                 for one in body.results
             ],
@@ -142,6 +145,12 @@ def tell(body: TellRequest, here: Here) -> Replies:
         )
     here.on_progress()
     return _replies(replies)
+
+
+def _provenance(told: Tell) -> Provenance | None:
+    if told.data_hash is None and not told.versions:
+        return None
+    return Provenance(told.data_hash, told.versions)
 
 
 def _replies(replies: Sequence[work.Reply]) -> Replies:

@@ -6,7 +6,6 @@ refers to anything the other side remembers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from tuning.documents import (
@@ -20,6 +19,7 @@ from tuning.documents import (
     write_trial,
 )
 from tuning.evidence import conclude_study, describe
+from tuning.provenance import installed
 from tuning.records import History, StudySpec
 from tuning.search.policy import Conclude, Generation, GiveUp, Wait, decide
 
@@ -31,14 +31,14 @@ class Judged:
     verdict: Mapping[str, Any]
 
 
-VERSIONED = ("glideslope", "jax", "jaxlib", "numpy", "optax", "optuna", "scikit-learn", "scipy")
+PACKAGES = ("optuna", "scikit-learn", "scipy")  # that proposals and verdicts depend on
 
 Answer = Generation | Judged | GiveUp | Wait
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a study's figures depend on, as installed here and now."""
-    return {name: version(name) for name in VERSIONED}
+    """Versions of what the planner's answers depend on, as installed here."""
+    return dict(installed(PACKAGES))
 
 
 def write_request(spec: StudySpec, history: History) -> dict[str, Any]:
@@ -70,7 +70,8 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 def judge(spec: StudySpec, history: History) -> dict[str, Any]:
     """The verdict as it is stored: its document, the same in words, and what it was made with."""
     verdict = conclude_study(spec, history)
-    return {**verdict.document(), "words": describe(spec, verdict), "versions": versions()}
+    words = describe(spec, verdict)
+    return {**verdict.document(), "words": words, "planner_versions": versions()}
 
 
 def read_answer(document: Mapping[str, Any]) -> Answer:

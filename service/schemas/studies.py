@@ -168,7 +168,8 @@ class RunView(Schema):
 
     `cause` (`non_finite`, `blew_up`, `raised`, `refused`, `timeout`, `memory`, `exited`, `killed`,
     `lost_worker`, `impossible`) and `reason` say why it diverged or failed, `step` and `lr` where
-    it was then; `attempt` counts the trainings that ended badly.
+    it was then; `attempt` counts the trainings that ended badly; `data_hash` and `versions` are
+    those of what it was trained on and with, if the trainer told.
     """
 
     id: str
@@ -184,6 +185,8 @@ class RunView(Schema):
     step: int | None
     lr: float | None
     metrics: dict[str, dict[str, float | None]]
+    data_hash: str | None
+    versions: dict[str, str]
     started_at: str | None
     finished_at: str | None
 

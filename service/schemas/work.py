@@ -116,6 +116,8 @@ class Tell(Schema):
     back untrained. Both put the run back; a crash counts as an attempt only when it was alone, and
     is the last one if its cause is `timeout`.
     What did not complete says why (`cause`, `reason`) and after which update (`step`, `lr`).
+    `data_hash` (of all splits) and `versions` (of packages, by name) say what it was trained on and
+    with; they stand in the verdict.
     """
 
     run: Name
@@ -132,6 +134,8 @@ class Tell(Schema):
     step: Annotated[int, Field(ge=0, le=MAX_STEP)] | None = None
     lr: Figure | None = None
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
+    data_hash: Name | None = None
+    versions: Annotated[dict[Name, Name], Field(max_length=64)] = Field(default_factory=dict)
 
 
 class TellRequest(Schema):

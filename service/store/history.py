@@ -16,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import models, studies
+from service.store import models, provenances, studies
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_result, read_schedule
+from tuning.provenance import Provenance
 from tuning.records import (
     TIME_IS_UP,
     History,
@@ -75,6 +76,7 @@ def load(session: Session, project: str, study: str) -> History:
     )
     rows = trials.all()
     runs = _run_rows(session, project, study)
+    told = _provenances(session, project, runs)
     row = session.get_one(models.Study, (project, study))
     return History(
         trials=tuple(_to_record(row) for row in rows),
@@ -82,7 +84,7 @@ def load(session: Session, project: str, study: str) -> History:
         results={
             (row.generation, row.index): result
             for row in runs
-            if (result := _result(row)) is not None
+            if (result := _result(row, told)) is not None
         },
         pruned={row.number: row.pruned_in for row in rows if row.pruned_in is not None},
         closed_from=row.closed_from,
@@ -130,7 +132,17 @@ def trials_page(
 def runs(session: Session, project: str, study: str, number: int) -> list[RunRow]:
     """The runs of a trial, in order of proposal; raises NotFound."""
     trial(session, project, study, number)
-    return [_to_run_row(row) for row in _run_rows(session, project, study, (number,))]
+    rows = _run_rows(session, project, study, (number,))
+    told = _provenances(session, project, rows)
+    return [_to_run_row(row, told) for row in rows]
+
+
+def provenance_of(session: Session, project: str, study: str, number: int) -> Provenance:
+    """What the last run of a trial that tells was trained on and with."""
+    rows = _run_rows(session, project, study, (number,))
+    names = [row.provenance for row in rows if row.provenance is not None]
+    found = provenances.recall(session, project, names[-1:])
+    return found[names[-1]] if names else Provenance()
 
 
 def curves(
@@ -169,11 +181,20 @@ def _run_rows(
     return list(session.scalars(query.order_by(run.generation, run.index)))
 
 
-def _result(row: models.Run) -> Result | None:
+def _provenances(
+    session: Session, project: str, rows: Iterable[models.Run]
+) -> dict[str, Provenance]:
+    names = {row.provenance for row in rows if row.provenance is not None}
+    return provenances.recall(session, project, names)
+
+
+def _result(row: models.Run, told: Mapping[str, Provenance]) -> Result | None:
     """How a run ended; a cancelled one has nothing to tell but that."""
     if row.state == RunState.CANCELLED:
         return Result(RunState.CANCELLED)
-    return None if row.result is None else read_result(row.result)
+    if row.result is None:
+        return None
+    return read_result(row.result, told.get(row.provenance or ""))
 
 
 def _to_record(row: models.Trial) -> Trial:
@@ -204,14 +225,14 @@ def _to_trial_row(row: models.Trial) -> TrialRow:
     return TrialRow(_to_record(row), TrialState(row.state), row.value)
 
 
-def _to_run_row(row: models.Run) -> RunRow:
+def _to_run_row(row: models.Run, told: Mapping[str, Provenance]) -> RunRow:
     return RunRow(
         id=row.id,
         run=to_run(row),
         state=RunState(row.state),
         attempt=row.attempt,
         worker=row.worker,
-        result=_result(row),
+        result=_result(row, told),
         started=row.started,
         finished=row.finished,
     )

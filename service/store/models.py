@@ -95,6 +95,22 @@ class Project(Base):
     created: Mapped[datetime]
 
 
+class Provenance(Base):
+    """What runs were trained on and with; named by the hash of it."""
+
+    __tablename__ = "provenances"
+
+    project: Mapped[str]
+    id: Mapped[str]
+    data_hash: Mapped[str | None]
+    versions: Mapped[Document]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "id"),
+        ForeignKeyConstraint(["project"], ["projects.id"]),
+    )
+
+
 class Study(Base):
     """One search."""
 
@@ -192,6 +208,8 @@ class Run(Base):
     told_token: Mapped[str | None]
     body_hash: Mapped[str | None]
     result: Mapped[Document | None]
+    # No foreign key: SQLite cannot add one to a table, and a provenance is never deleted.
+    provenance: Mapped[str | None]
     started: Mapped[datetime | None]
     finished: Mapped[datetime | None]
 

@@ -19,13 +19,20 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import leases, models, studies
+from service.store import leases, models, provenances, studies
 from service.store.clock import now
 from service.store.leases import Isolation, Reply, Status
 from service.store.locks import lock_runs, lock_studies_of
-from tuning.documents import read_number, read_result, read_spec, write_result
+from tuning.documents import (
+    read_number,
+    read_result,
+    read_spec,
+    write_provenance,
+    write_result,
+)
 from tuning.errors import InvalidValue
 from tuning.evidence.score import RANKED, SEARCHED, conclude_trial, is_better
+from tuning.provenance import Provenance
 from tuning.records import MAX_SCORE, Cause, Metric, Result, RunState, StudySpec, TrialState, move
 
 CRASHED = "crashed"
@@ -66,6 +73,7 @@ class Tell:
         step: updates made when it was last measured, if it did not complete.
         lr: learning rate of the last of them.
         lanes: runs that were trained in the same process.
+        provenance: what it was trained on and with; None if the trainer does not say.
     """
 
     run: str
@@ -78,6 +86,7 @@ class Tell:
     step: int | None = None
     lr: float | None = None
     lanes: int = 1
+    provenance: Provenance | None = None
 
     def result(self, state: RunState) -> Result:
         """What was told, as the core's record."""
@@ -89,6 +98,7 @@ class Tell:
             self.cause,
             self.step,
             self.lr,
+            self.provenance,
         )
 
     @property
@@ -96,6 +106,8 @@ class Tell:
         """SHA-256 over everything told, as canonical JSON; equal for a repetition."""
         told = write_result(self.result(RunState.COMPLETED))
         body = {**told, "state": self.outcome, "lanes": self.lanes}
+        if self.provenance is not None:  # else the hash is that of versions before it
+            body["provenance"] = write_provenance(self.provenance)
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -117,7 +129,7 @@ def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> lis
     runs = lock_runs(session, names)
     metrics = {study.id: read_spec(study.spec).metric for study in locked.values()}
     at = now(session)
-    changed: list[models.Run] = []
+    taken: list[tuple[models.Run, Tell]] = []
     replies = []
     for position, one in enumerate(results):
         refusal = leases.refuse(runs, one.run, one.token)
@@ -125,11 +137,15 @@ def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> lis
             run = runs[one.run]
             _check_told(one, run, metrics[run.study], f"results[{position}]")
             _apply(one, run, at, max_attempts)
-            changed.append(run)
+            taken.append((run, one))
         elif refusal.status is Status.DUPLICATE:
             _check_repeated(one, runs[one.run])
         replies.append(refusal or Reply(one.run, Status.OK))
-    follow(session, locked, changed, at)
+    provenances.remember(
+        session,
+        ((run.project, one.provenance) for run, one in taken if one.provenance is not None),
+    )
+    follow(session, locked, [run for run, _ in taken], at)
     return replies
 
 
@@ -201,6 +217,7 @@ def _finish(run: models.Run, result: Result, at: datetime) -> None:
     """End a leased run; its token dies."""
     run.state = move(RunState(run.state), result.state)
     run.result = write_result(result)
+    run.provenance = None if result.provenance is None else result.provenance.identity
     run.token = None
     run.lease_until = None
     run.finished = at

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from service.schemas.work import LARGEST, CauseName, ClaimedBlock, ClaimedRun, Report, Tell
 from service.worker.leases import Lease
 from tuning.execution import Block, Ended, Event, Lane, Measured
+from tuning.provenance import Provenance
 from tuning.records import Cause, Measurement, Result, RunState
 from tuning.schedules import Schedule
 
@@ -85,6 +86,7 @@ def tell_of(lease: Lease, result: Result, lanes: int) -> Tell:
 
 
 def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
+    told = result.provenance or Provenance()
     return Tell(
         run=lease.run,
         token=lease.token,
@@ -99,6 +101,8 @@ def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
         step=result.step,
         lr=None if result.lr is None else _finite(result.lr),
         lanes=lanes,
+        data_hash=told.data_hash,
+        versions=dict(told.versions),
     )
 
 

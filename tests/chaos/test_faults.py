@@ -162,7 +162,7 @@ def test_five_killed_workers_lose_nothing_and_change_nothing(
     assert any(one.status is None for one in told) or any(one.attempt for one in seen.stored)
     assert killed.replace(study, "") == replayed.replace(quiet, "")
     verdict = json.loads(replayed)[3]
-    assert verdict.pop("versions")["optuna"]
+    assert verdict.pop("planner_versions")["optuna"]
     assert verdict == verdict_in_memory()
 
 

@@ -44,10 +44,11 @@ def descend(run: Run) -> None:
 
 
 class Bowl:
-    """The same as a class."""
+    """The same as a class, with data: where it begins."""
 
     def __init__(self, assignment: Assignment) -> None:
-        self.random, self.weights = np.random.default_rng(assignment.seed), np.ones(4)
+        self.random = np.random.default_rng(assignment.seed)
+        self.weights = assignment.data["start"]
         self.noise: float = assignment.config.noise
 
     def train(self, lrs: Floats) -> None:
@@ -94,7 +95,14 @@ OBJECTIVES = {
     one.name: one
     for one in (
         function_objective(descend, name="loop", horizon=30, peak=PEAK, config_type=Config),
-        model_objective(Bowl, name="bowl", horizon=30, peak=PEAK, config_type=Config),
+        model_objective(
+            Bowl,
+            name="bowl",
+            horizon=30,
+            peak=PEAK,
+            config_type=Config,
+            data=lambda *_: {"start": np.ones(4)},
+        ),
         trainer_objective(Bowls, name="bowls", horizon=30, peak=PEAK, config_type=Config),
     )
 }

@@ -77,6 +77,14 @@ def test_a_study_of_an_own_objective_ends_with_its_best_schedule(
     assert outcome.verdict is not None
     assert best.schedule["family"] == outcome.verdict.winner
     assert best.metric.seeds == outcome.verdict.arms[0].seeds >= 2
+    # Who trained told it, in another process: of the one that has data, the hash of them.
+    data_hash = outcome.verdict.applies_to.get("data_hash")
+    assert (data_hash is not None) is (name == "bowl")
+    assert best.verdict is not None
+    for told in (best.applies_to, best.verdict["applies_to"]):
+        assert told.get("data_hash") == data_hash
+    assert best.verdict["versions"] == outcome.verdict.versions
+    assert best.provenance["versions"].items() >= outcome.verdict.versions.items()
     served = list(client.trials(study.id))
     assert [(one.phase, one.params) for one in served] == [
         (trial.phase, trial.params) for trial in outcome.history.trials

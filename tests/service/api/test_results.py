@@ -72,7 +72,8 @@ def test_a_finished_study_has_a_confirmed_best(
     schedule = Schedule.from_document(best["schedule"])
     assert np.array_equal(schedule.table(), best["schedule"]["table"]["values"])
     assert best["applies_to"]["optimizer"] == "sgd"
-    assert set(best["provenance"]["versions"]) >= {"glideslope", "jax", "optuna"}
+    assert "data_hash" not in best["applies_to"]  # nobody told
+    assert set(best["provenance"]["versions"]) >= {"glideslope", "optuna", "python"}
 
 
 def test_trials_come_in_order_and_in_pages(
@@ -158,10 +159,18 @@ def test_a_trained_study_comes_out_as_in_a_notebook(
     outcome = run_study(spec, Inline())
     assert outcome.verdict is not None
     alone = json.loads(json.dumps(outcome.verdict.document()))
-    told = {"words", "versions", "applies_to", "test_reads"}  # the service's to add
-    assert {name: served[name] for name in alone if name not in told} == {
-        name: value for name, value in alone.items() if name not in told
-    }
+    assert {name: served[name] for name in alone} == alone
+    best = api.get(f"{path}/best").json()
+    assert len(best["applies_to"]["data_hash"]) == 64
+    assert best["applies_to"] == served["applies_to"] == alone["applies_to"]
+    versions = best["provenance"]["versions"]
+    assert versions == {**served["planner_versions"], **served["versions"]}
+    assert versions.keys() >= {"glideslope", "jax", "optuna", "python", "scikit-learn"}
+    (run, *_) = api.get(f"{path}/trials/0/runs").json()["items"]
+    assert (run["data_hash"], run["versions"]) == (
+        served["applies_to"]["data_hash"],
+        served["versions"],
+    )
     report = api.get(f"{path}/report").text
     assert "mse" in report
 

@@ -70,6 +70,21 @@ def test_runs_that_were_alone_get_a_worker_for_themselves_and_back(empty: Engine
         assert {bool(one) for one in connection.scalars(sa.select(alone))} == {True, False}
 
 
+def test_of_runs_that_were_there_nobody_told_what_they_were_trained_on(empty: Engine) -> None:
+    """Revision 0005: they stay as they are, there and back."""
+    run = sa.table("runs", sa.column("id"), sa.column("provenance"))
+    _move(empty, "upgrade", "0001")
+    _insert_runs_without_trials(empty)
+    _move(empty, "upgrade", "0005")
+    with empty.connect() as connection:
+        told = dict(connection.execute(sa.select(run.c.id, run.c.provenance)).all())
+    assert told == {"s.0.0": None, "s.0.1": None}
+    _move(empty, "downgrade", "0004")
+    with empty.connect() as connection:
+        assert len(connection.scalars(sa.select(run.c.id)).all()) == 2
+    assert "provenances" not in _tables(empty)
+
+
 def _insert_runs_without_trials(engine: Engine) -> None:
     off = {"postgresql": "SET session_replication_role = replica"}
     raw = engine.raw_connection()

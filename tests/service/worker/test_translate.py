@@ -19,6 +19,7 @@ from service.worker.translate import (
 from tests.service.worker.puppets import completed, measured
 from tuning.errors import InvalidValue
 from tuning.execution import Ended
+from tuning.provenance import Provenance
 from tuning.records import Cause, Measurement, Result, RunState
 from tuning.schedules import Schedule, build
 
@@ -158,6 +159,15 @@ def test_where_a_run_diverged_crosses_the_wire() -> None:
     tell = tell_of(A, end, 1)
     assert (tell.cause, tell.step, tell.lr) == ("non_finite", 7, 0.1 + 0.2)
     assert tell_of(A, Result(RunState.DIVERGED, lr=math.inf), 1).lr is None
+
+
+def test_what_was_trained_on_and_with_goes_with_the_end() -> None:
+    """Where the executor tells it."""
+    told = Provenance("ab", {"jax": "1.0"})
+    tell = tell_of(A, Result(RunState.DIVERGED, provenance=told), 1)
+    assert (tell.data_hash, tell.versions) == ("ab", {"jax": "1.0"})
+    tell = tell_of(A, Result(RunState.DIVERGED), 1)
+    assert (tell.data_hash, tell.versions) == (None, {})
 
 
 def test_waiting_counts_numbers_until_they_are_taken() -> None:
