@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from tuning.checks import check_integer, check_number
 from tuning.errors import InvalidValue
 from tuning.provenance import Provenance
 from tuning.schedules import Parameter, Schedule
@@ -43,34 +44,6 @@ TIME_IS_UP = "the search's time was up"
 MAX_SCORE = 1e60  # of the compared metric, in size: beyond it is divergence, and squares overflow
 
 ParameterValue = float | int | str
-
-
-def check_integer(name: str, value: object, low: int, high: int) -> int:
-    """Return `value` if it is an integer in [low, high], else raise `InvalidValue`.
-
-    >>> check_integer("config.batch", 0, 1, 4_096)
-    Traceback (most recent call last):
-    tuning.errors.InvalidValue: config.batch: 0 is not allowed; allowed: an integer from 1 to 4,096
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InvalidValue(name, value, f"an integer from {low:,} to {high:,}")
-    return value
-
-
-def check_number(name: str, value: object, low: float, high: float) -> float:
-    """Return `value` as a float if it is finite and in [low, high], else raise `InvalidValue`.
-
-    >>> check_number("config.l2", 1, 0.0, 1.0)
-    1.0
-    """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not low <= value <= high  # first: an integer may be too large for `isfinite`
-        or not math.isfinite(value)
-    ):
-        raise InvalidValue(name, value, f"a number from {low:g} to {high:g}")
-    return float(value)
 
 
 @dataclass(frozen=True, slots=True)
