@@ -12,7 +12,7 @@ from tuning.constraints import parse
 from tuning.errors import InvalidValue
 from tuning.evidence import evidence_steps
 from tuning.objectives import Objective
-from tuning.records import Budget, Cap, ParameterValue, Space, StudySpec
+from tuning.records import Budget, Cap, ParameterValue, Pruning, Space, StudySpec
 from tuning.schedules import PARAMETERS
 from tuning.search.policy import least_steps
 from tuning.search.space import DEFAULT_FAMILIES, PEAK, is_fixed, narrow, peak_grid
@@ -25,6 +25,7 @@ LEADER_SEEDS = 8  # at most, and four times those of a trial
 # Families without a form of their own, for samplers that know how to move them.
 FREE_FAMILIES: Mapping[str, tuple[str, ...]] = {"curve": ("knots",)}
 SHORTEST_RUNG = 20  # updates; over fewer a training says little
+PREFIXES = (0.25, 0.5)  # of a full training, at whose ends trials are pruned if that is asked for
 
 
 def peak_range(
@@ -47,14 +48,43 @@ def cap(asked: tuple[float, float] | None, cap: float) -> Cap:
     return Cap.HARD if math.isfinite(cap) else Cap.SOFT
 
 
-def rungs(objective: Objective, asked: Sequence[float] | None, horizon: int) -> tuple[float, ...]:
-    """The rungs asked for, or those of the objective that are long enough."""
+def rungs(
+    objective: Objective,
+    asked: Sequence[float] | None,
+    horizon: int,
+    pruning: Pruning = Pruning.NONE,
+) -> tuple[float, ...]:
+    """The rungs asked for, or the objective's that are long enough; prefixes if it prunes."""
+    if pruning is not Pruning.NONE:
+        return _prefixes(objective, asked, horizon)
     if asked is not None:
         if asked and not objective.rungs:
             allowed = f"none, since {objective.name} declares no shorter horizon that is like it"
             raise InvalidValue("rungs", list(asked), allowed)
         return tuple(asked)
     return tuple(rung for rung in objective.rungs if rung * horizon >= SHORTEST_RUNG)
+
+
+def _prefixes(
+    objective: Objective, asked: Sequence[float] | None, horizon: int
+) -> tuple[float, ...]:
+    """The prefixes asked for, or a quarter and a half, as far as they are long and scored enough.
+
+    Any objective may be pruned on a prefix, but not before what it is scored on begins.
+    """
+    begin = objective.score.begin if objective.score.kind == "mean" else 0.0
+    if asked is None:
+        asked = [one for one in PREFIXES if one * horizon >= SHORTEST_RUNG and one > begin]
+    if not asked:
+        allowed = "at least one fraction, since trials are pruned after it"
+        raise InvalidValue("rungs", list(asked), allowed)
+    if min(asked) <= begin:
+        allowed = (
+            f"fractions above {begin:g}, where the segment begins whose mean is the score of "
+            f"{objective.name}"
+        )
+        raise InvalidValue("rungs", list(asked), allowed)
+    return tuple(asked)
 
 
 def space(

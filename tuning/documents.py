@@ -24,6 +24,7 @@ from tuning.records import (
     History,
     Metric,
     Phase,
+    Pruning,
     Result,
     Run,
     RunState,
@@ -56,6 +57,7 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
     newer: Document = {
         "rungs": tuple(document.get("rungs", ())),
         "cap": Cap(document.get("cap", Cap.GIVEN)),
+        "pruning": Pruning(document.get("pruning", Pruning.NONE)),
         "starts": tuple(Start(**start) for start in document.get("starts", ())),
     }
     return StudySpec(

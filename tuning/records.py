@@ -23,6 +23,7 @@ from tuning.states import (
     Comparator,
     Direction,
     Phase,
+    Pruning,
     RunState,
     StudyState,
     TrialState,
@@ -159,6 +160,8 @@ class StudySpec:
             every arm cost.
         rungs: shorter horizons a trial is trained over first, as rising fractions of `horizon`.
         promote: share of the trials of a rung that go on to the next.
+        pruning: unless `none`, `rungs` are prefixes of the full training instead, at whose ends
+            searched trials are pruned by this rule; baselines are always trained in full.
         leaders: trials that get more seeds at the full horizon before one is recommended; 0: none.
         leader_seeds: paired seeds the last of them have in the end.
         cap: where the upper end of the range of the peak comes from.
@@ -186,6 +189,7 @@ class StudySpec:
     evidence_budget: int | None = None
     rungs: tuple[float, ...] = ()
     promote: float = 0.34
+    pruning: Pruning = Pruning.NONE
     leaders: int = 0
     leader_seeds: int = 1
     cap: Cap = Cap.GIVEN
@@ -218,6 +222,9 @@ class StudySpec:
         if len(self.rungs) > MAX_RUNGS or not is_rising:
             allowed = f"at most {MAX_RUNGS} rising fractions between 0 and 1"
             raise InvalidValue("rungs", list(self.rungs), allowed)
+        if self.pruning is not Pruning.NONE and not self.rungs:
+            allowed = f"at least one fraction, at which `{self.pruning}` prunes"
+            raise InvalidValue("rungs", [], allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +248,8 @@ class Run:
 
     (`generation`, `index`) identifies it within its study. `splits` are evaluated at its end:
     the search reads `validation`; only confirmation runs read `test`. Over a shorter horizon the
-    best peak is higher: the schedule is multiplied by `peak_factor`.
+    best peak is higher: the schedule is multiplied by `peak_factor`. It is laid out over the whole
+    `horizon`, but the training ends, and is scored, after `updates` of it; 0 stands for all.
     """
 
     generation: int
@@ -252,6 +260,17 @@ class Run:
     horizon: int
     splits: tuple[str, ...] = ("validation",)
     peak_factor: float = 1.0
+    updates: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a run that ends beyond its horizon."""
+        object.__setattr__(self, "updates", self.updates or self.horizon)
+        check_integer("updates", self.updates, 1, self.horizon)
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether it ends before its schedule does."""
+        return self.updates < self.horizon
 
     def laid_out(self, schedule: Schedule) -> Schedule:
         """A trial's schedule as this run trains it: over its horizon, with its peak.
@@ -361,6 +380,7 @@ __all__ = [
     "Metric",
     "ParameterValue",
     "Phase",
+    "Pruning",
     "Result",
     "Run",
     "RunState",

@@ -40,6 +40,19 @@ class Cap(StrEnum):
     SOFT = "soft"
 
 
+class Pruning(StrEnum):
+    """By which rule searched trials are pruned at the end of a prefix of their training, if any.
+
+    `asha`: the best share of those that completed the prefix goes on (asynchronous successive
+    halving, Li et al., 2020). `median`: whoever is no worse than their median does (Golovin et al.,
+    2017).
+    """
+
+    NONE = "none"
+    ASHA = "asha"
+    MEDIAN = "median"
+
+
 class Comparator(StrEnum):
     """Which way a constraint bounds."""
 

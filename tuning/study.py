@@ -21,6 +21,7 @@ from tuning.records import (
     History,
     Measurement,
     ParameterValue,
+    Pruning,
     Result,
     Run,
     Start,
@@ -79,6 +80,7 @@ def specify(
     leader_seeds: int | None = None,
     rungs: Sequence[float] | None = None,
     promote: float = 0.34,
+    pruning: Pruning = Pruning.NONE,
     baselines: Sequence[str] = BASELINES,
     baseline_peaks: int | None = None,
     confirm_seeds: int = 10,
@@ -115,6 +117,9 @@ def specify(
         rungs: shorter horizons to begin with, as fractions; by default the objective's, as far as
             they are at least 20 updates.
         promote: share of the trials of a rung that go on to the next.
+        pruning: `asha` or `median` prunes trials on prefixes of the full training, after `rungs` of
+            it (by default 1/4 and 1/2), instead of training over shorter horizons first. That
+            favours schedules that decay early; see `tuning.evidence.cautions`.
         baselines: families tuned beside the search.
         baseline_peaks: grid points per baseline; by default as many, up to 5, as leave at least
             half of the trials to the search.
@@ -169,8 +174,9 @@ def specify(
         max_failures=defaults.failures(budget) if max_failures is None else max_failures,
         label=label,
         evidence_budget=evidence_budget,
-        rungs=defaults.rungs(found, rungs, updates),
+        rungs=defaults.rungs(found, rungs, updates, pruning),
         promote=promote,
+        pruning=pruning,
         leaders=defaults.leaders(budget, seeds, updates) if leaders is None else leaders,
         leader_seeds=defaults.leader_seeds(seeds) if leader_seeds is None else leader_seeds,
         cap=cap,
@@ -263,12 +269,13 @@ def _train(
 ) -> dict[tuple[int, int], Result]:
     ends: dict[tuple[int, int], Result] = {}
     for kind, runs in _blocks(generation).items():
-        horizon, splits = kind
+        horizon, updates, splits = kind
         block = Block(
             objective=spec.objective,
             config=spec.config,
             horizon=horizon,
             splits=splits,
+            updates=updates,
             lanes=tuple(
                 Lane(name, run.seed, run.laid_out(history.trials[run.trial].schedule))
                 for name, run in runs.items()
@@ -286,12 +293,12 @@ def _train(
     return ends
 
 
-def _blocks(generation: Generation) -> dict[tuple[int, tuple[str, ...]], dict[str, Run]]:
-    """Runs that can be trained side by side: those of one horizon and with the same splits."""
-    blocks: dict[tuple[int, tuple[str, ...]], dict[str, Run]] = {}
+def _blocks(generation: Generation) -> dict[tuple[int, int, tuple[str, ...]], dict[str, Run]]:
+    """Runs that can be trained side by side: of one horizon and end, with the same splits."""
+    blocks: dict[tuple[int, int, tuple[str, ...]], dict[str, Run]] = {}
     for run in generation.runs:
         name = f"{run.generation}.{run.index}"
-        blocks.setdefault((run.horizon, run.splits), {})[name] = run
+        blocks.setdefault((run.horizon, run.updates, run.splits), {})[name] = run
     return blocks
 
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
 from service.api.exports import Format, code_response
 from service.api.problems import responses
-from service.api.views import best_view, run_view, study_view, trial_view
+from service.api.views import best_view, run_view, study_view, trial_view, warnings_of
 from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.base import Text
 from service.schemas.studies import (
@@ -21,13 +21,11 @@ from service.schemas.studies import (
     StudyRequest,
     StudyView,
     TrialPage,
-    Warned,
 )
 from service.store import history, idempotency, studies
-from tuning.advice import foresee
 from tuning.documents import write_spec
 from tuning.evidence import arm_trials, evidence_steps
-from tuning.records import MAX_TRIALS, Budget, Start, StudySpec, StudyState
+from tuning.records import MAX_TRIALS, Budget, Pruning, Start, StudySpec, StudyState
 from tuning.search.policy import expected_runs, most_steps, trial_limit
 from tuning.search.warm import gather
 from tuning.study import BASELINES, specify
@@ -100,6 +98,7 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         leader_seeds=body.leader_seeds,
         rungs=body.rungs,
         promote=body.promote,
+        pruning=Pruning(body.pruning),
         baselines=BASELINES if body.baselines is None else tuple(body.baselines),
         baseline_peaks=body.baseline_peaks,
         confirm_seeds=body.confirm_seeds,
@@ -143,7 +142,7 @@ def validate_study(body: StudyRequest, here: Here) -> StudyCheck:
             fte=round(steps / spec.horizon, 4),
             evidence_steps=evidence_steps(spec),
         ),
-        warnings=[Warned(code=one.code, message=one.message) for one in foresee(spec)],
+        warnings=warnings_of(spec),
     )
 
 

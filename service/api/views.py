@@ -20,13 +20,15 @@ from service.schemas.studies import (
     RunView,
     StudyView,
     TrialView,
+    Warned,
 )
 from service.store.history import RunRow, TrialRow
 from service.store.studies import Study
+from tuning.advice import foresee
 from tuning.documents import write_number, write_spec
 from tuning.objectives import Objective, configure
 from tuning.provenance import Provenance
-from tuning.records import Result, RunState, StudyState, Trial
+from tuning.records import Result, RunState, StudySpec, StudyState, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
 
 
@@ -49,12 +51,18 @@ def study_view(study: Study, best: Trial | None) -> StudyView:
         ),
         search_ended=study.end_reason,
         best=_best_so_far(study, best),
+        warnings=warnings_of(study.spec),
         error=study.error,
         created_at=study.created.isoformat(),
         started_at=_moment(study.started),
         finished_at=_moment(study.finished),
         spec=write_spec(study.spec),
     )
+
+
+def warnings_of(spec: StudySpec) -> list[Warned]:
+    """What to beware of in a study, whatever comes of it."""
+    return [Warned(code=one.code, message=one.message) for one in foresee(spec)]
 
 
 def _moment(at: datetime | None) -> str | None:
@@ -163,6 +171,7 @@ def run_view(row: RunRow) -> RunView:
         phase=row.run.phase.value,
         seed=row.run.seed,
         horizon=row.run.horizon,
+        updates=row.run.updates,
         state=row.state.value,
         attempt=row.attempt,
         worker=row.worker,

@@ -78,6 +78,7 @@ def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
         objective=claim.objective,
         config=dict(claim.config),
         horizon=claim.horizon,
+        updates=claim.updates,
         phase=claim.phase.value,
         splits=list(claim.runs[0].splits),
         runs=[

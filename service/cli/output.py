@@ -81,6 +81,7 @@ def print_study(study: StudyView, *, as_json: bool) -> None:
         f"({study.progress.fte:g} full trainings), {study.progress.evidence_steps:,} of evidence",
         "best": best_words(study),
         "search ended": study.search_ended,
+        "beware": "\n".join(f"{one.code}: {one.message}" for one in study.warnings) or None,
         "error": study.error,
     }
     for name, value in rows.items():

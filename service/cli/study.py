@@ -61,6 +61,10 @@ def create(
     no_rungs: Annotated[
         bool, typer.Option("--no-rungs", help="Train over the full horizon only.")
     ] = False,
+    pruning: Annotated[
+        str | None,
+        typer.Option(help="Prune on prefixes of the full training (asha, median); misleads."),
+    ] = None,
     early_stop: Annotated[
         bool | None, typer.Option(help="End when nothing worthwhile is to be expected.")
     ] = None,
@@ -91,6 +95,7 @@ def create(
         "seeds": seeds,
         "leaders": leaders,
         "rungs": [] if no_rungs else rung,
+        "pruning": pruning,
         "evidence_budget": evidence_budget,
         "early_stop": early_stop,
         "warm_start": warm_start,

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from service.schemas.base import Name, Number, Scalar, Schema, Settings, Text
 
+# Those of `tuning.records.Pruning`, which brings NumPy along; a test compares them.
+PruningName = Literal["none", "asha", "median"]
 Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
@@ -36,7 +38,9 @@ class StudyRequest(Schema):
 
     Trials begin over the `rungs` (fractions of the horizon; `[]`: none), and the best share
     `promote` of each goes on; `leaders` then get up to `leader_seeds` seeds. `evidence_budget` is
-    in updates.
+    in updates. With `pruning`, `rungs` are prefixes of the full training after which trials are
+    pruned, by `asha` (the best share goes on) or by the `median`: that favours schedules that decay
+    early, and the study says so in its `warnings`.
     `warm_start` names earlier studies of the same objective, whatever their horizon.
     """
 
@@ -53,6 +57,7 @@ class StudyRequest(Schema):
     leader_seeds: int | None = None
     rungs: list[Number] | None = None
     promote: Number = 0.34
+    pruning: PruningName = "none"
     baselines: list[Name] | None = None
     baseline_peaks: int | None = None
     confirm_seeds: int = 10
@@ -101,6 +106,7 @@ class StudyView(Schema):
     progress: Progress
     best: BestSoFar | None
     search_ended: str | None = None
+    warnings: list["Warned"] = Field(default_factory=list)
     error: str | None
     created_at: str
     started_at: str | None
@@ -169,7 +175,8 @@ class RunView(Schema):
     `cause` (`non_finite`, `blew_up`, `raised`, `refused`, `timeout`, `memory`, `exited`, `killed`,
     `lost_worker`, `impossible`) and `reason` say why it diverged or failed, `step` and `lr` where
     it was then; `attempt` counts the trainings that ended badly; `data_hash` and `versions` are
-    those of what it was trained on and with, if the trainer told.
+    those of what it was trained on and with, if the trainer told. It ends after
+    `updates` of its horizon.
     """
 
     id: str
@@ -177,6 +184,7 @@ class RunView(Schema):
     phase: str
     seed: int
     horizon: int
+    updates: int
     state: str
     attempt: int
     worker: str | None

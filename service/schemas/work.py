@@ -53,12 +53,16 @@ class ClaimedRun(Schema):
 
 
 class ClaimedBlock(Schema):
-    """Runs of one study, config, horizon and splits, to be trained side by side."""
+    """Runs of one study, config, horizon and splits, to be trained side by side.
+
+    Schedules are laid out over the `horizon`; the training ends after `updates` of it, 0: all.
+    """
 
     study: str
     objective: str
     config: dict[str, Any]
     horizon: int
+    updates: int = 0
     phase: str
     splits: list[str]
     runs: list[ClaimedRun]

@@ -2,10 +2,10 @@
 
 The one idea: fairness by counting leases: the project with the fewest lanes in training comes
 first, then its study with the fewest, then the one that waited longest since its last claim; within
-a study the oldest run. A claim holds runs of one study, phase, horizon and splits, so that they can
-be trained as one block; a run whose block crashed comes alone. A run over which a worker may have
-died has a worker for itself: when its turn comes, workers that train anything get no more until one
-of them has finished, and gets it. Should that one die, only one run is to blame.
+a study the oldest run. A claim holds runs of one study, phase, horizon, end and splits, so that
+they can be trained as one block; a run whose block crashed comes alone. A run over which a worker
+may have died has a worker for itself: when its turn comes, workers that train anything get no more
+until one of them has finished, and gets it. Should that one die, only one run is to blame.
 Not here: what a worker does with them (`work`); use `work.claim`.
 """
 
@@ -44,7 +44,7 @@ class ClaimedRun:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Runs to be trained side by side."""
+    """Runs to be trained side by side, for so many `updates` of their horizon."""
 
     project: str
     study: str
@@ -52,6 +52,7 @@ class Claim:
     config: Mapping[str, Any]
     horizon: int
     phase: Phase
+    updates: int
     runs: tuple[ClaimedRun, ...]
 
 
@@ -217,9 +218,9 @@ def _next_block(
     return [one for one in queued if _kind(one) == _kind(first)]
 
 
-def _kind(run: models.Run) -> tuple[str, str, int, list[str]]:
+def _kind(run: models.Run) -> tuple[str, str, int, int, list[str]]:
     """Runs of one kind may be trained together."""
-    return run.isolation, run.phase, run.horizon, run.splits
+    return run.isolation, run.phase, run.horizon, run.updates, run.splits
 
 
 def _trials_of(
@@ -263,6 +264,7 @@ def _to_claim(
         config=row.spec["config"],
         horizon=first.horizon,
         phase=Phase(first.phase),
+        updates=first.updates,
         runs=tuple(_to_run(run, trials[run.trial].schedule) for run in runs),
     )
 

@@ -109,8 +109,8 @@ def insert(
     session.add_all(_run_row(project, study, run) for run in runs)
     _drop(session, row, generation, pruned)
     row.next_generation += 1
-    row.search_steps += sum(run.horizon for run in runs if run.phase is not Phase.CONFIRM)
-    row.evidence_steps += sum(run.horizon for run in runs if run.phase is Phase.CONFIRM)
+    row.search_steps += sum(run.updates for run in runs if run.phase is not Phase.CONFIRM)
+    row.evidence_steps += sum(run.updates for run in runs if run.phase is Phase.CONFIRM)
     at = now(session)
     data: dict[str, Any] = {"generation": generation, "trials": len(trials), "runs": len(runs)}
     if pruned:
@@ -202,6 +202,7 @@ def _run_row(project: str, study: str, run: Run) -> models.Run:
         phase=run.phase,
         seed=run.seed,
         horizon=run.horizon,
+        updates=run.updates,
         peak_factor=run.peak_factor,
         splits=list(run.splits),
         state=RunState.QUEUED,

@@ -218,6 +218,7 @@ def to_run(row: models.Run) -> Run:
         horizon=row.horizon,
         splits=tuple(row.splits),
         peak_factor=row.peak_factor,
+        updates=row.updates,
     )
 
 

@@ -195,6 +195,7 @@ class Run(Base):
     phase: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
     horizon: Mapped[int]
+    updates: Mapped[int] = mapped_column(server_default="0")  # 0: all of the horizon
     peak_factor: Mapped[float] = mapped_column(Double, server_default="1")
     splits: Mapped[list[str]] = mapped_column(JSON)
     state: Mapped[str]

@@ -318,12 +318,12 @@ def _conclude_trials(
 def _is_over(trial: models.Trial, runs: Sequence[models.Run], spec: StudySpec) -> bool:
     """Whether a trial's runs conclude it.
 
-    One that ended well over a shorter horizon may go on: the search says when it does not.
+    One that ended well after fewer updates may go on: the search says when it does not.
     """
     if not all(RunState(run.state).is_final for run in runs):
         return False
     goes_on = trial.phase in RANKED and all(
-        run.horizon < spec.horizon and run.state == RunState.COMPLETED for run in runs
+        run.updates < spec.horizon and run.state == RunState.COMPLETED for run in runs
     )
     return not goes_on
 
@@ -333,7 +333,7 @@ def _conclude(
 ) -> None:
     state, _ = conclude_trial([_end(run) for run in runs], spec.metric)
     trial.state = move(TrialState(trial.state), state)
-    full = [_end(run) for run in runs if run.horizon == spec.horizon]
+    full = [_end(run) for run in runs if run.updates == spec.horizon]
     if state is TrialState.COMPLETED and full and trial.phase in RANKED:
         _, trial.value = conclude_trial(full, spec.metric)
         if trial.value is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from service.ui.arms import ArmView, Outcome
 from service.ui.forest import relative_interval
 from service.ui.typeset import beside, decimals, fixed, percent, significant
-from tuning.records import Direction, History, Phase, StudySpec, StudyState, TrialState
+from tuning.records import Direction, History, Phase, Pruning, StudySpec, StudyState, TrialState
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 BEWARE = "Beware:"
@@ -123,7 +123,7 @@ def facts(
             "trials",
             f"{tried:,} of {spec.budget.trials:,}",
             f"{baselines} for baselines; {lost[0]} diverged, {lost[1]} failed"
-            + (f", {len(history.pruned)} pruned at a shorter horizon" if history.pruned else ""),
+            + (f", {len(history.pruned)} pruned {_pruned_where(spec)}" if history.pruned else ""),
         ),
         Fact("runs", f"{len(history.results):,} of {len(history.runs):,}", "finished of planned"),
         Fact(
@@ -135,6 +135,12 @@ def facts(
         Fact("worthwhile", percent(spec.worthwhile), "a smaller difference counts as a tie"),
     ]
     return [*shown, *_resolution(verdict)]
+
+
+def _pruned_where(spec: StudySpec) -> str:
+    if spec.pruning is Pruning.NONE:
+        return "at a shorter horizon"
+    return f"on a prefix ({spec.pruning})"
 
 
 def _resolution(verdict: Mapping[str, Any] | None) -> list[Fact]:

@@ -8,6 +8,7 @@ from outside is escaped. Not here: what the figures mean (`tuning.evidence`).
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -28,6 +29,7 @@ from service.ui.forest import WIDTH, lay_out
 from service.ui.looks import COLORS, dark_of, looks
 from service.ui.reach import reach
 from tuning.documents import write_spec
+from tuning.evidence.cautions import doubt_pruning
 from tuning.records import Direction, History, StudySpec
 
 MAX_TABLE = 20_000  # updates; a longer table would outweigh the rest of the page
@@ -79,7 +81,7 @@ def render_report(
             forest_width=WIDTH,
             is_lower_better=spec.metric.direction is Direction.MINIMIZE,
             verdict=verdict,
-            warnings=list(verdict["warnings"]) if verdict else [],
+            warnings=_warnings(spec, history, verdict),
             schedule_json=_portable(arms),
             request_json=json.dumps(write_spec(spec), indent=2, ensure_ascii=False),
             colors=COLORS,
@@ -95,6 +97,15 @@ def _search(spec: StudySpec, arms: Sequence[ArmView], found: Sequence[Outcome]) 
         return None
     winner = arms[0].trial.number if arms else None
     return search_chart(found, spec.metric, looks(spec), winner)
+
+
+def _warnings(
+    spec: StudySpec, history: History, verdict: Mapping[str, Any] | None
+) -> list[Mapping[str, Any]]:
+    """Those of the verdict; while there is none, what is known without it."""
+    if verdict is not None:
+        return list(verdict["warnings"])
+    return [asdict(one) for one in doubt_pruning(spec, len(history.pruned))]
 
 
 def _portable(arms: Sequence[ArmView]) -> str:

@@ -42,6 +42,7 @@ def block_of(claimed: ClaimedBlock) -> Block:
         config=claimed.config,
         horizon=claimed.horizon,
         splits=tuple(claimed.splits),
+        updates=claimed.updates,
         lanes=tuple(
             Lane(run=run.run, seed=run.seed, schedule=Schedule.from_document(run.schedule))
             for run in claimed.runs

@@ -15,7 +15,7 @@ import torch
 from figures import say
 from small_mlp import DATA, HORIZON, MEASUREMENTS, ORDER, PEAK, WIDTHS
 
-from tuning.execution.training import chunks
+from tuning.execution.course import chunks
 from tuning.objectives import VALIDATION
 from tuning.objectives.networks import Mlp
 from tuning.schedules import Parameter

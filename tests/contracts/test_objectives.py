@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from tuning.errors import UnknownName
+from tuning.execution import Block, Ended, Lane, Measured
+from tuning.execution.training import train
 from tuning.objectives import (
     NO_FOLDERS,
     OBJECTIVES,
@@ -25,6 +27,8 @@ from tuning.objectives import (
 )
 from tuning.objectives.base import Floats
 from tuning.provenance import installed
+from tuning.records import RunState
+from tuning.schedules import Schedule, build
 
 UPDATES = 12
 
@@ -222,6 +226,32 @@ def test_an_absurd_learning_rate_is_a_loss(objective: Objective, problem: Proble
     loss = trainer.evaluate(VALIDATION)[objective.metrics[0].name][0]
 
     assert not loss < 1e6
+
+
+def test_a_prefix_is_the_first_part_of_the_whole_training(
+    case: tuple[str, Mapping[str, object]], objective: Objective, problem: Problem, folders: Folders
+) -> None:
+    """Bit for bit: its clock, its data and its schedule are those of the full horizon."""
+    horizon = objective.horizon(configure(objective, case[1]), folders, None)
+    if objective.fixed_horizon is None:
+        horizon = 40
+    schedule = Schedule(build("cosine", objective.peak[0], {}), horizon)
+    whole, part = (
+        list(
+            train(
+                Block(case[0], case[1], horizon, (Lane("a", 1, schedule),), updates=updates),
+                objective,
+                problem,
+            )
+        )
+        for updates in (0, horizon // 2)
+    )
+    assert whole[: len(part) - 1] == part[:-1]
+    *measured, ended = part
+    assert isinstance(measured[-1], Measured)
+    assert isinstance(ended, Ended)
+    assert measured[-1].measurement.step == horizon // 2
+    assert ended.result.state is RunState.COMPLETED
 
 
 def test_listing_objectives_is_light() -> None:

@@ -30,6 +30,7 @@ from tuning.records import (
     Direction,
     Metric,
     Phase,
+    Pruning,
     Result,
     Run,
     RunState,
@@ -128,6 +129,7 @@ def test_a_trial_survives(family: str, peak: float, horizon: int) -> None:
         seed=st.integers(0, 2**32 - 1),
         horizon=st.integers(1, 10**7),
         splits=st.lists(names, max_size=3).map(tuple),
+        updates=st.integers(0, 1),
     )
 )
 def test_a_run_survives(run: Run) -> None:
@@ -199,6 +201,18 @@ def test_a_provenance_stands_once_in_a_history_and_is_shared_again() -> None:
     found = read_history(written)
     assert found == told
     assert len({id(end.provenance) for end in found.results.values()}) == 2
+
+
+def test_what_an_earlier_version_wrote_prunes_nothing() -> None:
+    """A spec without a rule of pruning, a run without an end before its horizon."""
+    spec = write_spec(make_spec())
+    del spec["pruning"]
+    assert read_spec(travelled(spec)).pruning is Pruning.NONE
+    pruned = replace(make_spec(rungs=(0.5,)), pruning=Pruning.MEDIAN)
+    assert read_spec(travelled(write_spec(pruned))).pruning is Pruning.MEDIAN
+    run = write_run(Run(0, 0, 0, Phase.SEARCH, 1, 100))
+    del run["updates"]
+    assert read_run(travelled(run)).updates == 100
 
 
 def test_an_unknown_field_is_not_dropped() -> None:

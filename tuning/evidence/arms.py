@@ -138,7 +138,7 @@ def _searched(
     """What the search saw of these trials over the full horizon, by trial and seed."""
     ends: dict[int, dict[int, Result]] = {number: {} for number in trials}
     for run in history.runs:
-        if run.trial in ends and run.phase in RANKED and run.horizon == spec.horizon:
+        if run.trial in ends and run.phase in RANKED and run.updates == spec.horizon:
             end = history.results.get((run.generation, run.index))
             if end is not None:
                 ends[run.trial][run.seed] = end

@@ -2,7 +2,8 @@
 
 The one idea: rungs train the same shapes over several horizons, so they show how the best peak and
 the loss move with the horizon; both are laws of a power, fitted, with the reason where they cannot
-be. Not here: which horizons are trained (`tuning.search`).
+be. The beginning of a full training says nothing of a shorter horizon.
+Not here: which horizons are trained (`tuning.search`).
 """
 
 import math
@@ -154,7 +155,7 @@ def _points(spec: StudySpec, history: History) -> Iterator[Point]:
     """Every trial over every horizon it was trained over, with the mean over its seeds."""
     groups: dict[tuple[int, int, float], list[float | None]] = {}
     for run in history.runs:
-        if run.phase in RANKED:
+        if run.phase in RANKED and not run.is_prefix:
             end = history.results.get((run.generation, run.index))
             is_whole = end is not None and end.state is RunState.COMPLETED
             value = end.metrics[SEARCHED][spec.metric.name] if end and is_whole else None

@@ -121,11 +121,11 @@ def _spent(history: History, trials: Sequence[Trial]) -> list[Spent]:
     evidence: Counter[int] = Counter()
     for run in history.runs:
         if run.phase is Phase.SEARCH:
-            searched += run.horizon
+            searched += run.updates
         elif run.phase is Phase.BASELINE:
-            by_family[history.trials[run.trial].params["family"]] += run.horizon
+            by_family[history.trials[run.trial].params["family"]] += run.updates
         elif run.phase is Phase.CONFIRM:
-            evidence[run.trial] += run.horizon
+            evidence[run.trial] += run.updates
     return [
         Spent(
             searched if trial.phase is Phase.SEARCH else by_family[trial.params["family"]],

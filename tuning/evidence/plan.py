@@ -123,7 +123,7 @@ def _is_noiseless(spec: StudySpec, history: History, trials: Sequence[Trial]) ->
     values: dict[int, list[float]] = {trial.number: [] for trial in trials}
     for run in history.runs:
         end = history.results.get((run.generation, run.index))
-        is_full = run.phase in RANKED and run.horizon == spec.horizon
+        is_full = run.phase in RANKED and run.updates == spec.horizon
         is_scored = end is not None and end.state is RunState.COMPLETED
         if is_full and end is not None and is_scored and run.trial in values:
             values[run.trial].append(end.metrics[SEARCHED][spec.metric.name])
@@ -155,7 +155,7 @@ def _variants_cost(spec: StudySpec, variants: Sequence[Trial]) -> int:
 
 
 def _cost(runs: Iterable[Run]) -> int:
-    return sum(run.horizon for run in runs)
+    return sum(run.updates for run in runs)
 
 
 def _seeds(spec: StudySpec, purpose: str, first: int, end: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Scores of trials: one number per trial, from all its paired seeds or none.
 
 The one idea: a trial is comparable only when every one of its seeds finished at the full horizon,
-so its score is their mean or it has no score; shorter horizons decide what is worth that.
+so its score is their mean or it has no score; shorter trainings decide what is worth that.
 Not here: whether a difference between scores means anything (`tuning.evidence.paired`).
 """
 
@@ -83,7 +83,7 @@ def full_ends(history: History) -> dict[int, list[Result | None]]:
     horizons = {trial.number: trial.schedule.horizon for trial in history.trials}
     ends: dict[int, list[Result | None]] = {}
     for run in history.runs:
-        if run.phase in RANKED and run.horizon == horizons[run.trial]:
+        if run.phase in RANKED and run.updates == horizons[run.trial]:
             end = history.results.get((run.generation, run.index))
             if end is None or end.state is not RunState.CANCELLED:
                 ends.setdefault(run.trial, []).append(end)

@@ -238,5 +238,5 @@ def _applies_to(declared: Mapping[str, Any], origin: Provenance) -> dict[str, An
 
 
 def _spent(history: History) -> Spent:
-    evidence = sum(run.horizon for run in history.runs if run.phase is Phase.CONFIRM)
-    return Spent(sum(run.horizon for run in history.runs) - evidence, evidence)
+    evidence = sum(run.updates for run in history.runs if run.phase is Phase.CONFIRM)
+    return Spent(sum(run.updates for run in history.runs) - evidence, evidence)

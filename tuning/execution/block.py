@@ -18,7 +18,7 @@ from tuning.documents import (
 )
 from tuning.errors import InvalidValue
 from tuning.objectives import VALIDATION
-from tuning.records import Measurement, Result
+from tuning.records import Measurement, Result, check_integer
 from tuning.schedules import Schedule
 
 
@@ -39,16 +39,22 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Runs of one objective, config, horizon and splits, to be trained side by side."""
+    """Runs of one objective, config, horizon and splits, to be trained side by side.
+
+    All end after `updates` of the horizon; 0 stands for the whole of it.
+    """
 
     objective: str
     config: Mapping[str, Any]
     horizon: int
     lanes: tuple[Lane, ...]
     splits: tuple[str, ...] = (VALIDATION,)
+    updates: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a block whose lanes are none, not distinct, or of another horizon."""
+        """Refuse lanes that are none, not distinct, or of another horizon, and an end beyond it."""
+        object.__setattr__(self, "updates", self.updates or self.horizon)
+        check_integer("updates", self.updates, 1, self.horizon)
         runs = [lane.run for lane in self.lanes]
         if not runs or len(set(runs)) < len(runs):
             raise InvalidValue("lanes", runs, "distinct runs, at least one")
@@ -66,6 +72,7 @@ class Block:
             "config": dict(self.config),
             "horizon": self.horizon,
             "splits": list(self.splits),
+            "updates": self.updates,
             "lanes": [
                 {"run": lane.run, "seed": lane.seed, "schedule": lane.schedule.document()}
                 for lane in self.lanes
@@ -85,6 +92,7 @@ class Block:
             horizon=document["horizon"],
             lanes=lanes,
             splits=tuple(document["splits"]),
+            updates=document["updates"],
         )
 
 

@@ -75,6 +75,8 @@ class Checkpoints:
         self._folder = folder
         measured = [objective.measurements, *(metric.name for metric in objective.metrics)]
         about = [objective.name, dict(block.config), data_hash, block.horizon, splits]
+        if block.updates < block.horizon:  # its last measurement may be none of the whole run
+            about.append(block.updates)
         self._common = [*about, measured]
         self._clock = clock
         self._last = clock()

@@ -3,13 +3,13 @@
 The one idea: the updates are cut into as many chunks as the objective wants measurements. After
 each chunk the lanes are measured; one that diverged ends and is dropped, and the others go on with
 the same bits as if it had never been there. What counts is what the objective declares: the last
-iterate, or a mean over a segment. Splits other than `validation` are read only if the block names
-them, at the end, or in a training of their own.
+iterate, or a mean over a segment, which of a run that ends before its schedule is the part of it
+that was trained. Splits other than `validation` are read only if the block names them, at the end,
+or in a training of their own.
 Not here: the lanes' learning rates (`tuning.execution.rates`), nor where this happens
 (`tuning.execution.inline`, `tuning.execution.process`).
 """
 
-import itertools
 import logging
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,17 +20,16 @@ import numpy as np
 
 from tuning.execution.block import Block, Ended, Event, Lane, Measured
 from tuning.execution.checkpoints import Checkpoint, Checkpoints, merge
+from tuning.execution.course import Course, plan_course
 from tuning.execution.memory import available_bytes, split_to_fit
 from tuning.execution.rates import Rates, check_cap
 from tuning.execution.readings import read_losses, read_metrics
 from tuning.objectives import (
     VALIDATION,
     Objective,
-    Paced,
     Problem,
     Resumable,
     Score,
-    Segmented,
     Solved,
     Trainer,
     configure,
@@ -86,33 +85,6 @@ def train(
                 yield event
 
 
-def chunks(
-    horizon: int, measurements: int, unit: int = 1, begin: int = 0
-) -> Iterator[tuple[int, int]]:
-    """First and one past the last update of each chunk: as equal as can be, none empty.
-
-    Args:
-        horizon: updates in all.
-        measurements: chunks in all, if there are as many units.
-        unit: updates that belong together; only the end of the last chunk may be between.
-        begin: an update that a chunk begins with, or the unit after it; the nearest edge moves.
-
-    >>> list(chunks(10, 4))
-    [(0, 2), (2, 5), (5, 7), (7, 10)]
-    >>> list(chunks(10, 4, unit=3))
-    [(0, 3), (3, 6), (6, 9), (9, 10)]
-    >>> list(chunks(10, 4, begin=1))
-    [(0, 1), (1, 5), (5, 7), (7, 10)]
-    """
-    units = -(-horizon // unit)
-    count = min(units, measurements)
-    edges = [min(horizon, unit * (units * number // count)) for number in range(count + 1)]
-    wanted = unit * -(-begin // unit)
-    if count > 1 and 0 < wanted < horizon:
-        edges[min(range(1, count), key=lambda number: abs(edges[number] - wanted))] = wanted
-    return itertools.pairwise(edges)
-
-
 def _train_together(
     block: Block,
     lanes: Sequence[Lane],
@@ -157,11 +129,9 @@ def _train_part(
     saved: Checkpoints,
 ) -> Iterator[Event]:
     """One training of the lanes that are open, those together that stand at the same point."""
-    horizon = block.horizon
-    if objective.trains_per_split and isinstance(problem, Segmented):
-        horizon = problem.horizon(splits[0], horizon)
+    course = plan_course(objective, problem, splits[0], block.horizon, block.updates)
     for members, found in list(saved.together(list(lanes.values()))):
-        training = _Training.begin(objective, problem, splits, horizon, members, cap, saved, found)
+        training = _Training.begin(objective, problem, splits, course, members, cap, saved, found)
         yield from training.events()
 
 
@@ -207,7 +177,7 @@ class _Training:
     objective: Objective
     problem: Problem
     splits: tuple[str, ...]
-    chunks: tuple[tuple[int, int], ...]
+    course: Course
     trainer: Trainer
     lanes: list[Lane]
     rates: Rates
@@ -223,7 +193,7 @@ class _Training:
         objective: Objective,
         problem: Problem,
         splits: tuple[str, ...],
-        horizon: int,
+        course: Course,
         lanes: Sequence[Lane],
         cap: float,
         saved: Checkpoints,
@@ -231,11 +201,8 @@ class _Training:
     ) -> "_Training":
         """Lay out the learning rates and note each lane's loss before the first update."""
         chosen = list(lanes)
-        unit = problem.unit if isinstance(problem, Paced) else 1
-        score = objective.score
-        begin = score.first_update(horizon) if score.kind == "mean" else 0
-        edges = tuple(chunks(horizon, objective.measurements, unit, begin))
-        rates = Rates([lane.schedule.at(horizon) for lane in chosen], len(edges), cap)
+        horizon = course.horizon
+        rates = Rates([lane.schedule.at(horizon) for lane in chosen], course.planned, cap)
         trainer = problem.trainer([lane.seed for lane in chosen], horizon, splits)
         metric = objective.metrics[0]
         start = read_metrics(trainer, splits[0], objective.metrics, len(chosen))[metric.name]
@@ -243,7 +210,7 @@ class _Training:
             objective,
             problem,
             splits,
-            edges,
+            course,
             trainer,
             chosen,
             rates,
@@ -260,10 +227,15 @@ class _Training:
         """The compared metric."""
         return self.objective.metrics[0]
 
+    @property
+    def updates(self) -> int:
+        """Those made in all."""
+        return self.course.chunks[-1][1]
+
     def events(self) -> Iterator[Event]:
         """Train to the end."""
         done = yield from self._resume()
-        for first, last in self.chunks[done:]:
+        for first, last in self.course.chunks[done:]:
             yield from self._advance(first, last)
             if not self.lanes:
                 return
@@ -279,10 +251,10 @@ class _Training:
         except Exception as error:  # noqa: BLE001 - another version of somebody else's code
             logger.warning("checkpoints cannot be taken up, their runs begin anew: %r", error)
             seeds = [lane.seed for lane in self.lanes]
-            self.trainer = self.problem.trainer(seeds, self.chunks[-1][1], self.splits)
+            self.trainer = self.problem.trainer(seeds, self.course.horizon, self.splits)
             return 0
         done = len(self.found[0].past)
-        for number, (first, last) in enumerate(self.chunks[:done]):
+        for number, (first, last) in enumerate(self.course.chunks[:done]):
             rows = [one.past[number].values for one in self.found]
             columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
             self.last = columns.pop("lr")
@@ -364,11 +336,11 @@ class _Training:
             if not abs(value) <= MAX_SCORE:  # nor is NaN
                 reason = f"{self.metric.name} on {split} was {value:g} at last"
                 cause = Cause.BLEW_UP if math.isfinite(value) else Cause.NON_FINITE
-                step = self.chunks[-1][1]
+                step = self.updates
                 return Result(RunState.DIVERGED, reason=reason, cause=cause, step=step, lr=lr)
         reason = self._impossible(scores)
         if reason:
-            step, cause = self.chunks[-1][1], Cause.IMPOSSIBLE
+            step, cause = self.updates, Cause.IMPOSSIBLE
             return Result(RunState.FAILED, reason=reason, cause=cause, step=step, lr=lr)
         return Result(RunState.COMPLETED, metrics=scores, blocks=blocks)
 
@@ -376,7 +348,7 @@ class _Training:
         """What is wrong with a score that no schedule can reach; empty if nothing is."""
         if not isinstance(self.problem, Solved):
             return ""
-        horizon = self.chunks[-1][1]
+        horizon = self.updates
         for split, values in scores.items():
             value = values[self.metric.name]
             bound = self.problem.broken_bound(value, horizon, split)

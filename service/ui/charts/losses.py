@@ -78,7 +78,7 @@ def _shown_runs(spec: StudySpec, history: History, arms: Sequence[ArmView]) -> d
         run
         for run in history.runs
         if run.trial in numbers
-        and run.horizon == spec.horizon
+        and run.updates == spec.horizon
         and (end := history.results.get((run.generation, run.index))) is not None
         and end.state is RunState.COMPLETED
     ]

@@ -248,6 +248,61 @@ def test_what_an_earlier_study_found_is_tried_first(
     assert searched["params"] == starts[0]["params"]
 
 
+def test_pruning_on_prefixes_is_an_opt_in_that_warns(
+    api: TestClient, submit: Submit, play: Callable[[], None]
+) -> None:
+    """Before the study, on it, in its verdict, with the number of trials, and in its report."""
+    body = {**SMALL, "horizon": 80, "budget": {"trials": 14}, "pruning": "median"}
+    checked = api.post(f"{STUDIES}:validate", json=body).json()
+    (warned,) = [one for one in checked["warnings"] if one["code"] == "prefix_pruning"]
+    assert warned["message"].startswith("trials are pruned by `median` after 0.25, 0.5 of")
+    assert "0.71 and 0.82" in warned["message"]
+    assert (checked["spec"]["pruning"], checked["spec"]["rungs"]) == ("median", [0.25, 0.5])
+    study = submit(**body)
+    assert warned in study["warnings"]
+    page = api.get(f"{STUDIES}/{study['id']}/report").text
+    assert "0 trials were pruned by `median`" in page
+    play()
+    trials = api.get(f"{STUDIES}/{study['id']}/trials").json()["items"]
+    count = sum(one["state"] == "pruned" for one in trials)
+    verdict = api.get(f"{STUDIES}/{study['id']}/verdict").json()
+    (told,) = [one for one in verdict["warnings"] if one["code"] == "prefix_pruning"]
+    assert count > 0
+    assert told["message"].startswith(f"{count} trials were pruned by `median`")
+    assert told["message"] in verdict["words"]
+    page = api.get(f"{STUDIES}/{study['id']}/report").text
+    assert f"{count} trials were pruned by `median`" in page
+    assert f"{count} pruned on a prefix (median)" in page
+    pruned = next(one["number"] for one in trials if one["state"] == "pruned")
+    runs = api.get(f"{STUDIES}/{study['id']}/trials/{pruned}/runs").json()["items"]
+    assert {(run["horizon"], run["updates"]) for run in runs} <= {(80, 20), (80, 40)}
+    assert api.post(f"{STUDIES}:validate", json=SMALL).json()["spec"]["pruning"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "told"),
+    [
+        ({"pruning": "hyperband"}, "/pruning", "median"),
+        ({"pruning": "asha", "rungs": []}, "/rungs", "at least one fraction"),
+        ({"pruning": "asha", "horizon": 30}, "/rungs", "at least one fraction"),
+        (
+            {"pruning": "asha", "objective": "online_surface", "horizon": None, "rungs": [0.1]},
+            "/rungs",
+            "where the segment begins",
+        ),
+    ],
+)
+def test_a_prefix_that_makes_no_sense_is_refused(
+    api: TestClient, changes: dict[str, Any], field: str, told: str
+) -> None:
+    """Unknown rules, no prefix that is long enough, one on which nothing is scored yet."""
+    answer = api.post(STUDIES, json={**SMALL, **changes})
+    assert answer.status_code == 422
+    assert field in answer.text
+    assert told in answer.text
+    assert api.get(STUDIES).json()["items"] == []
+
+
 def test_every_part_of_the_policy_can_be_asked_for(api: TestClient) -> None:
     """And stands in the spec as it was asked."""
     body = {

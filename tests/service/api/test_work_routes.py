@@ -7,10 +7,11 @@ from typing import Any, get_args
 import pytest
 from starlette.testclient import TestClient
 
+from service.schemas.studies import PruningName
 from service.schemas.work import CauseName
 from service.store import work as stored_work
 from service.store.engine import Store
-from tuning.records import Cause
+from tuning.records import Cause, Pruning
 from tuning.schedules import Schedule
 
 Submit = Callable[..., dict[str, Any]]
@@ -245,3 +246,8 @@ def test_an_unknown_cause_is_refused(block: dict[str, Any], tell: Tell) -> None:
     response = tell(block["runs"][0], outcome="failed", metrics={}, cause="fate")
     assert response.status_code == 422
     assert set(get_args(CauseName)) == {cause.value for cause in Cause}
+
+
+def test_the_schema_names_every_rule_of_pruning() -> None:
+    """Likewise."""
+    assert set(get_args(PruningName)) == {rule.value for rule in Pruning}

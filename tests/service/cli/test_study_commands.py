@@ -127,3 +127,19 @@ def test_the_policy_is_set_by_options(glideslope: Command, request_file: Path) -
     shown = glideslope("study", "show", study["id"])
     assert "full trainings" in shown.out
     glideslope("study", "cancel", study["id"])
+
+
+def test_pruning_is_asked_for_by_an_option_and_warned_of(
+    glideslope: Command, request_file: Path
+) -> None:
+    """In the answer and whenever the study is shown."""
+    options = ("--pruning", "asha", "--rung", "0.5", "--json")
+    created = glideslope("study", "create", "--file", str(request_file), *options)
+    assert (created.code, created.err) == (0, "")
+    study = json.loads(created.out)
+    assert (study["spec"]["pruning"], study["spec"]["rungs"]) == ("asha", [0.5])
+    assert "prefix_pruning" in glideslope("study", "show", study["id"]).out
+    glideslope("study", "cancel", study["id"])
+    unknown = glideslope("study", "create", "--file", str(request_file), "--pruning", "sha")
+    assert unknown.code == 2
+    assert "/pruning" in unknown.err

@@ -85,6 +85,19 @@ def test_of_runs_that_were_there_nobody_told_what_they_were_trained_on(empty: En
     assert "provenances" not in _tables(empty)
 
 
+def test_runs_of_before_end_with_their_horizon(empty: Engine) -> None:
+    """Revision 0006: whoever was queued or trained then is trained to the end."""
+    _move(empty, "upgrade", "0001")
+    _insert_runs_without_trials(empty)
+    _move(empty, "upgrade", "0005")
+    _move(empty, "upgrade", "0006")
+    updates = sa.table("runs", sa.column("updates"))
+    with empty.connect() as connection:
+        assert connection.scalars(sa.select(updates)).all() == [5, 5]
+    _move(empty, "downgrade", "0005")
+    assert "updates" not in {one["name"] for one in inspect(empty).get_columns("runs")}
+
+
 def _insert_runs_without_trials(engine: Engine) -> None:
     off = {"postgresql": "SET session_replication_role = replica"}
     raw = engine.raw_connection()

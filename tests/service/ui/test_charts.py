@@ -300,7 +300,7 @@ def test_horizon_of_one_update_has_its_charts() -> None:
         trials=tuple(
             replace(trial, schedule=trial.schedule.at(1)) for trial in story.history.trials
         ),
-        runs=tuple(replace(run, horizon=1) for run in story.history.runs),
+        runs=tuple(replace(run, horizon=1, updates=1) for run in story.history.runs),
     )
     curves = {key: [{"steps": [1], "values": {"mse": [0.5]}}] for key in story.curves}
     story = replace(story, spec=replace(story.spec, horizon=1), history=tiny, curves=curves)

@@ -54,6 +54,13 @@ def test_a_schedule_crosses_the_wire_exactly() -> None:
     assert (lane.run, lane.seed) == ("a", 7)
 
 
+def test_a_block_ends_where_the_service_says() -> None:
+    """After all of its horizon, unless it says something else."""
+    whole = claimed(SCHEDULE.document())
+    assert block_of(whole).updates == 10
+    assert block_of(whole.model_copy(update={"updates": 4})).updates == 4
+
+
 def test_a_schedule_this_version_does_not_know_is_a_typed_error() -> None:
     """A slot tells it as a crash, so another worker may try."""
     with pytest.raises(InvalidValue):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuning.execution import Block, Ended, Lane, Measured
-from tuning.execution.training import chunks, train
+from tuning.execution.course import chunks
+from tuning.execution.training import train
 from tuning.objectives import NO_FOLDERS
 from tuning.records import Cause, Result, RunState
 from tuning.schedules import Schedule, build

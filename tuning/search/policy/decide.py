@@ -18,6 +18,7 @@ from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
 from tuning.search.policy.ladder import (
     Standing,
     baseline_promotions,
+    baseline_stage,
     paired_seed,
     promotions,
     stage_horizons,
@@ -122,7 +123,9 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
     searchable = _searchable(spec, view, left, is_first=not alive)
     room = min(places, spec.budget.trials - _tried(view))
     trials = new_trials(spec, seen, number, room, searchable)
-    runs += [run for trial in trials for run in stage_runs(spec, trial, 0, number, cap)]
+    for trial in trials:
+        stage = baseline_stage(spec) if trial.phase is Phase.BASELINE else 0
+        runs += stage_runs(spec, trial, stage, number, cap)
     return Generation(number, (*probes, *trials), _indexed(runs), tuple(sorted(dropped)))
 
 

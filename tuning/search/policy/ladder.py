@@ -3,19 +3,22 @@
 The one idea: fidelity is the horizon. A trial is trained as the same shape over the first rung, and
 only if it is among the better there over the next; the last stage is the full horizon. Over a
 shorter horizon T' the best peak is higher, by (T / T')^k, so it is raised there.
+With pruning, which a user must ask for, rungs are prefixes of the full training instead: a stage is
+known by the updates made in it either way.
 Not here: what may be afforded (`spending`), what is proposed (`proposals`), more seeds (`race`).
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, replace
+from statistics import fmean, median
 
 from tuning.evidence.score import SEARCHED
 from tuning.records import (
     Direction,
     History,
     Phase,
+    Pruning,
     Result,
     Run,
     RunState,
@@ -24,6 +27,7 @@ from tuning.records import (
 )
 from tuning.seeds import derive
 
+HALF = 0.5  # of the trials are no worse than their median
 PEAK_EXPONENT = 0.4  # k: what the best peak owes to the horizon, on real networks 0.39 to 0.48
 
 
@@ -51,6 +55,16 @@ def stage_horizons(spec: StudySpec) -> tuple[int, ...]:
     return (*rung_horizons(spec.rungs, spec.horizon), spec.horizon)
 
 
+def baseline_stage(spec: StudySpec) -> int:
+    """The stage that baselines begin at: the last with pruning, since prefixes mislead on peaks."""
+    return 0 if spec.pruning is Pruning.NONE else len(stage_horizons(spec)) - 1
+
+
+def share_going_on(spec: StudySpec) -> float:
+    """The share of the trials of a stage that is expected to go on to the next."""
+    return HALF if spec.pruning is Pruning.MEDIAN else spec.promote
+
+
 def rung_horizons(rungs: Sequence[float], horizon: int) -> tuple[int, ...]:
     """The rungs in updates, at least one each, without repetitions."""
     rounded = {max(1, round(rung * horizon)) for rung in rungs}
@@ -60,6 +74,9 @@ def rung_horizons(rungs: Sequence[float], horizon: int) -> tuple[int, ...]:
 def stage_runs(spec: StudySpec, trial: Trial, stage: int, generation: int, cap: float) -> list[Run]:
     """The runs of a trial at a stage, on the paired seeds; `index` is still to be given."""
     horizon = stage_horizons(spec)[stage]
+    if spec.pruning is not Pruning.NONE:
+        runs = paired_runs(spec, trial, range(spec.seeds), generation, spec.horizon)
+        return [replace(run, updates=horizon) for run in runs]
     factor = peak_factor(trial.schedule.peak, spec.horizon / horizon, cap)
     return paired_runs(spec, trial, range(spec.seeds), generation, horizon, factor)
 
@@ -108,7 +125,7 @@ def standings(spec: StudySpec, view: History) -> list[Standing]:
     stages = {horizon: stage for stage, horizon in enumerate(horizons)}
     runs: dict[int, list[Run]] = {}
     for run in view.runs:
-        if run.phase in {Phase.BASELINE, Phase.SEARCH} and run.horizon in stages:
+        if run.phase in {Phase.BASELINE, Phase.SEARCH} and run.updates in stages:
             runs.setdefault(run.trial, []).append(run)
     return [
         _standing(spec, view, trial, runs[trial.number], stages)
@@ -120,8 +137,8 @@ def standings(spec: StudySpec, view: History) -> list[Standing]:
 def _standing(
     spec: StudySpec, view: History, trial: Trial, runs: list[Run], stages: dict[int, int]
 ) -> Standing:
-    top = max(run.horizon for run in runs)
-    ends = [view.results.get((run.generation, run.index)) for run in runs if run.horizon == top]
+    top = max(run.updates for run in runs)
+    ends = [view.results.get((run.generation, run.index)) for run in runs if run.updates == top]
     known = [end for end in ends if end is not None]
     bad = any(end.state is not RunState.COMPLETED for end in known)
     is_open = len(known) < len(ends)
@@ -139,7 +156,7 @@ def stage_scores(spec: StudySpec, view: History, stage: int) -> list[tuple[Trial
     horizon = stage_horizons(spec)[stage]
     ends: dict[int, list[Result | None]] = {}
     for run in view.runs:
-        if run.phase is Phase.SEARCH and run.horizon == horizon:
+        if run.phase is Phase.SEARCH and run.updates == horizon:
             end = view.results.get((run.generation, run.index))
             ends.setdefault(run.trial, []).append(end)
     scored = []
@@ -162,6 +179,8 @@ def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int
     that share went on already: a search that learns proposes ever better ones, and would take all
     of them further. All were trained on the same seeds, so this compares them pair by pair. It is
     decided once, by what is known in the first generation that may see the trial's results.
+    Pruning by the median, a trial goes on if it is no worse than that of all that completed the
+    prefix.
     """
     last = len(stage_horizons(spec)) - 1
     waiting = [
@@ -175,9 +194,13 @@ def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int
     better: set[int] = set()
     went_on = _promoted(spec, view)
     for stage in {one.stage for one in waiting}:
-        pool = [trial.number for trial, _ in stage_scores(spec, view, stage)]
-        places = math.ceil(spec.promote * len(pool))
+        scored = stage_scores(spec, view, stage)
         here = {one.trial.number for one in waiting if one.stage == stage}
+        if spec.pruning is Pruning.MEDIAN:
+            better |= here & _above_median(spec, scored)
+            continue
+        pool = [trial.number for trial, _ in scored]
+        places = math.ceil(spec.promote * len(pool))
         left = places - len([number for number in pool if number in went_on[stage]])
         better |= set([number for number in pool[:places] if number in here][: max(0, left)])
     promoted = [one for one in waiting if one.trial.number in better]
@@ -190,11 +213,21 @@ def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int
     )
 
 
+def _above_median(spec: StudySpec, scored: Sequence[tuple[Trial, float]]) -> set[int]:
+    """The trials that are no worse than the median of all."""
+    middle = median(score for _, score in scored)
+    return {trial.number for trial, score in scored if not _is_worse(spec, score, middle)}
+
+
+def _is_worse(spec: StudySpec, score: float, than: float) -> bool:
+    return score > than if spec.metric.direction is Direction.MINIMIZE else score < than
+
+
 def _promoted(spec: StudySpec, view: History) -> list[set[int]]:
     """The trials that went on from each stage."""
     horizons = stage_horizons(spec)
     return [
-        {run.trial for run in view.runs if run.phase is Phase.SEARCH and run.horizon > horizon}
+        {run.trial for run in view.runs if run.phase is Phase.SEARCH and run.updates > horizon}
         for horizon in horizons
     ]
 
@@ -204,12 +237,12 @@ def baseline_promotions(
 ) -> tuple[list[Trial], list[int]]:
     """For every baseline whose peaks have all ended at the first rung: its best, and the others.
 
-    Only with rungs: without them every peak is trained over the full horizon. `wanted` says how
+    Only with rungs: else, and with pruning, every peak is trained in full. `wanted` says how
     many peaks each family gets.
     """
     best: list[Trial] = []
     others: list[int] = []
-    if len(stage_horizons(spec)) == 1:
+    if baseline_stage(spec) == len(stage_horizons(spec)) - 1:
         return best, others
     by_family: dict[str, list[Standing]] = {}
     for one in standings(spec, view):

@@ -172,19 +172,19 @@ def observe(spec: StudySpec, view: History) -> list[Observation]:
     runs: dict[tuple[int, int], list[Run]] = {}
     for run in view.runs:
         if run.phase in {Phase.BASELINE, Phase.SEARCH}:
-            runs.setdefault((run.trial, run.horizon), []).append(run)
+            runs.setdefault((run.trial, run.updates), []).append(run)
     earlier = [
         Observation(start.params, start.value, horizon=start.horizon, seeds=start.seeds)
         for start in spec.starts
     ]
     return earlier + [
-        _observation(spec, view, view.trials[number], horizon, group)
-        for (number, horizon), group in sorted(runs.items())
+        _observation(spec, view, view.trials[number], updates, group)
+        for (number, updates), group in sorted(runs.items())
     ]
 
 
 def _observation(
-    spec: StudySpec, view: History, trial: Trial, horizon: int, runs: list[Run]
+    spec: StudySpec, view: History, trial: Trial, updates: int, runs: list[Run]
 ) -> Observation:
     ends = [view.results.get((run.generation, run.index)) for run in runs]
     done = [end for end in ends if end is not None and end.state is RunState.COMPLETED]
@@ -196,6 +196,7 @@ def _observation(
         {**trial.params, PEAK: peak},
         mean_score(spec, done) if is_known else None,
         is_bad=is_bad,
-        horizon=horizon,
+        horizon=updates,
+        is_prefix=runs[0].is_prefix,
         seeds=max(1, len(done)),
     )

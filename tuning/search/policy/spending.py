@@ -11,12 +11,17 @@ from collections.abc import Iterable
 
 from tuning.records import History, Phase, Run, StudySpec
 from tuning.search.policy.cap import PROBE_LEVELS, PROBE_SEEDS, needs_probe, probe_cost
-from tuning.search.policy.ladder import Standing, stage_horizons
+from tuning.search.policy.ladder import (
+    Standing,
+    baseline_stage,
+    share_going_on,
+    stage_horizons,
+)
 
 
 def spent(runs: Iterable[Run]) -> int:
     """Updates of the runs of all phases but the confirmation."""
-    return sum(run.horizon for run in runs if run.phase is not Phase.CONFIRM)
+    return sum(run.updates for run in runs if run.phase is not Phase.CONFIRM)
 
 
 def affordable(spec: StudySpec, history: History, reserve: int) -> float:
@@ -34,7 +39,7 @@ def stage_cost(spec: StudySpec, stage: int) -> int:
 def further_cost(spec: StudySpec, stage: int) -> float:
     """Updates that a trial at a stage is expected to cost from the next stage on."""
     horizons = stage_horizons(spec)[stage + 1 :]
-    shares = (spec.promote ** (ahead + 1) for ahead in range(len(horizons)))
+    shares = (share_going_on(spec) ** (ahead + 1) for ahead in range(len(horizons)))
     return sum(
         spec.seeds * horizon * share for horizon, share in zip(horizons, shares, strict=True)
     )
@@ -62,9 +67,18 @@ def open_reserve(spec: StudySpec, open_trials: Iterable[Standing]) -> int:
 
 def baseline_cost(spec: StudySpec) -> int:
     """Updates of one baseline: all its peaks, and its best over the full horizon."""
-    horizons = stage_horizons(spec)
-    peaks = spec.baseline_peaks * horizons[0]
-    return spec.seeds * (peaks + (spec.horizon if len(horizons) > 1 else 0))
+    peaks = spec.baseline_peaks * _baseline_horizon(spec)
+    return spec.seeds * (peaks + (spec.horizon if _climbs(spec) else 0))
+
+
+def _baseline_horizon(spec: StudySpec) -> int:
+    """Updates of a run of a baseline's peak."""
+    return stage_horizons(spec)[baseline_stage(spec)]
+
+
+def _climbs(spec: StudySpec) -> bool:
+    """Whether the best peak of a baseline has its full training still to come."""
+    return _baseline_horizon(spec) < spec.horizon
 
 
 def baseline_reserve(spec: StudySpec, view: History) -> int:
@@ -75,10 +89,9 @@ def baseline_reserve(spec: StudySpec, view: History) -> int:
         for run in view.runs
         if run.phase is Phase.BASELINE and run.horizon == spec.horizon
     }
-    has_rungs = len(stage_horizons(spec)) > 1
     waiting = max(0, len(spec.baselines) * spec.baseline_peaks - len(tried))
-    unfinished = len(spec.baselines) - len(done) if has_rungs else 0
-    return spec.seeds * (waiting * stage_horizons(spec)[0] + max(0, unfinished) * spec.horizon)
+    unfinished = len(spec.baselines) - len(done) if _climbs(spec) else 0
+    return spec.seeds * (waiting * _baseline_horizon(spec) + max(0, unfinished) * spec.horizon)
 
 
 def race_cost(spec: StudySpec) -> int:
@@ -124,9 +137,9 @@ def expected_runs(spec: StudySpec) -> int:
     """Runs a study makes if nothing is cut short: range test, baselines, search, confirmation."""
     horizons = stage_horizons(spec)
     searched = max(0, trial_limit(spec) - len(spec.baselines) * spec.baseline_peaks)
-    shares = sum(spec.promote**stage for stage in range(len(horizons)))
+    shares = sum(share_going_on(spec) ** stage for stage in range(len(horizons)))
     runs = spec.seeds * math.ceil(searched * shares)
-    tuned = len(spec.baselines) * (spec.baseline_peaks + (len(horizons) > 1)) * spec.seeds
+    tuned = len(spec.baselines) * (spec.baseline_peaks + _climbs(spec)) * spec.seeds
     confirmed = (1 + len(spec.baselines)) * spec.confirm_seeds
     raced = race_cost(spec) // spec.horizon
     probes = len(PROBE_LEVELS) * PROBE_SEEDS if needs_probe(spec) else 0

@@ -93,7 +93,7 @@ def _rows(spec: StudySpec, view: History) -> list[list[float]]:
         if (
             end is not None
             and end.state is RunState.COMPLETED
-            and run.horizon == spec.horizon
+            and run.updates == spec.horizon
             and run.phase in {Phase.BASELINE, Phase.SEARCH}
         ):
             found.setdefault(run.trial, []).append(end.metrics[SEARCHED][spec.metric.name])

@@ -79,7 +79,8 @@ def _prior(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:
 
 
 def _fitted(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:
-    parts = (evidence.columns, evidence.shortening, evidence.values, evidence.seeds)
+    names = ("columns", "shortening", "raised", "values", "seeds")
+    parts = [getattr(evidence, name) for name in names]
     return _fit_bytes(
         len(evidence), kind, *(np.ascontiguousarray(part).tobytes() for part in parts)
     )
@@ -87,12 +88,19 @@ def _fitted(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:
 
 @lru_cache(maxsize=256)
 def _fit_bytes(
-    count: int, kind: int | None, columns: bytes, shortening: bytes, values: bytes, seeds: bytes
+    count: int,
+    kind: int | None,
+    columns: bytes,
+    shortening: bytes,
+    raised: bytes,
+    values: bytes,
+    seeds: bytes,
 ) -> tuple[Kernel, float]:
     """A kernel, and the exponent that explains the shorter horizons best."""
     evidence = Evidence(
         np.frombuffer(columns).reshape(count, -1),
         np.frombuffer(shortening),
+        np.frombuffer(raised),
         np.frombuffer(values),
         np.frombuffer(values),
         np.frombuffer(seeds),
@@ -102,7 +110,7 @@ def _fit_bytes(
     scaled_values = evidence.values / unit
     exponent = EXPONENT_PRIOR[0]
     kernel, cost = fit(evidence.inputs(exponent), scaled_values, evidence.seeds, kind)
-    if evidence.shortening.any():
+    if evidence.raised.any():
         found = []
         for one in EXPONENTS:
             kernel, cost = fit(evidence.inputs(one), scaled_values, evidence.seeds, kind)

@@ -3,7 +3,7 @@
 The one idea: differences between good schedules decide, so losses enter as logs, those beyond the
 median are drawn in, and what diverged counts as a little worse than the worst. Results at shorter
 horizons count too, shifted by what a horizon costs and with the peak corrected: the best peak of a
-horizon T' is (T / T')^k times that of T.
+horizon T' is (T / T')^k times that of T. That of a prefix of the full training is the trained one.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,8 @@ class Evidence:
     Args:
         columns: descriptions of the schedules, shape (results, columns).
         shortening: log2 of the study's horizon over that of the result, shape (results,).
+        raised: the same where the peak was laid out for that horizon, 0 for a prefix of the full
+            training, shape (results,).
         losses: what is to be made small, NaN if bad, shape (results,).
         values: the same with differences beyond the usual one drawn in, shape (results,).
         seeds: how many seeds each rests on, shape (results,).
@@ -38,6 +40,7 @@ class Evidence:
 
     columns: Floats
     shortening: Floats
+    raised: Floats
     losses: Floats
     values: Floats
     seeds: Floats
@@ -69,7 +72,7 @@ class Evidence:
         """The model's inputs, with the peaks of shorter horizons corrected by the exponent k."""
         if not self.shortening.any():
             return self.columns
-        moved = scaled(self.columns, -exponent * np.log(2.0) * self.shortening)
+        moved = scaled(self.columns, -exponent * np.log(2.0) * self.raised)
         return np.concatenate([moved, self.shortening[:, None]], axis=1)
 
 
@@ -80,9 +83,11 @@ def gather(
     rows = [row for row, seen in enumerate(observations) if has_ended(seen)]
     known = [observations[row] for row in rows]
     losses = levelled_losses(known, direction, horizon)
+    lengths = shortenings(known, horizon)
     return Evidence(
         describe([seen.params for seen in known], cap, horizon),
-        shortenings(known, horizon),
+        lengths,
+        np.where([seen.is_prefix for seen in known], 0.0, lengths),
         losses,
         tamed(losses),
         np.array([float(max(1, seen.seeds)) for seen in known]),

@@ -45,7 +45,7 @@ def propose_gaussian(
     values = tamed(losses)
     scored = UNIT * places[rows]
     nothing = np.zeros(len(rows))
-    evidence = Evidence(scored, nothing, losses, values, nothing + 1.0, np.array(rows))
+    evidence = Evidence(scored, nothing, nothing, losses, values, nothing + 1.0, np.array(rows))
     posterior = believe(evidence, kind=None).posterior
     best = float(posterior.predict(scored)[0].min())
     open_rows = sorted(set(range(len(known))) - set(rows))

@@ -2,7 +2,8 @@
 
 The one idea: a shorter horizon costs about the same for all schedules, so its scores count less
 that cost, which schedules scored at both tell; the best peak of a horizon T' is (T / T')^k times
-that of T, so a schedule trained over T' stands for one of a peak that much lower.
+that of T, so a schedule trained over T' stands for one of a peak that much lower. The beginning of
+a full training stands for itself.
 """
 
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def at_full_horizon(
     for seen in observations:
         value = next(losses) if has_ended(seen) else None
         params = dict(seen.params)
-        if seen.horizon not in {None, horizon}:
+        if seen.horizon not in {None, horizon} and not seen.is_prefix:
             there = float(params[PEAK]) * ((seen.horizon or horizon) / horizon) ** EXPONENT
             params[PEAK] = min(max(there, float(peak.low)), float(peak.high))
         full.append(

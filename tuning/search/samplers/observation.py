@@ -19,6 +19,8 @@ class Observation:
         value: its score, a mean over seeds; None while it is unknown.
         is_bad: whether it diverged or failed: it has no score but must repel.
         horizon: updates of the training that was scored; None for the study's own horizon.
+        is_prefix: whether these were the first updates of a full training, whose peak owes nothing
+            to them, and no schedule of its own.
         seeds: how many seeds the score rests on.
     """
 
@@ -26,6 +28,7 @@ class Observation:
     value: float | None = None
     is_bad: bool = False
     horizon: int | None = None
+    is_prefix: bool = False
     seeds: int = 1
 
 

@@ -125,7 +125,7 @@ class Picks:
 
     def _at_full_horizon(self, seen: Observation) -> Params:
         """What a training over a shorter horizon says something about."""
-        if seen.horizon in {None, self._horizon}:
+        if seen.is_prefix or seen.horizon in {None, self._horizon}:
             return seen.params
         factor = ((seen.horizon or self._horizon) / self._horizon) ** self._belief.exponent
         return {**seen.params, PEAK: min(float(seen.params[PEAK]) * factor, self._cap)}
