@@ -10,6 +10,8 @@ TRIALS ?= 60
 SELECT ?= full or not full
 PARITY := .venv-parity
 PARITY_READY := $(PARITY)/.ready
+# More test processes than cores: many tests wait for leases, signals and servers.
+TESTERS ?= 3
 DRAWS ?= 100
 PART ?= schedules engine study
 SEED ?= 1
@@ -47,10 +49,10 @@ check: $(READY) ## format, lint, strict types, import contracts
 	@$(BIN)/lint-imports --no-cache
 
 test: $(READY) ## the default test suite
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not full"
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "not full"
 
 test-full: $(TORCH) ## the default suite and the slower tests (SELECT=full: these alone)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "$(SELECT)"
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "$(SELECT)"
 
 # The libraries themselves, on the CPU; torch alone without a hash, as its file differs by machine.
 # Nothing is resolved anew: timm's own requirements bring torchvision, which schedules do not need.

@@ -23,6 +23,12 @@ from service.store.engine import Store
 from service.store.models import Base
 
 BACKENDS = ("sqlite", "postgresql")
+CHAOS = Path(__file__).parent / "chaos"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no process ends long after the others."""
+    items.sort(key=lambda item: not item.path.is_relative_to(CHAOS))
 
 
 @pytest.fixture(scope="session")

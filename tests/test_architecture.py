@@ -94,7 +94,11 @@ def test_no_module_reads_the_clock_of_its_own_accord_in_the_core() -> None:
             ("fastapi", "sqlalchemy", "optuna", "sklearn", "pandas", "matplotlib"),
         ),
         ("service.schemas.work", ("numpy", "fastapi", "sqlalchemy")),
-        ("service.app", ("sklearn", "pandas", "matplotlib")),
+        ("service.app", ("sklearn", "pandas", "matplotlib", "cmaes", "scipy.stats", "jax")),
+        (
+            "service.planner.child",
+            ("sklearn", "pandas", "matplotlib", "cmaes", "scipy.stats", "jax"),
+        ),
     ],
 )
 def test_importing_stays_light(module: str, heavy: tuple[str, ...]) -> None:

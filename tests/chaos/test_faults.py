@@ -36,6 +36,8 @@ BODY: dict[str, Any] = {
     "baseline_peaks": 2,
     "seed": 11,
 }
+# The same search; its evidence is one confirmation of the winner and its two baselines.
+BRIEF: dict[str, Any] = {**BODY, "evidence_budget": 9 * 24}
 LIMIT_SECONDS = 150
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 SEED = 20261123
@@ -172,7 +174,8 @@ def test_a_worker_stopped_beyond_its_lease_is_fenced(
     """R5: its runs go to another worker, and what it tells afterwards does not count."""
     with serving(empty_database_url, log, tmp_path, workers=1) as (server, (frozen,)):
         with Client(server.url) as client:
-            study = client.create_study({**BODY, "horizon": 300, "seeds": 1}).id
+            body = {**BODY, "horizon": 300, "seeds": 1, "evidence_budget": 9 * 300}
+            study = client.create_study(body).id
         with Watcher(server.url, study) as watcher:
             watcher.wait_for_runs(1)
             frozen.freeze()
@@ -201,14 +204,14 @@ def test_a_killed_server_goes_on_where_it_was(
     """R2: studies and results that were acknowledged are there after each restart."""
     with serving(empty_database_url, log, tmp_path, workers=2) as (server, workers):
         with Client(server.url) as client:
-            study = client.create_study(BODY, idempotency_key="first").id
+            study = client.create_study(BRIEF, idempotency_key="first").id
         with Watcher(server.url, study) as watcher:
             for kill in range(3):
                 watcher.wait_for_runs(2 + 6 * kill)
                 server.kill()
                 server.restart()
                 with Client(server.url) as client:
-                    assert client.create_study(BODY, idempotency_key="first").id == study
+                    assert client.create_study(BRIEF, idempotency_key="first").id == study
             assert watcher.wait_for_end().state == "completed"
         for worker in workers:
             assert worker.stop() == 0
@@ -254,7 +257,7 @@ def test_the_server_replaces_its_killed_worker(
     server = Server(empty_database_url, log, has_worker=True)
     with ended(server):
         with Client(server.url) as client:
-            study = client.create_study(BODY).id
+            study = client.create_study(BRIEF).id
         with Watcher(server.url, study) as watcher:
             injected = 0
             for kill in range(kills):

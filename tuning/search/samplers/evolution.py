@@ -8,7 +8,6 @@ an axis, which the strategy treats as numbers (Hansen, 2016, arXiv:1604.00772).
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from cmaes import CMA
 
 from tuning.records import Direction, Space
 from tuning.search.samplers.coordinates import axes, place_of, point_at
@@ -28,6 +27,8 @@ def propose_evolved(
     horizon: int,
 ) -> Iterator[Point]:
     """Yield one new point per seed, of the distribution after all full populations so far."""
+    from cmaes import CMA  # noqa: PLC0415 - heavy: it brings all of scipy.stats
+
     names = axes(space)
     full = at_full_horizon(space, observations, direction, horizon)
     known = [seen for seen in full if contains(space, seen.params) and has_ended(seen)]

@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from scipy.stats import qmc
 
 from tuning.records import Direction, ParameterValue, Space
 from tuning.schedules import Parameter
@@ -30,6 +29,8 @@ def propose_sobol(
     horizon: int,
 ) -> Iterator[Point]:
     """Yield points of a scrambled Sobol sequence over the unit cube of the space, one per seed."""
+    from scipy.stats import qmc  # noqa: PLC0415 - heavy
+
     del direction, horizon
     dimension = len(axes(space))
     sequence = qmc.Sobol(dimension, rng=0) if dimension else None
