@@ -9,7 +9,7 @@ from service.client import Client
 from tests.chaos.checker import check
 from tests.chaos.conftest import Spy
 from tests.chaos.processes import read_told
-from tests.chaos.test_faults import BODY, Watcher, serving
+from tests.chaos.test_faults import BODY, BRIEF, Watcher, serving
 
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 LONG = {**BODY, "horizon": 200_000, "rungs": []}  # half a minute a run
@@ -32,10 +32,10 @@ def test_a_study_paused_again_and_again_ends_like_one_that_never_was(
     """While it is paused no run starts; in the end it has the same trials and values."""
     with serving(empty_database_url, log, tmp_path, workers=2) as (server, workers):
         with Client(server.url) as client:
-            straight = client.create_study(BODY).id
+            straight = client.create_study(BRIEF).id
             with Watcher(server.url, straight) as watcher:
                 watcher.wait_for_end()
-            study = client.create_study(BODY).id
+            study = client.create_study(BRIEF).id
             with Watcher(server.url, study) as watcher:
                 for pause in range(3):
                     watcher.wait_for_runs(2 + 8 * pause)
@@ -65,7 +65,7 @@ def test_a_cancelled_study_frees_the_worker_that_trains_it(
             while client.study(dropped).started_at is None:
                 time.sleep(0.05)
             assert client.cancel(dropped).state == "cancelled"
-            study = client.create_study(BODY).id
+            study = client.create_study(BRIEF).id
             with Watcher(server.url, study) as watcher:
                 assert watcher.wait_for_end().state == "completed"
         assert workers[0].stop() == 0
