@@ -105,14 +105,14 @@ def space(
 
 
 def peaks(budget: Budget, baselines: Sequence[str], space: Space) -> int:
-    """Points of the baselines' grid: up to 5, but at most half of the trials in all."""
+    """Peaks each baseline is tried at: up to 5, but at most half of the trials in all."""
     if not baselines or is_fixed(space.parameters[PEAK]):
         return 1
     return max(1, min(BASELINE_PEAKS, budget.trials // (2 * len(baselines))))
 
 
 def check_grid(spec: StudySpec) -> None:
-    """Refuse more grid points than the range of the peak has room for."""
+    """Refuse more peaks of a baseline than the range of the peak has room for."""
     distinct = len(set(peak_grid(spec.space, spec.baseline_peaks)))
     if distinct < spec.baseline_peaks:
         allowed = f"at most {distinct}, since the range of the peak has no more distinct points"

@@ -149,8 +149,8 @@ class StudySpec:
         batch: trials per generation; never a worker's capacity.
         seed: everything random of the study derives from it.
         seeds: paired seeds that every trial is trained on.
-        baselines: families tuned beside the search, each on the same peak grid.
-        baseline_peaks: points of that grid.
+        baselines: families tuned beside the search, each at the same number of peaks.
+        baseline_peaks: that number.
         confirm_seeds: fresh seeds the confirmation starts with.
         worthwhile: relative difference below which two arms are called a tie.
         max_failures: runs that may fail (divergence is no failure) before the study gives up; None

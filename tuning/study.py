@@ -121,8 +121,8 @@ def specify(
             it (by default 1/4 and 1/2), instead of training over shorter horizons first. That
             favours schedules that decay early; see `tuning.evidence.cautions`.
         baselines: families tuned beside the search.
-        baseline_peaks: grid points per baseline; by default as many, up to 5, as leave at least
-            half of the trials to the search.
+        baseline_peaks: peaks each baseline is tried at; by default as many, up to 5, as leave at
+            least half of the trials to the search.
         confirm_seeds: fresh seeds the confirmation starts with.
         evidence_budget: updates of confirmation and test; by default four times what
             `confirm_seeds` cost.

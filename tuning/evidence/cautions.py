@@ -16,6 +16,7 @@ from tuning.schedules import PARAMETERS, Parameter
 
 COOLER = 0.5  # an end with less than this share of another's rate has cooled down more
 UNDER_TUNED = "under_tuned"
+FEWEST_PEAKS = 3  # fewer have no inside
 # Measured on `heston_surface`: 64 shapes, 5 peaks, 2 seeds, 3,720 updates.
 PREFIXES_MISLEAD = (
     "comparing schedules at equal steps favours those that decay early: on a pricing network the "
@@ -66,7 +67,7 @@ def look_for_trouble(
         if (lost := arm.planned - arm.seeds - arm.diverged) > 0
     ]
     found += doubt_pruning(spec, len(history.pruned))
-    found += _grid_edges(history, arms)
+    found += _peak_edges(spec, history, arms)
     found += _too_wide(spec, versus)
     wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]
     if wrong:
@@ -219,17 +220,24 @@ def _is_at_edge(parameter: Parameter, value: float, *, is_capped: bool) -> bool:
     )
 
 
-def _grid_edges(history: History, arms: Sequence[Arm]) -> list[Caveat]:
-    """Baselines whose best peak is the first or last of the grid: they may be under-tuned."""
-    grid = sorted({t.schedule.peak for t in history.trials if t.phase is Phase.BASELINE})
-    if len(grid) < 3:
-        return []
-    return [
-        Caveat(
-            UNDER_TUNED,
-            f"baseline {arm.family} is best at {arm.peak:.4g}, the "
-            f"{'lowest' if arm.peak == grid[0] else 'highest'} peak tried: another may be better",
+def _peak_edges(spec: StudySpec, history: History, arms: Sequence[Arm]) -> list[Caveat]:
+    """Baselines best at the first or last peak they were tried at: they may be under-tuned.
+
+    Above a hard cap there is none to try.
+    """
+    found = []
+    for arm in (one for one in arms if one.is_baseline):
+        peaks = sorted(
+            trial.schedule.peak
+            for trial in history.trials
+            if trial.phase is Phase.BASELINE and trial.params["family"] == arm.family
         )
-        for arm in arms
-        if arm.is_baseline and arm.peak in (grid[0], grid[-1])
-    ]
+        is_capped = spec.cap is Cap.HARD and arm.peak >= spec.space.parameters[PEAK].high
+        if len(peaks) < FEWEST_PEAKS or arm.peak not in (peaks[0], peaks[-1]) or is_capped:
+            continue
+        message = (
+            f"baseline {arm.family} is best at {arm.peak:.4g}, the "
+            f"{'lowest' if arm.peak == peaks[0] else 'highest'} peak tried: another may be better"
+        )
+        found.append(Caveat(UNDER_TUNED, message))
+    return found

@@ -23,7 +23,7 @@ class Arm:
     """A trial measured in the second set: means over its fresh seeds that completed.
 
     A mean is None if nothing completed, or if one of its values is not finite.
-    `peak_runs` counts the peaks it was chosen from: a baseline's grid, or all of a family's peaks
+    `peak_runs` counts the peaks it was chosen from: a baseline's own, or all of a family's peaks
     if the search proposed it. `planned` counts the seeds it was to be trained on. `ci95` is the
     arm's own interval for the validation mean, for it alone. `worst_block` is the validation block
     (fold, day, regime) it does worst on: its position and its mean there.

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuning.constraints import describe, hold
+from tuning.constraints import RATES, describe, hold
 from tuning.errors import InvalidValue, UnknownName
 from tuning.records import Comparator, Constraint, ParameterValue, Space
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter, Schedule, build
@@ -155,6 +155,37 @@ def lay_out(params: Mapping[str, ParameterValue], horizon: int) -> Schedule:
 def allows(space: Space, params: Mapping[str, ParameterValue], horizon: int) -> bool:
     """Whether a point satisfies every constraint of the space, laid out over a horizon."""
     return not space.constraints or hold(space.constraints, params, lay_out(params, horizon))
+
+
+def peak_limits(
+    space: Space, params: Mapping[str, ParameterValue], horizon: int
+) -> tuple[float, float] | None:
+    """The ends of the peaks with which a shape satisfies every constraint; None if none does.
+
+    Learning rates are in proportion to the peak. `params` are the shape's coordinates.
+
+    >>> from tuning.constraints import parse
+    >>> space = narrow(["linear"], (1e-3, 1.0), {}, {}, parse(["final_lr <= 0.05"]))
+    >>> peak_limits(space, {"family": "linear", "warmup": 0.0, "floor": 0.1}, 1)
+    (0.001, 0.05)
+    """
+    low, high = float(space.parameters[PEAK].low), float(space.parameters[PEAK].high)
+    unit = lay_out({**params, PEAK: 1.0}, horizon)
+    for one in space.constraints:
+        if one.name not in RATES:
+            if one.name != PEAK and not hold((one,), params, unit):
+                return None
+            continue
+        share = RATES[one.name](unit)
+        is_upper = one.comparator is Comparator.AT_MOST
+        if share <= 0.0:
+            if one.value < 0.0 if is_upper else one.value > 0.0:
+                return None
+        elif is_upper:
+            high = min(high, one.value / share)
+        else:
+            low = max(low, one.value / share)
+    return (low, high) if low <= high else None
 
 
 def contains(space: Space, params: Mapping[str, ParameterValue]) -> bool:

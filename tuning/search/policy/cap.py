@@ -89,11 +89,6 @@ def space_at(spec: StudySpec, view: History) -> Space:
     return _capped(spec, moved_cap(spec, view))
 
 
-def baseline_space(spec: StudySpec, view: History) -> Space:
-    """The space of the baselines' grid: up to the estimate of the range test, which never moves."""
-    return spec.space if spec.cap is not Cap.SOFT else _capped(spec, estimated_cap(spec, view))
-
-
 def _capped(spec: StudySpec, cap: float) -> Space:
     """The space with another upper end of the peak, as far as constraints let it."""
     peak = spec.space.parameters[PEAK]

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tuning.records import MAX_BATCH, History, Phase, Run, RunState, StudySpec
+from tuning.search.policy.baselines import baseline_promotions, count_waiting
 from tuning.search.policy.cap import needs_probe, probe_runs, probe_trial, space_at
 from tuning.search.policy.confirmation import confirm, go_on
 from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
 from tuning.search.policy.ladder import (
     Standing,
-    baseline_promotions,
     baseline_stage,
     paired_seed,
     promotions,
@@ -25,7 +25,7 @@ from tuning.search.policy.ladder import (
     stage_runs,
     standings,
 )
-from tuning.search.policy.proposals import baseline_counts, new_trials, waiting_baselines
+from tuning.search.policy.proposals import new_trials
 from tuning.search.policy.race import race_runs
 from tuning.search.policy.spending import (
     affordable,
@@ -97,7 +97,7 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
     last = len(stage_horizons(spec)) - 1
     probes = (probe_trial(spec, 0, 0),) if needs_probe(spec) and number == 0 else ()
     runs = [run for trial in probes for run in probe_runs(spec, trial)]
-    tuned, dropped = baseline_promotions(spec, view, baseline_counts(spec, view))
+    tuned, dropped = baseline_promotions(spec, view)
     tuning = baseline_reserve(spec, view) - len(tuned) * stage_cost(spec, last) * (last > 0)
     runs += [run for trial in tuned for run in stage_runs(spec, trial, last, number, cap)]
     better, worse = promotions(spec, view)
@@ -147,7 +147,7 @@ def _searchable(spec: StudySpec, view: History, left: float, *, is_first: bool) 
     """
     if stop_reason(spec, view):
         return 0
-    most = spec.budget.trials - _tried(view) - len(waiting_baselines(spec, view))
+    most = spec.budget.trials - _tried(view) - count_waiting(spec, view)
     cost = stage_cost(spec, 0) + further_cost(spec, 0)
     if left < most * cost:
         most = int(left // cost)

@@ -9,7 +9,7 @@ Not here: what may be afforded (`spending`), what is proposed (`proposals`), mor
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
@@ -230,30 +230,3 @@ def _promoted(spec: StudySpec, view: History) -> list[set[int]]:
         {run.trial for run in view.runs if run.phase is Phase.SEARCH and run.updates > horizon}
         for horizon in horizons
     ]
-
-
-def baseline_promotions(
-    spec: StudySpec, view: History, wanted: Mapping[str, int]
-) -> tuple[list[Trial], list[int]]:
-    """For every baseline whose peaks have all ended at the first rung: its best, and the others.
-
-    Only with rungs: else, and with pruning, every peak is trained in full. `wanted` says how
-    many peaks each family gets.
-    """
-    best: list[Trial] = []
-    others: list[int] = []
-    if baseline_stage(spec) == len(stage_horizons(spec)) - 1:
-        return best, others
-    by_family: dict[str, list[Standing]] = {}
-    for one in standings(spec, view):
-        if one.trial.phase is Phase.BASELINE:
-            by_family.setdefault(str(one.trial.params["family"]), []).append(one)
-    for family, tried in by_family.items():
-        is_complete = len(tried) >= wanted[family] and not any(one.is_open for one in tried)
-        is_decided = any(one.stage > 0 or one.trial.number in view.pruned for one in tried)
-        good = [one for one in tried if one.score is not None]
-        if is_complete and good and not is_decided:
-            good.sort(key=lambda one: ranking(spec, one.score or 0.0, one.trial.number))
-            best.append(good[0].trial)
-            others += [one.trial.number for one in good[1:]]
-    return best, others

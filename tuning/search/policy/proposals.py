@@ -6,7 +6,7 @@ does the same as a schedule that was tried and what a constraint forbids.
 Not here: how many there are (`decide`), how the sampler chooses (`tuning.search.samplers`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, islice
 
 from tuning.records import (
@@ -15,18 +15,17 @@ from tuning.records import (
     History,
     ParameterValue,
     Phase,
-    Run,
-    RunState,
     Space,
     StudySpec,
     Trial,
 )
-from tuning.schedules import FAMILIES
 from tuning.search.duplicates import Known
-from tuning.search.policy.cap import baseline_space, needs_probe, space_at
-from tuning.search.policy.ladder import PEAK_EXPONENT, mean_score
-from tuning.search.samplers import ENUMERATING, SAMPLERS, Observation, propose
-from tuning.search.space import FAMILY, PEAK, allows, contains, is_fixed, lay_out, peak_grid
+from tuning.search.policy.baselines import next_points, reserved_points
+from tuning.search.policy.cap import space_at
+from tuning.search.policy.ladder import PEAK_EXPONENT
+from tuning.search.policy.observations import observe
+from tuning.search.samplers import ENUMERATING, SAMPLERS, propose
+from tuning.search.space import PEAK, allows, contains, lay_out
 from tuning.seeds import derive
 
 RETRIES = (
@@ -51,16 +50,14 @@ def new_trials(
     """
     if room <= 0:
         return ()
-    waiting = waiting_baselines(spec, view)
     known = Known(trial.schedule for trial in view.trials if trial.phase is not Phase.PROBE)
-    for params in waiting:
+    waiting = next_points(spec, view)
+    for params in (*waiting, *reserved_points(spec, view)):
         known.add(lay_out(params, spec.horizon))
     trials: list[Trial] = []
     first = len(view.trials)
     searched = _searched(spec, view, first)
     turn = sum(trial.phase is not Phase.PROBE for trial in view.trials)
-    if not is_grid_known(spec, view):
-        waiting = []
     while len(trials) < room:
         is_baselines_turn = waiting and (turn + len(trials)) % 2 == 0
         found = None
@@ -75,53 +72,6 @@ def new_trials(
         known.add(schedule)
         trials.append(Trial(first + len(trials), number, phase, schedule, params))
     return tuple(trials)
-
-
-def is_grid_known(spec: StudySpec, view: History) -> bool:
-    """Whether the baselines' peaks can be laid out: not before a range test has ended."""
-    if not needs_probe(spec):
-        return True
-    probes = [run for run in view.runs if run.phase is Phase.PROBE]
-    return bool(probes) and all((run.generation, run.index) in view.results for run in probes)
-
-
-def baseline_points(spec: StudySpec, view: History) -> list[Params]:
-    """All points of the baselines: the same peak grid for each family, peak by peak.
-
-    A family's own defaults are its shape, but for parameters that the study fixes; a range that
-    the study narrows is the search's alone, so that baselines stay the known ones. What a
-    constraint forbids is left out: the winner may be a baseline.
-    """
-    space = baseline_space(spec, view)
-    points: list[Params] = [
-        {FAMILY: family, PEAK: peak, **_baseline_params(spec, family)}
-        for peak in peak_grid(space, spec.baseline_peaks)
-        for family in spec.baselines
-    ]
-    return [params for params in points if allows(spec.space, params, spec.horizon)]
-
-
-def baseline_counts(spec: StudySpec, view: History) -> dict[str, int]:
-    """How many peaks each baseline gets."""
-    counts: dict[str, int] = {}
-    for params in baseline_points(spec, view):
-        counts[str(params[FAMILY])] = counts.get(str(params[FAMILY]), 0) + 1
-    return counts
-
-
-def waiting_baselines(spec: StudySpec, view: History) -> list[Params]:
-    """The points of the baselines that were not proposed yet."""
-    done = sum(trial.phase is Phase.BASELINE for trial in view.trials)
-    return baseline_points(spec, view)[done:]
-
-
-def _baseline_params(spec: StudySpec, family: str) -> Mapping[str, ParameterValue]:
-    fixed = {
-        name: parameter.choices[0] if parameter.kind == "choice" else parameter.low
-        for name, parameter in spec.space.parameters.items()
-        if is_fixed(parameter) and name != PEAK
-    }
-    return {name: fixed.get(name, value) for name, value in FAMILIES[family].defaults().items()}
 
 
 def _searched(spec: StudySpec, view: History, first: int) -> Iterator[Params]:
@@ -165,38 +115,3 @@ def _distinct(spec: StudySpec, searched: Iterator[Params], known: Known) -> Para
         if not known.holds(schedule) and allows(spec.space, params, spec.horizon):
             return params
     return None
-
-
-def observe(spec: StudySpec, view: History) -> list[Observation]:
-    """What the sampler is told: every trial at every horizon it was trained over, as trained."""
-    runs: dict[tuple[int, int], list[Run]] = {}
-    for run in view.runs:
-        if run.phase in {Phase.BASELINE, Phase.SEARCH}:
-            runs.setdefault((run.trial, run.updates), []).append(run)
-    earlier = [
-        Observation(start.params, start.value, horizon=start.horizon, seeds=start.seeds)
-        for start in spec.starts
-    ]
-    return earlier + [
-        _observation(spec, view, view.trials[number], updates, group)
-        for (number, updates), group in sorted(runs.items())
-    ]
-
-
-def _observation(
-    spec: StudySpec, view: History, trial: Trial, updates: int, runs: list[Run]
-) -> Observation:
-    ends = [view.results.get((run.generation, run.index)) for run in runs]
-    done = [end for end in ends if end is not None and end.state is RunState.COMPLETED]
-    is_bad = any(end is not None and end.state is not RunState.COMPLETED for end in ends)
-    # A leader whose further seeds are under way keeps the score it has.
-    is_known = len(done) >= spec.seeds and not is_bad
-    peak = trial.schedule.peak * runs[0].peak_factor
-    return Observation(
-        {**trial.params, PEAK: peak},
-        mean_score(spec, done) if is_known else None,
-        is_bad=is_bad,
-        horizon=updates,
-        is_prefix=runs[0].is_prefix,
-        seeds=max(1, len(done)),
-    )

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 
 from tuning.records import History, Phase, Run, StudySpec
+from tuning.search.policy.baselines import count_unfinished, count_waiting
 from tuning.search.policy.cap import PROBE_LEVELS, PROBE_SEEDS, needs_probe, probe_cost
 from tuning.search.policy.ladder import (
     Standing,
@@ -82,16 +83,13 @@ def _climbs(spec: StudySpec) -> bool:
 
 
 def baseline_reserve(spec: StudySpec, view: History) -> int:
-    """Updates that the baselines still need, at most: points not proposed, bests not promoted."""
-    tried = [trial for trial in view.trials if trial.phase is Phase.BASELINE]
-    done = {
-        (run.trial, run.horizon)
-        for run in view.runs
-        if run.phase is Phase.BASELINE and run.horizon == spec.horizon
-    }
-    waiting = max(0, len(spec.baselines) * spec.baseline_peaks - len(tried))
-    unfinished = len(spec.baselines) - len(done) if _climbs(spec) else 0
-    return spec.seeds * (waiting * _baseline_horizon(spec) + max(0, unfinished) * spec.horizon)
+    """Updates that the baselines still need, at most: peaks not proposed, bests not promoted.
+
+    A baseline none of whose peaks completed has no best.
+    """
+    waiting = count_waiting(spec, view)
+    long = count_unfinished(spec, view) if _climbs(spec) else 0
+    return spec.seeds * (waiting * _baseline_horizon(spec) + long * spec.horizon)
 
 
 def race_cost(spec: StudySpec) -> int:

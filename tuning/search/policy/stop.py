@@ -19,7 +19,7 @@ import numpy as np
 from tuning.evidence.score import SEARCHED
 from tuning.records import Direction, History, Phase, RunState, Space, StudySpec
 from tuning.search.policy.cap import space_at
-from tuning.search.policy.proposals import observe
+from tuning.search.policy.observations import observe
 from tuning.search.samplers import Observation
 from tuning.search.samplers.belief import believe
 from tuning.search.samplers.candidates import members

@@ -62,8 +62,8 @@ def test_the_step_budget_is_kept_and_confirmation_has_its_own() -> None:
     assert len(tried(history)) == trial_limit(spec)
 
 
-def test_baselines_are_tuned_on_the_same_peak_grid() -> None:
-    """Each baseline gets the same peaks, as many as the study says."""
+def test_baselines_are_tuned_at_equally_many_peaks() -> None:
+    """As many as the study says, each once."""
     spec = make_spec()
     history, _ = play(spec, order=5)
     peaks = {
@@ -74,8 +74,7 @@ def test_baselines_are_tuned_on_the_same_peak_grid() -> None:
         )
         for family in spec.baselines
     }
-    assert peaks["constant"] == peaks["cosine"]
-    assert len(peaks["constant"]) == spec.baseline_peaks
+    assert {len(set(found)) for found in peaks.values()} == {spec.baseline_peaks}
 
 
 def test_baselines_and_search_alternate() -> None:

@@ -1,0 +1,45 @@
+"""Observations: what samplers and the model of curves are told of a study.
+
+The one idea: every trial at every horizon it was trained over, with the peak it was trained with,
+beside what earlier studies know. Not here: what they make of it (`tuning.search.samplers`).
+"""
+
+from tuning.records import History, Phase, Run, RunState, StudySpec, Trial
+from tuning.search.policy.ladder import mean_score
+from tuning.search.samplers import Observation
+from tuning.search.space import PEAK
+
+
+def observe(spec: StudySpec, view: History) -> list[Observation]:
+    """What the sampler is told: every trial at every horizon it was trained over, as trained."""
+    runs: dict[tuple[int, int], list[Run]] = {}
+    for run in view.runs:
+        if run.phase in {Phase.BASELINE, Phase.SEARCH}:
+            runs.setdefault((run.trial, run.updates), []).append(run)
+    earlier = [
+        Observation(start.params, start.value, horizon=start.horizon, seeds=start.seeds)
+        for start in spec.starts
+    ]
+    return earlier + [
+        _observation(spec, view, view.trials[number], updates, group)
+        for (number, updates), group in sorted(runs.items())
+    ]
+
+
+def _observation(
+    spec: StudySpec, view: History, trial: Trial, updates: int, runs: list[Run]
+) -> Observation:
+    ends = [view.results.get((run.generation, run.index)) for run in runs]
+    done = [end for end in ends if end is not None and end.state is RunState.COMPLETED]
+    is_bad = any(end is not None and end.state is not RunState.COMPLETED for end in ends)
+    # A leader whose further seeds are under way keeps the score it has.
+    is_known = len(done) >= spec.seeds and not is_bad
+    peak = trial.schedule.peak * runs[0].peak_factor
+    return Observation(
+        {**trial.params, PEAK: peak},
+        mean_score(spec, done) if is_known else None,
+        is_bad=is_bad,
+        horizon=updates,
+        is_prefix=runs[0].is_prefix,
+        seeds=max(1, len(done)),
+    )
