@@ -11,13 +11,14 @@ from tests.chaos.processes import ROOT, Server, ended
 from tuning.evidence import rank_trials
 from tuning.execution import Inline
 from tuning.objectives import load
-from tuning.records import Budget
+from tuning.records import Budget, Phase, Pruning
 from tuning.seeds import derive
 from tuning.study import run_study, specify
 
 HERE = Path(__file__).parent
 MODULE = "own_objectives"
 NAMES = ("loop", "bowl", "bowls")
+PREFIXES = "prefix_pruning"
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,48 @@ def test_a_study_of_an_own_objective_ends_with_its_best_schedule(
     first = replace(outcome.history, runs=tuple(on_paired))
     ranked = {trial.number: value for trial, value in rank_trials(first, spec.metric)}
     assert {one.number: one.value for one in served if one.value is not None} == ranked
+
+
+@pytest.mark.parametrize(("rule", "name"), [("asha", "loop"), ("median", "bowls")])
+def test_a_study_that_prunes_on_prefixes_is_the_same_as_in_memory(
+    client: Client, rule: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trials, prefixes, scores on them and drops, to the last bit, and the same warning."""
+    request = {"baselines": ["constant"], "baseline_peaks": 2, "confirm_seeds": 2, "horizon": 80}
+    body = {"objective": name, "budget": {"trials": 14}, "pruning": rule, **request}
+    study = client.create_study(body)
+    assert PREFIXES in {one.code for one in study.warnings}
+    final = client.wait(study.id, lambda _: None, poll_seconds=0.1)
+    assert (final.state, final.error) == ("completed", None)
+
+    monkeypatch.syspath_prepend(HERE)
+    spec = specify(
+        name,
+        budget=Budget(trials=14),
+        pruning=Pruning(rule),
+        baselines=("constant",),
+        baseline_peaks=2,
+        confirm_seeds=2,
+        horizon=80,
+        objectives=load([MODULE]),
+    )
+    outcome = run_study(spec, Inline(modules=[MODULE]))
+    served = list(client.trials(study.id))
+    assert [one.params for one in served] == [one.params for one in outcome.history.trials]
+    dropped = {one.number for one in served if one.state == "pruned"}
+    assert dropped == set(outcome.history.pruned) != set()
+    for number in range(len(served)):
+        mine = [run for run in outcome.history.runs if run.trial == number]
+        theirs = client.runs(study.id, number)
+        assert [(one.horizon, one.updates, one.seed) for one in theirs] == [
+            (80, run.updates, run.seed) for run in mine
+        ]
+        ends = [outcome.history.results[run.generation, run.index] for run in mine]
+        assert [one.metrics for one in theirs] == [end.metrics for end in ends]
+    (told,) = [one for one in client.verdict(study.id)["warnings"] if one["code"] == PREFIXES]
+    assert told["message"].startswith(f"{len(dropped)} trials were pruned by `{rule}`")
+    charged = sum(run.updates for run in outcome.history.runs if run.phase is not Phase.CONFIRM)
+    assert final.progress.search_steps == charged
 
 
 def test_a_config_that_an_own_objective_refuses_is_a_problem_document(client: Client) -> None:

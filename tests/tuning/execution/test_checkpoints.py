@@ -308,6 +308,23 @@ def test_a_folder_that_cannot_be_written_costs_nothing(
     assert "cannot be written" in caplog.text
 
 
+def test_a_prefix_goes_on_and_lends_nothing_to_the_whole_run(
+    slow: ModuleType, notes: Path, tmp_path: Path
+) -> None:
+    """A killed one ends at the bits of one that was not; the whole run begins at the beginning."""
+    objective, kept = slow.OBJECTIVES["walk"], tmp_path / "kept"
+    whole = block(lane("a"))
+    part = replace(whole, updates=HORIZON // 2 + 1)
+    untouched = list(trained(objective, part))
+    broken_off(objective, part, kept, 5)
+    updates(notes)
+    assert len(list(trained(objective, whole, kept))) > len(untouched)
+    assert updates(notes) == HORIZON
+    assert list(trained(objective, part, kept)) == untouched
+    assert updates(notes) == part.updates - 4 * CHUNK
+    assert files(kept) == []
+
+
 SMALL: Mapping[str, Mapping[str, object]] = {
     "heston_surface": {"surfaces": 64, "validation_surfaces": 24, "test_surfaces": 16},
     "online_surface": {"snapshots": 22, "updates": 2},
