@@ -26,7 +26,7 @@ from tuning.records import (
     Trial,
 )
 from tuning.search.policy import Conclude, Generation, Wait, decide, expected_runs, least_steps
-from tuning.search.policy.proposals import observe
+from tuning.search.policy.observations import observe
 
 PRUNING = (Pruning.ASHA, Pruning.MEDIAN)
 ENDS = (25, 50, 100)
