@@ -48,6 +48,9 @@ check: $(READY) ## format, lint, strict types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+# A hundred processes start in the tests: compiled modules are kept, whatever the caller's habit.
+test test-full: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(READY) ## the default test suite
 	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "not full"
 
