@@ -20,7 +20,7 @@ from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import deadlines, generations, history, projects
+from service.store import deadlines, generations, history, projects, reads
 from service.store import lifecycle as stored_lifecycle
 from service.store import studies as stored_studies
 from service.store import work as stored_work
@@ -135,8 +135,8 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
                         reason=new.reason,
                     )
                 case Judged(verdict):
-                    reads = stored_studies.count_test_readers(session, place.project, place.study)
-                    told = note_test_reads(verdict, reads)
+                    known = reads.count(session, place.project, place.study)
+                    told = note_test_reads(verdict, known)
                     generations.complete(session, place.project, place.study, told)
                 case GiveUp(reason):
                     stored_lifecycle.fail(session, place.project, place.study, reason)

@@ -228,6 +228,32 @@ class Run(Base):
     )
 
 
+class TestRead(Base):
+    """That a verdict of a study read a split of some data; outlives the study.
+
+    `data_hash` is empty if nobody told it, and `config_hash` of objective and config then stands
+    for it; `question` is the hash of the spec, by which a replay is known.
+    """
+
+    __tablename__ = "test_reads"
+
+    project: Mapped[str]
+    study: Mapped[str]
+    verdict: Mapped[int]
+    split: Mapped[str]
+    data_hash: Mapped[str]
+    config_hash: Mapped[str]
+    question: Mapped[str]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "study", "verdict", "split", "data_hash"),
+        ForeignKeyConstraint(["project"], ["projects.id"]),
+        Index("ix_test_reads_data", "project", "data_hash"),
+        Index("ix_test_reads_config", "project", "config_hash"),
+    )
+
+
 class Measurement(Base):
     """One report of a run: metric values at some steps, in one row."""
 

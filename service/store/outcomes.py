@@ -19,7 +19,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import leases, models, provenances, studies
+from service.store import leases, models, provenances, reads, studies
 from service.store.clock import now
 from service.store.leases import Isolation, Reply, Status
 from service.store.locks import lock_runs, lock_studies_of
@@ -102,6 +102,12 @@ class Tell:
         )
 
     @property
+    def splits(self) -> set[str]:
+        """The splits that an end tells figures of."""
+        told = [*self.metrics.items(), *self.blocks.items()] if self.outcome in ENDS else []
+        return {split for split, figures in told if figures}
+
+    @property
     def body_hash(self) -> str:
         """SHA-256 over everything told, as canonical JSON; equal for a repetition."""
         told = write_result(self.result(RunState.COMPLETED))
@@ -145,6 +151,7 @@ def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> lis
         session,
         ((run.project, one.provenance) for run, one in taken if one.provenance is not None),
     )
+    reads.note(session, locked, ((run, one.splits, one.provenance) for run, one in taken), at)
     follow(session, locked, [run for run, _ in taken], at)
     return replies
 

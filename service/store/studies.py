@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from json import dumps
 from typing import Any
 
 from sqlalchemy import Select, String, select, tuple_
@@ -194,30 +193,6 @@ def to_study(row: models.Study) -> Study:
         evidence_steps=row.evidence_steps,
         end_reason=row.end_reason,
     )
-
-
-def count_test_readers(session: Session, project: str, study: str) -> int:
-    """Studies of a project that have read the test split of this one's data, this one included.
-
-    Those with a verdict on the same objective and config; a replay of the same spec reads what was
-    read before and does not count. Raises NotFound.
-    """
-    row = models.Study
-    mine = session.get(row, (project, study))
-    if mine is None:
-        raise NotFound("study", study)
-    stored = session.scalars(
-        select(row.spec).where(
-            row.project == project, row.objective == mine.objective, row.verdict.is_not(None)
-        )
-    )
-    others = {_question(spec) for spec in stored if spec["config"] == mine.spec["config"]}
-    return len(others | {_question(mine.spec)})
-
-
-def _question(spec: Mapping[str, Any]) -> str:
-    """A spec as text, without the user's words."""
-    return dumps({**spec, "label": ""}, sort_keys=True)
 
 
 def _before(query: Select[models.Study], cursor: str) -> Select[models.Study]:

@@ -284,42 +284,6 @@ def test_the_best_becomes_the_winner_only_if_it_was_confirmed(
     assert (done.best_trial, done.best_value) == (best, 1.0)
 
 
-def test_readers_of_a_test_split_are_counted_across_studies(
-    store: Store,
-    new_study: Make,
-    queue: Queue,
-    confirm: Queue,
-    claim: Claim,
-    tell: Tell,
-    spec: StudySpec,
-) -> None:
-    """Those with a verdict on the same data; no replay, no other data, no other project."""
-
-    def finish(study: str) -> None:
-        queue(study, trials=1, seeds=1)
-        tell(claim(f"s {study}").runs[0])
-        confirm(study, 1, (0,))
-        tell(claim(f"c {study}").runs[0])
-        with store.write() as session:
-            assert generations.complete(session, "a", study, {"winner": "cosine"})
-
-    def readers(study: str, project: str = "a") -> int:
-        with store.read() as session:
-            return studies.count_test_readers(session, project, study)
-
-    first = new_study()
-    assert readers(first) == 1
-    finish(first)
-    replay = new_study(spec=replace(spec, label="once more"))
-    other = new_study(spec=replace(spec, seed=1))
-    elsewhere = new_study(spec=replace(spec, seed=1, config={"other": 1}))
-    foreign = new_study(project="b", spec=replace(spec, seed=1))
-    assert (readers(first), readers(replay), readers(other), readers(elsewhere)) == (1, 1, 2, 1)
-    assert readers(foreign, "b") == 1
-    with pytest.raises(NotFound), store.read() as session:
-        studies.count_test_readers(session, "b", first)
-
-
 def test_a_verdict_needs_a_confirmation(store: Store, new_study: Make) -> None:
     """A study that never confirmed cannot complete."""
     study = new_study()

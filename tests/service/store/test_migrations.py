@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
-from service.store import migrations
+from service.store import migrations, models, reads
 from service.store.engine import parse_url, writing_engine
 from service.store.models import Base
 
@@ -27,6 +27,42 @@ INSERT INTO runs (project, study, generation, trial, phase, seed, horizon, split
 VALUES ('a', 's', 0, 0, 'search', 1, 5, '[]', 'queued', 0, 0, 's.0.0', 0, true),
        ('a', 's', 0, 0, 'search', 1, 5, '[]', 'queued', 0, 0, 's.0.1', 1, false)
 """
+
+# Studies by what their confirmation told of the test split: all, all, nothing, a figure, no such.
+STUDIES_OF_0005 = (
+    """
+INSERT INTO projects (id, created) VALUES ('a', MOMENT), ('b', MOMENT)
+""",
+    """
+INSERT INTO studies (project, id, revision, state, spec, objective, label, next_generation,
+                     expected_runs, finished_runs, created)
+VALUES ('a', 'done', 1, 'completed',
+        '{"label": "mine", "objective": "o", "config": {"x": 1}, "seed": 1}',
+        'o', 'mine', 2, 1, 1, MOMENT),
+       ('a', 'cancelled', 1, 'cancelled', '{"label": "", "objective": "o", "config": {}}',
+        'o', '', 2, 1, 1, MOMENT),
+       ('a', 'searched', 1, 'cancelled', '{"label": "", "objective": "o", "config": {}}',
+        'o', '', 2, 1, 1, MOMENT),
+       ('b', 'diverged', 1, 'failed', '{"label": "", "objective": "o", "config": {}}',
+        'o', '', 2, 1, 1, MOMENT),
+       ('b', 'crashed', 1, 'failed', '{"label": "", "objective": "o", "config": {}}',
+        'o', '', 2, 1, 1, MOMENT)
+""",
+    """
+INSERT INTO runs (project, study, generation, trial, phase, seed, horizon, splits, state, attempt,
+                  lease, id, "index", isolation, finished, result)
+VALUES ('a', 'done', 0, 0, 'confirm', 1, 5, '[]', 'completed', 0, 0, 'd.0', 0, 'none', MOMENT,
+        '{"metrics": {"validation": {"mse": 1}, "test": {"mse": 1}}, "blocks": {}}'),
+       ('a', 'cancelled', 0, 0, 'confirm', 1, 5, '[]', 'completed', 0, 0, 'c.0', 0, 'none', MOMENT,
+        '{"metrics": {"validation": {"mse": 1}, "test": {"mse": 1}}, "blocks": {}}'),
+       ('a', 'searched', 0, 0, 'confirm', 1, 5, '[]', 'completed', 0, 0, 's.0', 0, 'none', MOMENT,
+        '{"metrics": {"validation": {"mse": 1}}, "blocks": {}}'),
+       ('b', 'diverged', 0, 0, 'confirm', 1, 5, '[]', 'diverged', 0, 0, 'v.0', 0, 'none', MOMENT,
+        '{"metrics": {"test": {"mse": null}}, "blocks": {}}'),
+       ('b', 'crashed', 0, 0, 'confirm', 1, 5, '[]', 'cancelled', 0, 0, 'x.0', 0, 'none', MOMENT,
+        NULL)
+""",
+)
 
 
 @pytest.fixture
@@ -61,7 +97,7 @@ def test_runs_that_were_alone_get_a_worker_for_themselves_and_back(empty: Engine
     """Revision 0002: what was written before it keeps its meaning."""
     alone, isolation = (sa.table("runs", sa.column(name)) for name in ("alone", "isolation"))
     _move(empty, "upgrade", "0001")
-    _insert_runs_without_trials(empty)
+    _insert_alone(empty, RUNS_OF_0001)
     _move(empty, "upgrade", "0002")
     with empty.connect() as connection:
         assert set(connection.scalars(sa.select(isolation))) == {"worker", "none"}
@@ -74,7 +110,7 @@ def test_of_runs_that_were_there_nobody_told_what_they_were_trained_on(empty: En
     """Revision 0005: they stay as they are, there and back."""
     run = sa.table("runs", sa.column("id"), sa.column("provenance"))
     _move(empty, "upgrade", "0001")
-    _insert_runs_without_trials(empty)
+    _insert_alone(empty, RUNS_OF_0001)
     _move(empty, "upgrade", "0005")
     with empty.connect() as connection:
         told = dict(connection.execute(sa.select(run.c.id, run.c.provenance)).all())
@@ -88,7 +124,7 @@ def test_of_runs_that_were_there_nobody_told_what_they_were_trained_on(empty: En
 def test_runs_of_before_end_with_their_horizon(empty: Engine) -> None:
     """Revision 0006: whoever was queued or trained then is trained to the end."""
     _move(empty, "upgrade", "0001")
-    _insert_runs_without_trials(empty)
+    _insert_alone(empty, RUNS_OF_0001)
     _move(empty, "upgrade", "0005")
     _move(empty, "upgrade", "0006")
     updates = sa.table("runs", sa.column("updates"))
@@ -98,12 +134,40 @@ def test_runs_of_before_end_with_their_horizon(empty: Engine) -> None:
     assert "updates" not in {one["name"] for one in inspect(empty).get_columns("runs")}
 
 
-def _insert_runs_without_trials(engine: Engine) -> None:
+def test_what_studies_had_read_of_their_test_split_still_counts(empty: Engine) -> None:
+    """Revision 0007: whoever told a figure of it, with a verdict or without, and nobody else."""
+    moment = {"postgresql": "'2026-01-01T00:00:00Z'"}.get(empty.dialect.name, "1767225600000000")
+    _move(empty, "upgrade", "0005")
+    for statement in STUDIES_OF_0005:
+        _insert_alone(empty, statement.replace("MOMENT", moment))
+    _move(empty, "upgrade", "0007")
+    with empty.connect() as connection:
+        found = connection.execute(sa.select(models.TestRead.__table__)).mappings().all()
+    assert {(row["project"], row["study"]) for row in found} == {
+        ("a", "done"),
+        ("a", "cancelled"),
+        ("b", "diverged"),
+    }
+    assert {(row["verdict"], row["split"], row["data_hash"]) for row in found} == {(1, "test", "")}
+    assert {row["at"].isoformat() for row in found} == {"2026-01-01T00:00:00+00:00"}
+    by_study = {row["study"]: row for row in found}
+    study = models.Study(
+        objective="o", spec={"objective": "o", "config": {"x": 1}, "label": "", "seed": 1}
+    )
+    assert by_study["done"]["config_hash"] == reads._config_hash(study)
+    assert by_study["done"]["question"] == reads._question(study)  # whatever its label
+    assert by_study["cancelled"]["config_hash"] != by_study["done"]["config_hash"]
+    _move(empty, "downgrade", "0006")
+    assert "test_reads" not in _tables(empty)
+
+
+def _insert_alone(engine: Engine, statement: str) -> None:
+    """Insert rows without what they refer to."""
     off = {"postgresql": "SET session_replication_role = replica"}
     raw = engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute(off.get(engine.dialect.name, "PRAGMA foreign_keys = OFF"))
-    cursor.execute(RUNS_OF_0001)
+    cursor.execute(statement)
     raw.commit()
     raw.detach()
     raw.close()

@@ -92,7 +92,7 @@ def test_a_whole_study_over_a_network_that_loses_answers(url: str) -> None:
         best = user.best(study.id, table=True)
         assert len(best.schedule["table"]["values"]) == REQUEST["horizon"]
         assert "<html" in user.report(study.id)
-        with pytest.raises(ProblemError, match="cannot go from completed to cancelled"):
+        with pytest.raises(ProblemError, match="cancel: the study is completed"):
             user.cancel(study.id)
 
 
