@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service.api import catalogue, health, lifecycle, schedules, studies, work
+from service.api import catalogue, health, lifecycle, live, schedules, studies, work
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
@@ -76,7 +76,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         settings=settings,
         on_progress=on_progress,
         is_ready=lambda: planning.is_well and sweeping.is_well,
-        work_bell=bell,
+        bell=bell,
         objectives=load(settings.modules),
         render_report=render_report,
         versions=versions(),
@@ -84,7 +84,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     install(app)
-    for routes in (studies, lifecycle, work, catalogue, schedules, health):
+    for routes in (studies, lifecycle, live, work, catalogue, schedules, health):
         app.include_router(routes.router)
     return app
 

@@ -1,8 +1,8 @@
-"""A bell: rung in any thread, heard by the coroutines that wait for work.
+"""A bell: rung in any thread, heard by the coroutines that wait for something to happen.
 
 The one idea: whoever waits takes a ticket before it looks, so a ring between the look and the wait
 is not missed. It only saves time: another replica's changes ring no bell here, so waiting ends
-after a while all the same. Not here: what there is to find (`service.store.work`).
+after a while all the same. Not here: what there is to find (`service.store`).
 """
 
 import asyncio
@@ -15,6 +15,7 @@ class Bell:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next = asyncio.Event()
+        self._is_closed = False
 
     def hang(self) -> None:
         """Belong to the running event loop from now on; rings before this are not heard."""
@@ -24,6 +25,16 @@ class Bell:
         """Wake everyone who waits; may be called from any thread, at any time."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._swing)
+
+    def close(self) -> None:
+        """Wake everyone for the last time: the server ends, and nobody should wait any more."""
+        self._is_closed = True
+        self.ring()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether waiting is over."""
+        return self._is_closed
 
     def ticket(self) -> asyncio.Event:
         """What the next ring will set."""

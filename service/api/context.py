@@ -24,16 +24,16 @@ class Context:
     """The parts of a running service.
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
-    `is_ready` tells whether planner and sweeper do their work; `work_bell` rings when there may be
-    runs to claim. `objectives` are those that can be tuned. `render_report` makes the HTML of a
-    study, and `versions` are those of the libraries the planner depends on.
+    `is_ready` tells whether planner and sweeper do their work; `bell` rings when a study may have
+    changed or have runs to claim. `objectives` are those that can be tuned. `render_report` makes
+    the HTML of a study, and `versions` are those of the libraries the planner depends on.
     """
 
     store: Store
     settings: Settings
     on_progress: Callable[[], None]
     is_ready: Callable[[], bool]
-    work_bell: Bell
+    bell: Bell
     objectives: Mapping[str, Objective]
     render_report: Callable[..., str]
     versions: Mapping[str, str]

@@ -1,9 +1,11 @@
 """Routes of studies: create, read, list, and what came of them."""
 
+import time
 from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
@@ -39,6 +41,8 @@ Key = Annotated[
     Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$"),
 ]
 CREATE = "POST /v1/studies"
+MAX_WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.5  # between two looks of a client that waits when no bell rings
 
 
 @router.post("", status_code=202, responses=responses(KeyReused, has_body=True))
@@ -175,13 +179,31 @@ def list_studies(
     response_model=StudyView,
     responses={304: {"description": "The study is as the client knows it"}, **responses(NotFound)},
 )
-def read_study(
+async def read_study(
     study: StudyId,
     here: Here,
+    request: Request,
     response: Response,
     known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0,
 ) -> StudyView | Response:
-    """A study as it stands; its ETag is its revision."""
+    """A study as it stands; its ETag is its revision.
+
+    With `If-None-Match` and `wait` the answer comes as soon as the study is another one than the
+    client knows, or after so many seconds.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        ticket = here.bell.ticket()
+        answer = await run_in_threadpool(_read, here, study, response, known)
+        left = deadline - time.monotonic()
+        is_news = not isinstance(answer, Response)
+        if is_news or left <= 0 or here.bell.is_closed or await request.is_disconnected():
+            return answer
+        await here.bell.wait(ticket, min(POLL_SECONDS, left))
+
+
+def _read(here: Context, study: str, response: Response, known: str | None) -> StudyView | Response:
     with here.store.read() as session:
         if known is not None:  # who polls mostly knows: that must cost next to nothing
             etag = _etag(studies.get_revision(session, DEFAULT_PROJECT, study))

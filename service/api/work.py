@@ -41,11 +41,11 @@ async def claim_work(body: ClaimRequest, here: Here, request: Request) -> ClaimR
     deadline = time.monotonic() + body.wait_seconds
     block = await run_in_threadpool(_claim, here, body)
     while block is None and (left := deadline - time.monotonic()) > 0:
-        ticket = here.work_bell.ticket()
+        ticket = here.bell.ticket()
         if await run_in_threadpool(_has_queued, here, body):
             block = await run_in_threadpool(_claim, here, body)
             continue
-        await here.work_bell.wait(ticket, min(POLL_SECONDS, left))
+        await here.bell.wait(ticket, min(POLL_SECONDS, left))
         if await request.is_disconnected():  # nobody would train what is handed out now
             break
     return ClaimReply(

@@ -15,6 +15,7 @@ import threading
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from service.app import create_app, open_store
 from service.cli.output import console
@@ -57,7 +58,8 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
     name = _worker_name(settings)
     # What this server's own worker held died with the previous server.
     _requeue(store, name)
-    server = _server(store, settings)
+    app = create_app(store, settings)
+    server = _server(app, settings)
     serving = threading.Thread(target=server.run, args=([listener],), name="server")
     supervisor = supervise.Supervisor(
         lambda: _start_worker(settings, url, name),
@@ -75,6 +77,7 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
         while serving.is_alive() and not asked.wait(SIGNAL_SECONDS):
             pass  # not one long wait: a signal may reach another thread, and its handler this one
     finally:
+        app.state.context.bell.close()  # streams and waiting requests end
         supervisor.stop()
         server.should_exit = True
         serving.join()
@@ -83,10 +86,10 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
         raise ServiceError("the server ended by itself; its log says why")
 
 
-def _server(store: Store, settings: Settings) -> uvicorn.Server:
+def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(store, settings),
+            app,
             log_level=settings.log_level,
             access_log=False,
             server_header=False,

@@ -152,6 +152,22 @@ def watch(study: StudyId, url: Url = DEFAULT_URL) -> None:
 
 
 @app.command()
+def events(
+    study: StudyId,
+    after: Annotated[int, typer.Option(min=0, help="Begin after this revision.")] = 0,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Print everything that happens to a study, a line each, until it ends."""
+    with Client(url) as client:
+        for event in client.events(study, after=after):
+            if as_json:
+                typer.echo(event.model_dump_json())
+            else:
+                typer.echo(f"{event.revision:>6}  {event.at:%H:%M:%S}  {event.kind}")
+
+
+@app.command()
 def best(
     study: StudyId,
     table: Annotated[bool, typer.Option("--table", help="With its learning rates.")] = False,

@@ -20,8 +20,10 @@ import httpx2
 from service.client.errors import ClientError, Unreachable
 from service.client.exchange import Exchange, parse
 from service.client.patience import Patience
+from service.client.stream import Stream
 from service.schemas.base import Schema
 from service.schemas.catalogue import FamilyList, FamilyView, ObjectiveList, ObjectiveView
+from service.schemas.live import StudyEvent
 from service.schemas.schedules import ConvertView, LintView, PreviewView
 from service.schemas.studies import (
     BestView,
@@ -42,6 +44,7 @@ from service.schemas.work import (
     TellRequest,
 )
 
+LONG_POLL_SECONDS = 20  # how long the service may hold an answer
 FINAL_STATES = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -177,6 +180,17 @@ class Client:
         """The standalone HTML report of a study."""
         return self._get(_path(study) + "/report").text
 
+    def events(
+        self, study: str, *, after: int = 0, measurements: bool = False
+    ) -> Iterator[StudyEvent]:
+        """Everything that happens to a study after a revision, live, until it has ended.
+
+        No event is missed and none comes twice, however often the connection breaks. With
+        `measurements` also what the runs in training measured last, without a revision.
+        """
+        stream = Stream(self._http, self._patience)
+        return stream.events(_path(study) + "/events", after, measurements=measurements)
+
     def wait(
         self,
         study: str,
@@ -184,10 +198,22 @@ class Client:
         *,
         poll_seconds: float = 0.5,
     ) -> StudyView:
-        """Wait until a study is final; `on_progress` sees it first and at every revision."""
+        """Wait until a study is final; `on_progress` sees it first and when it has changed.
+
+        The service answers when the study changes, and is asked at most every `poll_seconds`.
+        """
         seen, etag = None, ""
+        patient = replace(
+            self._patience, answer_seconds=self._patience.answer_seconds + LONG_POLL_SECONDS
+        )
         while True:
-            response = self._get(_path(study), headers={"If-None-Match": etag} if etag else None)
+            response = self._exchange.send(
+                "GET",
+                _path(study),
+                params={"wait": str(LONG_POLL_SECONDS)} if etag else {},
+                headers={"If-None-Match": etag} if etag else None,
+                patience=patient,
+            )
             if response.status_code != HTTPStatus.NOT_MODIFIED:
                 view = parse(StudyView, response)
                 etag = response.headers.get("ETag", "")

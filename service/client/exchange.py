@@ -85,11 +85,11 @@ def _is_temporary(outcome: httpx2.Response | httpx2.RequestError, patience: Pati
 def _accept(response: httpx2.Response) -> httpx2.Response:
     if response.is_success or response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
-    raise ProblemError(_problem(response))
+    raise ProblemError(read_problem(response))
 
 
-def _problem(response: httpx2.Response) -> Problem:
-    """The problem document, or one made up for an answer of something else on the way."""
+def read_problem(response: httpx2.Response) -> Problem:
+    """The problem document of a refusal, made up if something else on the way answered."""
     try:
         return Problem.model_validate_json(response.content, extra="ignore")
     except ValidationError:

@@ -12,8 +12,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
 from service.store import models, provenances, studies
@@ -169,6 +169,27 @@ def curves(
         _to_curve(run, [data for _, data in group])
         for run, group in groupby(found, key=lambda pair: pair[0])
     ]
+
+
+def last_measurements(session: Session, project: str, study: str) -> list[Curve]:
+    """The last report of every run in training, as a curve of its steps; raises NotFound."""
+    studies.check_exists(session, project, study)
+    run, row, other = models.Run, models.Measurement, aliased(models.Measurement)
+    newest = select(func.max(other.seq)).where(
+        other.project == run.project,
+        other.study == run.study,
+        other.run == run.id,
+        other.lease == run.lease,
+    )
+    found = session.execute(
+        select(run, row.data)
+        .join(row, (row.run == run.id) & (row.lease == run.lease))
+        .where(row.project == project, row.study == study)
+        .where(run.project == project, run.study == study, run.state == RunState.LEASED)
+        .where(row.seq == newest.scalar_subquery())
+        .order_by(run.generation, run.index)
+    )
+    return [_to_curve(run, [data]) for run, data in found if data["steps"]]
 
 
 def _run_rows(

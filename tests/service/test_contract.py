@@ -28,6 +28,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "trials": lambda client: list(client.trials("st_x")),
     "runs": lambda client: client.runs("st_x", 0),
     "report": lambda client: client.report("st_x"),
+    "events": lambda client: list(client.events("st_x")),
     "wait": lambda client: client.wait("st_x"),
     "preview_schedule": lambda client: client.preview_schedule({}),
     "lint_schedule": lambda client: client.lint_schedule({}),

@@ -45,3 +45,19 @@ def test_waiting_ends_without_a_ring() -> None:
         bell.ring()  # in no loop yet: nobody hears it, nothing breaks
 
     asyncio.run(scene())
+
+
+def test_a_closed_bell_wakes_all_who_wait_and_says_so() -> None:
+    """Nobody waits for a server that ends."""
+
+    async def scene() -> None:
+        bell = Bell()
+        bell.hang()
+        assert not bell.is_closed
+        ticket = bell.ticket()
+        threading.Thread(target=bell.close).start()
+        async with asyncio.timeout(30):
+            await bell.wait(ticket, 3600)
+        assert bell.is_closed
+
+    asyncio.run(scene())

@@ -47,6 +47,15 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
     assert watched.code == 0
     assert "completed" in watched.out
 
+    told = glideslope("study", "events", study["id"], "--json").out.splitlines()
+    assert [json.loads(line)["revision"] for line in told] == list(range(1, len(told) + 1))
+    later = glideslope("study", "events", study["id"], "--after", str(len(told) - 1))
+    assert (later.code, later.out.split()[0], later.out.split()[2]) == (
+        0,
+        str(len(told)),
+        "completed",
+    )
+
     listed = glideslope("study", "list")
     assert study["id"] in listed.out
     assert LABEL in listed.out

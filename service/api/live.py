@@ -1,0 +1,139 @@
+"""The live stream of a study: its events over SSE, gap-free, and what its runs measure now.
+
+The one idea: an event's id is the study's revision, so a reader that was cut off names the last one
+it has seen and misses nothing and sees nothing twice. A stream holds neither a thread nor a
+connection to the database while nothing happens: it looks again when the bell rings, and now and
+then. Once the study has ended and all was told, the stream ends, and asking again is answered 204,
+upon which a browser's `EventSource` stops asking.
+Not here: what an event says (`service.store.events`).
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
+from service.api.problems import responses
+from service.errors import NotFound
+from service.schemas.live import LastMeasurement, StudyEvent
+from service.store import events, history
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+
+POLL_SECONDS = 0.5  # between two looks when no bell rings: another replica's changes ring none here
+PING_SECONDS = 15.0  # so that whatever is on the way keeps the connection
+MEASURED_SECONDS = 1.0  # least time between two events of measurements
+LARGEST_REVISION = 2**63 - 1
+
+Revision = Annotated[int | None, Query(ge=0, le=LARGEST_REVISION)]
+LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=LARGEST_REVISION)]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a look found after a revision, and whether that is the end of it."""
+
+    events: Sequence[events.Event]
+    is_over: bool
+
+
+@router.get(
+    "/{study}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": StudyEvent.model_json_schema()}}},
+        204: {"description": "The study has ended, and the client knows all of it"},
+        **responses(NotFound),
+    },
+)
+async def stream_events(
+    study: StudyId,
+    here: Here,
+    request: Request,
+    after: Revision = None,
+    last_event_id: LastEventId = None,
+    measurements: bool = False,
+) -> Response:
+    """Everything that happens to a study, as server-sent events, from its beginning or a revision.
+
+    The `Last-Event-ID` of a client that reconnects counts before `after`. `measurements=true` adds
+    what the runs in training measured last: at most once a second, without an id.
+    """
+    seen = last_event_id if last_event_id is not None else after or 0
+    news = await run_in_threadpool(_look, here, study, seen)
+    if news.is_over and not news.events:
+        return Response(status_code=204)
+    stream = _stream(here, study, request, seen, measurements=measurements)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def _stream(
+    here: Context, study: str, request: Request, seen: int, *, measurements: bool
+) -> AsyncIterator[str]:
+    pinged = measured = time.monotonic()
+    known: Mapping[str, int] = {}
+    yield "retry: 1000\n\n"
+    while not here.bell.is_closed and not await request.is_disconnected():
+        ticket = here.bell.ticket()
+        try:
+            news = await run_in_threadpool(_look, here, study, seen)
+        except NotFound:  # deleted meanwhile
+            return
+        for event in news.events:
+            seen = event.revision
+            yield _frame(study, event)
+        if news.is_over:
+            return
+        at = time.monotonic()
+        if measurements and at - measured >= MEASURED_SECONDS:
+            measured = at
+            latest = await run_in_threadpool(_measure, here, study)
+            fresh = [one for one in latest if known.get(one.run) != one.step]
+            known = {one.run: one.step for one in latest}
+            if fresh:
+                yield _unnumbered(study, fresh)
+        if at - pinged >= PING_SECONDS:
+            pinged = at
+            yield ": ping\n\n"
+        if not news.events:
+            await here.bell.wait(ticket, POLL_SECONDS)
+
+
+def _look(here: Context, study: str, seen: int) -> News:
+    with here.store.read() as session:
+        found = events.after(session, DEFAULT_PROJECT, study, seen)
+        last = found[-1].revision if found else seen
+        return News(found, events.is_over(session, DEFAULT_PROJECT, study, last))
+
+
+def _measure(here: Context, study: str) -> list[LastMeasurement]:
+    with here.store.read() as session:
+        rows = history.last_measurements(session, DEFAULT_PROJECT, study)
+    return [
+        LastMeasurement(
+            run=row.run,
+            trial=row.trial,
+            step=row.steps[-1],
+            values={name: column[-1] for name, column in row.values.items()},
+        )
+        for row in rows
+    ]
+
+
+def _frame(study: str, event: events.Event) -> str:
+    told = StudyEvent(
+        study=study, revision=event.revision, kind=event.kind, at=event.at, data=dict(event.data)
+    )
+    return f"id: {event.revision}\nevent: {event.kind}\ndata: {told.model_dump_json()}\n\n"
+
+
+def _unnumbered(study: str, fresh: Sequence[LastMeasurement]) -> str:
+    data = {"runs": [one.model_dump() for one in fresh]}
+    told = StudyEvent(study=study, kind="measurements", data=data)
+    return f"event: measurements\ndata: {told.model_dump_json()}\n\n"
