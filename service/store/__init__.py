@@ -22,6 +22,8 @@ Time is the database's clock (`clock.now`).
 | `claims`      | which runs a worker gets next                                  |
 | `leases`      | tokens, and who was fenced                                     |
 | `outcomes`    | tell: the end of a run, and what follows for trial and study   |
+| `provenances` | what runs were trained on and with                             |
+| `reads`       | who looked at which test split                                 |
 | `events`      | the change log of a study, numbered by its revision            |
 | `idempotency` | answers remembered by key                                      |
 """

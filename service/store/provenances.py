@@ -52,4 +52,4 @@ def add_missing(
     """Insert the rows whose key is not there; whoever inserts many keys does so in their order."""
     if rows:
         insert = INSERTS[session.get_bind().dialect.name]
-        session.execute(insert(table).on_conflict_do_nothing(), rows)
+        session.execute(insert(table.__table__).on_conflict_do_nothing(), rows)

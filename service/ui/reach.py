@@ -65,3 +65,7 @@ def _cost(verdict: Mapping[str, Any]) -> Iterator[Fact]:
     if verdict["applies_to"]:
         told = json.dumps(verdict["applies_to"], ensure_ascii=False)
         yield Fact("applies to", str(verdict["applies_to"].get("optimizer", "as noted")), told)
+    versions = verdict.get("versions", {})  # of verdicts before, those of the planner
+    if versions:
+        told = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+        yield Fact("trained with", f"glideslope {versions.get('glideslope', UNKNOWN)}", told)

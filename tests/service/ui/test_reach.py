@@ -46,6 +46,9 @@ def test_laws_and_what_it_applies_to_are_shown_where_they_are_known() -> None:
     assert "\u22120.41" in found["peak over a horizon T'"].value
     assert found["updates of the best baseline"].value == "x1.6"
     assert found["applies to"].value == "adam"
+    assert "trained with" not in found
+    told = shown(versions={"jax": "1.0", "glideslope": "0.2"})["trained with"]
+    assert (told.value, told.note) == ("glideslope 0.2", "glideslope 0.2, jax 1.0")
 
 
 def test_without_a_verdict_or_with_one_of_before_there_is_nothing() -> None:
