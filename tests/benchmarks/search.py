@@ -27,6 +27,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "rugged": ("search_objectives.py", "rugged"),
     "volatility": ("search_objectives.py", "volatility"),
     "rungs": ("search_rungs.py",),
+    "pruning": ("search_pruning.py",),
     "cost": ("search_quadratic.py", "cost"),
 }
 ON_REQUEST: Mapping[str, tuple[str, ...]] = {"sweep": ("search_heston.py", "sweep")}
