@@ -218,7 +218,11 @@ class BestMetric(Schema):
 
 
 class BestView(Schema):
-    """The best schedule of a study, portable: three lines of any framework can use it."""
+    """The best schedule of a study, portable: three lines of any framework can use it.
+
+    `applies_to.data_hash` and `provenance.versions` are what the trainer of its last run told; the
+    planner's packages stand among the versions where the trainer told none of that name.
+    """
 
     study: str
     state: str
