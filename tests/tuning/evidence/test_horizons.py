@@ -8,7 +8,14 @@ import pytest
 from scipy import stats
 
 from tests.tuning.evidence.stories import HORIZON, Tried, finished, spec_for
-from tuning.evidence.horizons import Point, fit_exponent, fit_peak_law, measure_speedup
+from tuning.evidence.horizons import (
+    PEAK_EXPONENT,
+    Point,
+    believe_peak_exponent,
+    fit_exponent,
+    fit_peak_law,
+    measure_speedup,
+)
 from tuning.records import Direction, History, Metric, Result, Run, RunState
 
 PEAKS = (0.0025, 0.005, 0.01, 0.02, 0.04)
@@ -54,6 +61,25 @@ def test_a_raised_peak_counts_as_what_was_trained() -> None:
     found = fit_peak_law(spec_for(), replace(history, runs=runs))
     assert found.peak_exponent is not None
     assert found.peak_exponent < EXPONENT - 0.3
+
+
+def test_what_is_believed_of_the_exponent_is_what_was_found_drawn_to_the_prior() -> None:
+    """An exact law is believed, a noisy one halfway by its error, and always within 0 to 1."""
+    shifted = trained((25, 50, 100))
+    runs = tuple(replace(one, peak_factor=(one.horizon / 100) ** 0.2) for one in shifted.runs)
+    planted = History(shifted.trials, runs, shifted.results)  # -0.4 becomes -0.2
+    exact = fit_peak_law(spec_for(), planted)
+    assert exact.peak_exponent is not None
+    assert believe_peak_exponent(spec_for(), planted) == pytest.approx(-exact.peak_exponent)
+    noisy = trained((25, 50, 100), noise=0.05)
+    law = fit_peak_law(spec_for(), noisy)
+    assert law.peak_exponent is not None
+    ends = sorted((PEAK_EXPONENT[0], -law.peak_exponent))
+    assert ends[0] <= believe_peak_exponent(spec_for(), noisy) <= ends[1]
+    far = tuple(replace(one, peak_factor=(100 / one.horizon) ** 2.0) for one in shifted.runs)
+    assert believe_peak_exponent(spec_for(), replace(shifted, runs=far)) == 1.0
+    for nothing in (History(), trained((100,))):
+        assert believe_peak_exponent(spec_for(), nothing) == PEAK_EXPONENT[0]
 
 
 def test_intervals_of_the_exponent_cover() -> None:

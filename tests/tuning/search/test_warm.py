@@ -6,8 +6,8 @@ from tests.tuning.search.worlds import make_spec, play, tried
 from tuning.documents import read_spec, write_spec
 from tuning.errors import InvalidValue
 from tuning.evidence import rank_trials
+from tuning.evidence.horizons import PEAK_EXPONENT
 from tuning.records import Budget, History, Phase, Start, StudySpec
-from tuning.search.policy.ladder import PEAK_EXPONENT
 from tuning.search.policy.proposals import observe
 from tuning.search.warm import gather
 
@@ -50,7 +50,7 @@ def test_another_horizon_corrects_the_peak() -> None:
     spec = make_spec(starts=starts, baselines=(), horizon=400, budget=Budget(trials=30), seed=4)
     history, _ = play(spec, 3)
     first = next(trial for trial in tried(history) if trial.phase is Phase.SEARCH)
-    expected = float(starts[0].params["peak"]) * 0.25**PEAK_EXPONENT
+    expected = float(starts[0].params["peak"]) * 0.25 ** PEAK_EXPONENT[0]
     assert first.schedule.peak == pytest.approx(expected, rel=1e-5)
 
 

@@ -7,7 +7,6 @@ loss; up to the cap, which is itself allowed.
 Not here: when they are proposed (`proposals`), which of them goes on (`ladder`).
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 from tuning.records import History, ParameterValue, Phase, Space, StudySpec, Trial
 from tuning.schedules import FAMILIES
 from tuning.search.duplicates import Known
-from tuning.search.policy.cap import needs_probe, space_at
+from tuning.search.policy.cap import believed_rise, needs_probe, space_at
 from tuning.search.policy.ladder import (
     Standing,
     baseline_stage,
-    peak_factor,
     ranking,
     stage_horizons,
     standings,
@@ -157,7 +155,8 @@ class _Model:
 
     def __init__(self, spec: StudySpec, view: History) -> None:
         self._spec, self._view = spec, view
-        self._cap = float(space_at(spec, view).parameters[PEAK].high)
+        rise = believed_rise(spec, view)
+        self._cap, self._exponent = rise.cap, rise.exponent
 
     def ranked(
         self, points: Sequence[Params], tried: Sequence[Point], *, is_last: bool
@@ -201,7 +200,7 @@ class _Model:
 
     def _is_alike(self, peak: float) -> bool:
         shortening = self._spec.horizon / stage_horizons(self._spec)[baseline_stage(self._spec)]
-        return peak < self._cap <= peak * peak_factor(peak, shortening, math.inf)
+        return peak < self._cap <= peak * float(shortening**self._exponent)
 
 
 def _is_cap_known(spec: StudySpec, view: History) -> bool:

@@ -11,10 +11,11 @@ import math
 from dataclasses import replace
 from statistics import median
 
+from tuning.evidence.horizons import believe_peak_exponent
 from tuning.evidence.score import SEARCHED
 from tuning.records import Cap, Direction, History, Phase, Run, RunState, Space, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Expression, Schedule
-from tuning.search.policy.ladder import stage_horizons, stage_scores, standings
+from tuning.search.policy.ladder import Rise, stage_horizons, stage_scores, standings
 from tuning.search.space import FAMILY, PEAK, bounded
 from tuning.seeds import derive
 
@@ -80,6 +81,12 @@ def probe_runs(spec: StudySpec, trial: Trial) -> list[Run]:
 def probe_cost(spec: StudySpec) -> int:
     """Updates of the range test, if there is one."""
     return len(PROBE_LEVELS) * PROBE_SEEDS * spec.probe_steps if needs_probe(spec) else 0
+
+
+def believed_rise(spec: StudySpec, view: History) -> Rise:
+    """How peaks are raised over shorter horizons, as far as the view tells."""
+    cap = float(space_at(spec, view).parameters[PEAK].high)
+    return Rise(believe_peak_exponent(spec, view), cap)
 
 
 def space_at(spec: StudySpec, view: History) -> Space:

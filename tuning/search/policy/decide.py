@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tuning.records import MAX_BATCH, History, Phase, Run, RunState, StudySpec
 from tuning.search.policy.baselines import baseline_promotions, count_waiting
-from tuning.search.policy.cap import needs_probe, probe_runs, probe_trial, space_at
+from tuning.search.policy.cap import believed_rise, needs_probe, probe_runs, probe_trial
 from tuning.search.policy.confirmation import confirm, go_on
 from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
 from tuning.search.policy.ladder import (
@@ -38,7 +38,6 @@ from tuning.search.policy.spending import (
     stage_cost,
 )
 from tuning.search.policy.stop import stop_reason
-from tuning.search.space import PEAK
 
 EARLY_TRIALS = 24  # until so many were proposed, a generation has `spec.batch` of them
 LAG = 2  # a search generation sees results this many generations old
@@ -93,13 +92,13 @@ def _finish(spec: StudySpec, history: History, number: int, *, is_closed: bool) 
 
 def _search(spec: StudySpec, view: History, number: int) -> Generation:
     """What the search does on what it sees: promote, drop and propose; perhaps nothing."""
-    cap = float(space_at(spec, view).parameters[PEAK].high)
+    rise = believed_rise(spec, view)
     last = len(stage_horizons(spec)) - 1
     probes = (probe_trial(spec, 0, 0),) if needs_probe(spec) and number == 0 else ()
     runs = [run for trial in probes for run in probe_runs(spec, trial)]
     tuned, dropped = baseline_promotions(spec, view)
     tuning = baseline_reserve(spec, view) - len(tuned) * stage_cost(spec, last) * (last > 0)
-    runs += [run for trial in tuned for run in stage_runs(spec, trial, last, number, cap)]
+    runs += [run for trial in tuned for run in stage_runs(spec, trial, last, number, rise)]
     better, worse = promotions(spec, view)
     dropped += worse
     places = _batch(spec, number)
@@ -110,7 +109,7 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
         # The first schedule at the full horizon comes before others and more seeds for the best.
         first = race_cost(spec) if height == last else climb_cost(spec, max(height, stage))
         if spent(runs) + stage_cost(spec, stage) <= affordable(spec, view, tuning + first):
-            runs += stage_runs(spec, one.trial, stage, number, cap)
+            runs += stage_runs(spec, one.trial, stage, number, rise)
             alive[one.trial.number] = replace(one, stage=stage)
             height = max(height, stage)
             places -= 1
@@ -125,7 +124,7 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
     trials = new_trials(spec, seen, number, room, searchable)
     for trial in trials:
         stage = baseline_stage(spec) if trial.phase is Phase.BASELINE else 0
-        runs += stage_runs(spec, trial, stage, number, cap)
+        runs += stage_runs(spec, trial, stage, number, rise)
     return Generation(number, (*probes, *trials), _indexed(runs), tuple(sorted(dropped)))
 
 

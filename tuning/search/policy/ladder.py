@@ -28,7 +28,6 @@ from tuning.records import (
 from tuning.seeds import derive
 
 HALF = 0.5  # of the trials are no worse than their median
-PEAK_EXPONENT = 0.4  # k: what the best peak owes to the horizon, on real networks 0.39 to 0.48
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +70,35 @@ def rung_horizons(rungs: Sequence[float], horizon: int) -> tuple[int, ...]:
     return tuple(sorted(updates for updates in rounded if updates < horizon))
 
 
-def stage_runs(spec: StudySpec, trial: Trial, stage: int, generation: int, cap: float) -> list[Run]:
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """How the best peak rises over shorter horizons, as believed so far.
+
+    Args:
+        exponent: k; over T / T' the peak is (T / T')^k times that over T.
+        cap: the largest peak there may be.
+    """
+
+    exponent: float
+    cap: float
+
+    def factor(self, peak: float, shortening: float) -> float:
+        """By what a peak is raised over a horizon that is `shortening` times shorter.
+
+        >>> rise = Rise(0.4, 1.0)
+        >>> round(rise.factor(0.01, 4.0), 3), rise.factor(0.8, 4.0), rise.factor(2.0, 4.0)
+        (1.741, 1.25, 1.0)
+        """
+        return max(1.0, min(float(shortening**self.exponent), self.cap / peak))
+
+
+def stage_runs(spec: StudySpec, trial: Trial, stage: int, generation: int, rise: Rise) -> list[Run]:
     """The runs of a trial at a stage, on the paired seeds; `index` is still to be given."""
     horizon = stage_horizons(spec)[stage]
     if spec.pruning is not Pruning.NONE:
         runs = paired_runs(spec, trial, range(spec.seeds), generation, spec.horizon)
         return [replace(run, updates=horizon) for run in runs]
-    factor = peak_factor(trial.schedule.peak, spec.horizon / horizon, cap)
+    factor = rise.factor(trial.schedule.peak, spec.horizon / horizon)
     return paired_runs(spec, trial, range(spec.seeds), generation, horizon, factor)
 
 
@@ -108,15 +129,6 @@ def paired_runs(
 def paired_seed(spec: StudySpec, number: int) -> int:
     """The seed of that number that all trials share."""
     return derive(spec.seed, "paired", number)
-
-
-def peak_factor(peak: float, shortening: float, cap: float) -> float:
-    """By what a peak is raised over a horizon that is `shortening` times shorter, up to the cap.
-
-    >>> round(peak_factor(0.01, 4.0, 1.0), 3), peak_factor(0.01, 4.0, 0.012), peak_factor(2, 4, 1)
-    (1.741, 1.2, 1.0)
-    """
-    return max(1.0, min(float(shortening**PEAK_EXPONENT), cap / peak))
 
 
 def standings(spec: StudySpec, view: History) -> list[Standing]:

@@ -9,6 +9,7 @@ Not here: how many there are (`decide`), how the sampler chooses (`tuning.search
 from collections.abc import Iterator
 from itertools import chain, islice
 
+from tuning.evidence.horizons import believe_peak_exponent
 from tuning.records import (
     MAX_BATCH,
     Direction,
@@ -22,7 +23,6 @@ from tuning.records import (
 from tuning.search.duplicates import Known
 from tuning.search.policy.baselines import next_points, reserved_points
 from tuning.search.policy.cap import space_at
-from tuning.search.policy.ladder import PEAK_EXPONENT
 from tuning.search.policy.observations import observe
 from tuning.search.samplers import ENUMERATING, SAMPLERS, propose
 from tuning.search.space import PEAK, allows, contains, lay_out
@@ -87,10 +87,10 @@ def _searched(spec: StudySpec, view: History, first: int) -> Iterator[Params]:
         seeds,
         horizon=spec.horizon,
     )
-    return chain(_starts(spec, space), asked)
+    return chain(_starts(spec, space, believe_peak_exponent(spec, view)), asked)
 
 
-def _starts(spec: StudySpec, space: Space) -> list[Params]:
+def _starts(spec: StudySpec, space: Space, exponent: float) -> list[Params]:
     """The best points of earlier studies, their peaks corrected for another horizon."""
     sign = 1.0 if spec.metric.direction is Direction.MINIMIZE else -1.0
     scored = [start for start in spec.starts if start.value is not None]
@@ -100,7 +100,7 @@ def _starts(spec: StudySpec, space: Space) -> list[Params]:
         high, low = float(space.parameters[PEAK].high), float(space.parameters[PEAK].low)
         peak = float(start.params[PEAK])
         if start.horizon != spec.horizon:
-            peak = float(f"{peak * (start.horizon / spec.horizon) ** PEAK_EXPONENT:.6g}")
+            peak = float(f"{peak * (start.horizon / spec.horizon) ** exponent:.6g}")
         point = {**start.params, PEAK: min(max(peak, low), high)}
         if contains(space, point):
             points.append(point)

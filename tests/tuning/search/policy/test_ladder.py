@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.tuning.search.worlds import end, make_spec, play, score, tried
 from tuning.records import Budget, Cap, History, Phase, Result, Run, RunState, StudySpec, Trial
 from tuning.search.policy import Conclude, Generation, Wait, decide, least_steps
-from tuning.search.policy.ladder import peak_factor, rung_horizons
+from tuning.search.policy.ladder import Rise, rung_horizons
 
 RUNGS = (0.25, 0.5)
 STATES = (RunState.COMPLETED, RunState.DIVERGED, RunState.FAILED)
@@ -47,9 +47,10 @@ def test_rungs_are_whole_updates_below_the_horizon() -> None:
 
 def test_the_peak_rises_with_a_shorter_horizon_up_to_the_cap() -> None:
     """By the power 0.4 of the shortening, and never falls."""
-    assert peak_factor(0.01, 4.0, 1.0) == pytest.approx(4.0**0.4)
-    assert 0.9 * peak_factor(0.9, 4.0, 1.0) == pytest.approx(1.0)
-    assert peak_factor(2.0, 4.0, 1.0) == 1.0
+    rise = Rise(0.4, 1.0)
+    assert rise.factor(0.01, 4.0) == pytest.approx(4.0**0.4)
+    assert 0.9 * rise.factor(0.9, 4.0) == pytest.approx(1.0)
+    assert rise.factor(2.0, 4.0) == 1.0
 
 
 def test_a_trial_climbs_rung_by_rung_and_is_decided_once() -> None:
