@@ -21,6 +21,7 @@ from tuning.records import (
     Comparator,
     Constraint,
     Direction,
+    Extension,
     History,
     Metric,
     Phase,
@@ -198,6 +199,7 @@ def write_history(history: History) -> Document:
         "pruned": [list(pair) for pair in history.pruned.items()],
         "closed_from": history.closed_from,
         "closed_because": history.closed_because,
+        "extensions": [write_extension(one) for one in history.extensions],
     }
 
 
@@ -214,7 +216,18 @@ def read_history(document: Mapping[str, Any]) -> History:
         pruned=dict(document["pruned"]),
         closed_from=document["closed_from"],
         closed_because=document["closed_because"],
+        extensions=tuple(map(read_extension, document["extensions"])),
     )
+
+
+def write_extension(extension: Extension) -> Document:
+    """An extension as JSON-able values."""
+    return asdict(extension)
+
+
+def read_extension(document: Mapping[str, Any]) -> Extension:
+    """The extension that `write_extension` wrote."""
+    return Extension(**{**document, "budget": Budget(**document["budget"])})
 
 
 def write_number(value: float) -> float | None:

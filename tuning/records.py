@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from tuning.budgets import MAX_SECONDS, MAX_STEPS, MAX_TRIALS, Budget, Extension
 from tuning.checks import check_integer, check_number
 from tuning.errors import InvalidValue
 from tuning.provenance import Provenance
@@ -30,10 +31,7 @@ from tuning.states import (
     move,
 )
 
-MAX_TRIALS = 10_000
 MAX_HORIZON = 10_000_000
-MAX_STEPS = 10**15
-MAX_SECONDS = 10**9
 MAX_SEEDS = 1_000
 MAX_BATCH = 64
 MAX_LEADERS = 64
@@ -55,30 +53,6 @@ class Metric:
     direction: Direction = Direction.MINIMIZE
     unit: str = ""
     help: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a search may spend: distinct schedules, updates, and time.
-
-    Args:
-        trials: distinct schedules of baselines and search.
-        steps: updates of every phase but the confirmation, retries excluded: probes, baselines and
-            shorter horizons count. None: as many as the trials need.
-        seconds: unpaused wall time after which no run of the search starts; None: no limit.
-    """
-
-    trials: int = 60
-    steps: int | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a budget outside its range."""
-        check_integer("budget.trials", self.trials, 1, MAX_TRIALS)
-        if self.steps is not None:
-            check_integer("budget.steps", self.steps, 1, MAX_STEPS)
-        if self.seconds is not None:
-            check_number("budget.seconds", self.seconds, 0.0, MAX_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +309,7 @@ class History:
         pruned: trials that the search dropped, with the generation that did.
         closed_from: the first generation after the search was closed; None while it is not.
         closed_because: why it was: its time was up, or somebody stopped it.
+        extensions: what its user did once it had a verdict, in order (`tuning.rounds`).
     """
 
     trials: tuple[Trial, ...] = ()
@@ -343,6 +318,7 @@ class History:
     pruned: Mapping[int, int] = field(default_factory=dict)
     closed_from: int | None = None
     closed_because: str = TIME_IS_UP
+    extensions: tuple[Extension, ...] = ()
 
     def up_to(self, proposals: int, results: int) -> "History":
         """Only generations <= `proposals`, and results only of generations <= `results`."""
@@ -353,6 +329,7 @@ class History:
             pruned={number: at for number, at in self.pruned.items() if at <= proposals},
             closed_from=self.closed_from,
             closed_because=self.closed_because,
+            extensions=tuple(e for e in self.extensions if e.generation <= proposals + 1),
         )
 
 
@@ -375,6 +352,7 @@ __all__ = [
     "Comparator",
     "Constraint",
     "Direction",
+    "Extension",
     "History",
     "Measurement",
     "Metric",

@@ -164,6 +164,7 @@ class Call(StrEnum):
     RESUME = "resume"
     STOP = "stop"
     CANCEL = "cancel"
+    EXTEND = "extend"
     DELETE = "delete"
 
 
@@ -173,6 +174,7 @@ STUDY_CALLS: Mapping[Call, tuple[StudyState, ...]] = {
     Call.RESUME: (StudyState.PAUSED,),
     Call.STOP: (StudyState.RUNNING, StudyState.PAUSED),
     Call.CANCEL: (StudyState.RUNNING, StudyState.PAUSED, StudyState.CONFIRMING),
+    Call.EXTEND: (StudyState.COMPLETED,),
     Call.DELETE: STUDY_ENDS,
 }
 
@@ -182,7 +184,7 @@ def check_call(state: StudyState, call: Call) -> None:
 
     >>> check_call(StudyState.COMPLETED, Call.PAUSE)
     Traceback (most recent call last):
-    tuning.errors.IllegalCall: pause: the study is completed; allowed: delete
+    tuning.errors.IllegalCall: pause: the study is completed; allowed: extend, delete
     """
     if state not in STUDY_CALLS[call]:
         allowed = [other for other, states in STUDY_CALLS.items() if state in states]

@@ -1,10 +1,11 @@
-"""Routes that move a study: pause, resume, stop, cancel.
+"""Routes that move a study: pause, resume, stop, cancel, extend.
 
 The one idea: each is one call of `service.store.lifecycle`, answered with the study as it then
 stands, so a client whose answer was lost simply asks again.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from fastapi import APIRouter
 
@@ -12,10 +13,11 @@ from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
 from service.api.problems import responses
 from service.api.views import study_view
 from service.errors import NotFound
-from service.schemas.studies import StudyView
+from service.schemas.studies import ExtendRequest, StudyView
 from service.store import history, lifecycle
 from service.store.studies import Study
 from tuning.errors import IllegalMove
+from tuning.search.policy import expected_runs
 
 router = APIRouter(
     prefix="/v1/studies", tags=["studies"], responses=responses(NotFound, IllegalMove)
@@ -44,6 +46,13 @@ def stop_study(study: StudyId, here: Here) -> StudyView:
 def cancel_study(study: StudyId, here: Here) -> StudyView:
     """Cancel a study: its leases die, nothing more is trained, there is no verdict."""
     return _move(lifecycle.cancel, study, here)
+
+
+@router.post("/{study}:extend", responses=responses(has_body=True))
+def extend_study(study: StudyId, body: ExtendRequest, here: Here) -> StudyView:
+    """Let a completed study search on with a larger budget, to another verdict on new seeds."""
+    wish = {**body.budget.model_dump(), "evidence_budget": body.evidence_budget}
+    return _move(partial(lifecycle.extend, expect=expected_runs, **wish), study, here)
 
 
 def _move(call: Callable[..., Study], study: str, here: Context) -> StudyView:

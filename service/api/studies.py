@@ -28,6 +28,7 @@ from service.store import history, idempotency, studies
 from tuning.documents import write_spec
 from tuning.evidence import arm_trials, evidence_steps
 from tuning.records import MAX_TRIALS, Budget, Pruning, Start, StudySpec, StudyState
+from tuning.rounds import last_round
 from tuning.search.policy import expected_runs, most_steps, trial_limit
 from tuning.search.warm import gather
 from tuning.study import BASELINES, specify
@@ -248,13 +249,20 @@ def read_best(
 
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))
-def read_verdict(study: StudyId, here: Here) -> dict[str, Any]:
-    """The verdict: winner, tie set, intervals, warnings, and the same in words."""
+def read_verdict(
+    study: StudyId, here: Here, number: Annotated[int | None, Query(ge=1, le=MAX_TRIALS)] = None
+) -> dict[str, Any]:
+    """The verdict: winner, tie set, intervals, warnings, and the same in words.
+
+    An extended study has several; without a `number` the last one answers.
+    """
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
-    if found.verdict is None:
-        raise Conflict(f"study {study} has no verdict yet; it is {found.state.value}")
-    return dict(found.verdict)
+        if found.verdict is None:
+            raise Conflict(f"study {study} has no verdict yet; it is {found.state.value}")
+        wanted = number or found.verdicts
+        told = studies.verdict(session, DEFAULT_PROJECT, study, wanted)
+    return {**told, "number": wanted}
 
 
 @router.get("/{study}/trials", responses=responses(NotFound))
@@ -285,7 +293,7 @@ def read_report(study: StudyId, here: Here) -> HTMLResponse:
     """The study as one HTML file that opens offline."""
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
-        story = history.load(session, DEFAULT_PROJECT, study)
+        story = last_round(history.load(session, DEFAULT_PROJECT, study))
         arms = [trial.number for trial in arm_trials(found.spec, story)]
         curves = {
             curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
@@ -297,7 +305,7 @@ def read_report(study: StudyId, here: Here) -> HTMLResponse:
             state=found.state.value,
             spec=found.spec,
             history=story,
-            verdict=found.verdict,
+            verdict=found.verdict if found.state is StudyState.COMPLETED else None,
             curves=curves,
         )
     )

@@ -28,7 +28,7 @@ from tuning.advice import foresee
 from tuning.documents import write_number, write_spec
 from tuning.objectives import Objective, configure
 from tuning.provenance import Provenance
-from tuning.records import Result, RunState, StudySpec, StudyState, Trial
+from tuning.records import Result, RunState, StudySpec, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
 
 
@@ -50,6 +50,7 @@ def study_view(study: Study, best: Trial | None) -> StudyView:
             fte=round(study.search_steps / study.spec.horizon, 4),
         ),
         search_ended=study.end_reason,
+        verdicts=study.verdicts,
         best=_best_so_far(study, best),
         warnings=warnings_of(study.spec),
         error=study.error,
@@ -72,7 +73,7 @@ def _moment(at: datetime | None) -> str | None:
 def _best_so_far(study: Study, best: Trial | None) -> BestSoFar | None:
     if best is None or study.best_value is None:
         return None
-    confirmed = winning_arm(study)
+    confirmed = study.winner
     value = study.best_value if confirmed is None else float(confirmed["validation"])
     return BestSoFar(
         trial=best.number,
@@ -87,19 +88,11 @@ def _stage(confirmed: Mapping[str, Any] | None) -> Literal["search", "confirmed"
     return "search" if confirmed is None else "confirmed"
 
 
-def winning_arm(study: Study) -> Mapping[str, Any] | None:
-    """The winner's confirmed figures, once there is a verdict with a value."""
-    if study.state is not StudyState.COMPLETED or study.verdict is None:
-        return None
-    arm: Mapping[str, Any] = study.verdict["arms"][0]
-    return arm if arm["validation"] is not None else None
-
-
 def best_view(
     study: Study, best: Trial, told: Provenance, here: Context, *, table: bool
 ) -> BestView:
     """The best schedule of a study that has one, and what it was trained on and with as told."""
-    confirmed = winning_arm(study)
+    confirmed = study.winner
     objective = here.objectives.get(study.spec.objective)
     config = study.spec.config
     optimizer = {} if objective is None else objective.applies_to(configure(objective, config))
@@ -111,7 +104,7 @@ def best_view(
         state=study.state.value,
         schedule=best.schedule.document(table=table),
         metric=_best_metric(study, confirmed),
-        verdict=None if study.verdict is None else dict(study.verdict),
+        verdict=None if study.verdict is None else {**study.verdict, "number": study.verdicts},
         applies_to={**optimizer, "config": dict(config), **data},
         provenance={
             "objective": study.spec.objective,

@@ -1,10 +1,11 @@
-"""`glideslope study pause | resume | stop | cancel`: commands that move a study.
+"""`glideslope study pause | resume | stop | cancel | extend`: commands that move a study.
 
 The one idea: each is one call of the service, prints the study as it then stands, and ends with 2
 and the reason where the study's state does not allow it.
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -38,6 +39,28 @@ def stop(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> Non
 def cancel(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Cancel a study; nothing more is trained and there is no verdict."""
     _move(Client.cancel, study, url, as_json=as_json)
+
+
+@app.command()
+def extend(
+    study: StudyId,
+    trials: Annotated[int | None, typer.Option(help="Distinct schedules in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates in all.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Wall time in all.")] = None,
+    evidence_budget: Annotated[
+        int | None, typer.Option(help="Updates that the next confirmation may take.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Let a completed study search on with a larger budget, to another verdict on new seeds."""
+
+    def move(client: Client, study: str) -> StudyView:
+        return client.extend(
+            study, trials=trials, steps=steps, seconds=seconds, evidence_budget=evidence_budget
+        )
+
+    _move(move, study, url, as_json=as_json)
 
 
 def _move(call: Callable[[Client, str], StudyView], study: str, url: str, *, as_json: bool) -> None:

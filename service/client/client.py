@@ -154,6 +154,20 @@ class Client:
         """Cancel a study: its runs stop, there will be no verdict."""
         return self._move(study, "cancel")
 
+    def extend(
+        self,
+        study: str,
+        *,
+        trials: int | None = None,
+        steps: int | None = None,
+        seconds: float | None = None,
+        evidence_budget: int | None = None,
+    ) -> StudyView:
+        """Let a completed study search on with a larger budget, told in all; a verdict follows."""
+        budget = {"trials": trials, "steps": steps, "seconds": seconds}
+        body = {"budget": budget, "evidence_budget": evidence_budget}
+        return parse(StudyView, self._ask(f"{_path(study)}:extend", body))
+
     def best(self, study: str, *, table: bool = False) -> BestView:
         """The best schedule until now, with its table of values if asked for."""
         return parse(BestView, self._get(_path(study) + "/best", {"table": table or None}))
@@ -162,9 +176,12 @@ class Client:
         """The best schedule until now as code of a framework, or as CSV."""
         return self._get(_path(study) + "/best", {"format": framework}).text
 
-    def verdict(self, study: str) -> dict[str, Any]:
-        """What was proved, in figures and in words; `ProblemError` 409 while the study runs."""
-        verdict: dict[str, Any] = self._get(_path(study) + "/verdict").json()
+    def verdict(self, study: str, number: int | None = None) -> dict[str, Any]:
+        """What was proved, in figures and in words; `ProblemError` 409 while there is none.
+
+        An extended study has several, from 1 on; without a number the last one answers.
+        """
+        verdict: dict[str, Any] = self._get(_path(study) + "/verdict", {"number": number}).json()
         return verdict
 
     def trials(self, study: str, *, limit: int | None = None) -> Iterator[TrialView]:

@@ -69,6 +69,21 @@ class StudyRequest(Schema):
     label: Text = ""
 
 
+class BudgetChange(Schema):
+    """A larger budget: in all, with what was spent before; what is left out stays as it is."""
+
+    trials: int | None = None
+    steps: int | None = None
+    seconds: Number | None = None
+
+
+class ExtendRequest(Schema):
+    """What a completed study may spend to search on; `evidence_budget` is for the next verdict."""
+
+    budget: BudgetChange = BudgetChange()
+    evidence_budget: int | None = None
+
+
 class Progress(Schema):
     """How far a study is, in runs and in updates, and when it should end (UTC, ISO 8601).
 
@@ -95,7 +110,7 @@ class BestSoFar(Schema):
 
 
 class StudyView(Schema):
-    """A study as it stands."""
+    """A study as it stands; `spec` has the budget in force, `verdicts` counts what was judged."""
 
     id: str
     state: str
@@ -107,6 +122,7 @@ class StudyView(Schema):
     best: BestSoFar | None
     search_ended: str | None = None
     warnings: list["Warned"] = Field(default_factory=list)
+    verdicts: int = 0
     error: str | None
     created_at: str
     started_at: str | None

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from service.errors import NotFound
 from service.store import models, provenances, studies
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
-from tuning.documents import read_result, read_schedule
+from tuning.documents import read_extension, read_result, read_schedule
 from tuning.provenance import Provenance
 from tuning.records import (
     TIME_IS_UP,
@@ -89,6 +89,7 @@ def load(session: Session, project: str, study: str) -> History:
         pruned={row.number: row.pruned_in for row in rows if row.pruned_in is not None},
         closed_from=row.closed_from,
         closed_because=row.closed_because or TIME_IS_UP,
+        extensions=tuple(map(read_extension, row.extensions)),
     )
 
 
@@ -101,10 +102,9 @@ def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
 
 
 def best_trial(session: Session, study: studies.Study) -> Trial | None:
-    """The trial a study holds for its best; None while there is none."""
-    if study.best_trial is None:
-        return None
-    return trial(session, study.project, study.id, study.best_trial).trial
+    """The trial a study holds for its best, the confirmed one first; None while there is none."""
+    number = study.best_trial if study.winner is None else study.winner["trial"]
+    return None if number is None else trial(session, study.project, study.id, number).trial
 
 
 def trials_page(

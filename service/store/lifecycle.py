@@ -1,4 +1,4 @@
-"""The lifecycle of a study: pause, resume, stop, cancel, fail.
+"""The lifecycle of a study: pause, resume, stop, cancel, extend, fail.
 
 The one idea: each call moves the locked study along the table of legal moves and does at once what
 the new state promises; a study that is there already is left as it is, so every call may be
@@ -6,11 +6,12 @@ repeated.
 Not here: how a study moves by itself (`generations`), what a deadline does (`deadlines`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from service.store import deadlines, models, outcomes
@@ -18,7 +19,9 @@ from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
 from service.store.studies import Study, note, to_study
-from tuning.records import RunState, StudyState, TrialState, move
+from tuning import rounds
+from tuning.documents import read_spec, write_extension, write_spec
+from tuning.records import Extension, Phase, RunState, StudySpec, StudyState, TrialState, move
 from tuning.states import Call, check_call
 
 STOPPED = "the search was stopped"
@@ -83,6 +86,103 @@ def cancel(session: Session, project: str, study: str) -> Study:
         check_call(StudyState(row.state), Call.CANCEL)
         _end(session, row, StudyState.CANCELLED, {})
     return to_study(row)
+
+
+def extend(
+    session: Session,
+    project: str,
+    study: str,
+    *,
+    expect: Callable[[StudySpec], int],
+    trials: int | None = None,
+    steps: int | None = None,
+    seconds: float | None = None,
+    evidence_budget: int | None = None,
+) -> Study:
+    """Let a study that has its verdict search on with a larger budget; another verdict follows.
+
+    The budget is told in all, not as what is added, so the call may be repeated.
+
+    Args:
+        session: a writing session.
+        project: whose study it is.
+        study: its id.
+        expect: how many runs a study makes in all if nothing is cut short and it is judged once.
+        trials: see `tuning.rounds.extend`, likewise the others.
+        steps: updates.
+        seconds: unpaused wall time.
+        evidence_budget: updates of the next confirmation.
+
+    Raises NotFound, IllegalCall unless the study is completed, and InvalidValue unless the budget
+    grows.
+    """
+    row = lock_study(session, project, study)
+    spec = read_spec(row.spec)
+    wish = {"trials": trials, "steps": steps, "seconds": seconds}
+    has = {**asdict(spec.budget), "evidence_budget": spec.evidence_budget}
+    asked = {**wish, "evidence_budget": evidence_budget}
+    if row.extensions and all(value in {None, has[name]} for name, value in asked.items()):
+        return to_study(row)
+    check_call(StudyState(row.state), Call.EXTEND)
+    larger = rounds.extend(
+        spec, trials=trials, steps=steps, seconds=seconds, evidence_budget=evidence_budget
+    )
+    _begin_round(session, row, spec, larger, now(session))
+    row.expected_runs = expect(larger) + _count_confirmed(session, row)
+    row.eta = outcomes.estimate_end(row, now(session))
+    return to_study(row)
+
+
+def _begin_round(
+    session: Session, row: models.Study, spec: StudySpec, larger: StudySpec, at: datetime
+) -> None:
+    number = len(row.extensions) + 1
+    session.add(
+        models.Verdict(
+            project=row.project,
+            study=row.id,
+            number=number,
+            document=row.verdict or {},
+            at=row.finished or at,
+        )
+    )
+    extension = Extension(
+        row.next_generation,
+        spec.budget,
+        spec.evidence_budget,
+        row.closed_from,
+        row.closed_because or "",
+    )
+    row.extensions = [*row.extensions, write_extension(extension)]
+    row.spec = write_spec(larger)
+    row.closed_from = row.closed_because = row.end_reason = None
+    row.best_trial = _leader(session, row)
+    row.state = move(StudyState(row.state), StudyState.RUNNING)
+    if row.finished is not None:
+        row.idle_seconds += (at - row.finished).total_seconds()
+        row.finished = None
+    if row.search_left is not None:
+        row.search_left += (larger.budget.seconds or 0.0) - (spec.budget.seconds or 0.0)
+    deadlines.go_on(row, at)
+    note(session, row, "extended", {"state": row.state, "budget": asdict(larger.budget)}, at)
+
+
+def _leader(session: Session, row: models.Study) -> int | None:
+    """The trial that the search holds for the best: its value is the study's best value."""
+    trial = models.Trial
+    query = select(func.min(trial.number)).where(
+        trial.project == row.project, trial.study == row.id, trial.value == row.best_value
+    )
+    return session.scalar(query)
+
+
+def _count_confirmed(session: Session, row: models.Study) -> int:
+    """Runs of the confirmations until now."""
+    run = models.Run
+    query = select(func.count()).where(
+        run.project == row.project, run.study == row.id, run.phase == Phase.CONFIRM
+    )
+    return session.scalar(query) or 0
 
 
 def fail(session: Session, project: str, study: str, error: str) -> Study:

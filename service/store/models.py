@@ -138,6 +138,7 @@ class Study(Base):
     search_steps: Mapped[int] = mapped_column(BigInteger, server_default="0")  # updates queued
     evidence_steps: Mapped[int] = mapped_column(BigInteger, server_default="0")  # likewise
     search_until: Mapped[datetime | None]  # while it searches, else there is `search_left`
+    extensions: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
     search_left: Mapped[float | None]  # seconds
     closed_from: Mapped[int | None]
     closed_because: Mapped[str | None]
@@ -269,6 +270,23 @@ class Measurement(Base):
     __table_args__ = (
         PrimaryKeyConstraint("project", "study", "run", "lease", "seq"),
         ForeignKeyConstraint(["run", "project"], ["runs.id", "runs.project"]),
+    )
+
+
+class Verdict(Base):
+    """A verdict of a study that was extended afterwards; the last one stands with the study."""
+
+    __tablename__ = "verdicts"
+
+    project: Mapped[str]
+    study: Mapped[str]
+    number: Mapped[int]
+    document: Mapped[Document]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "study", "number"),
+        ForeignKeyConstraint(["project", "study"], ["studies.project", "studies.id"]),
     )
 
 

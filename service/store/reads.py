@@ -86,7 +86,7 @@ def count(session: Session, project: str, study: str) -> int:
 
 def _coming_verdict(study: models.Study) -> int:
     """The number of the verdict that runs under way are for; the first is 1."""
-    return 1 if study.verdict is None else 2
+    return len(study.extensions) + 1
 
 
 def _config_hash(study: models.Study) -> str:

@@ -20,8 +20,8 @@ from service.errors import NotFound
 from service.store import models
 from service.store.clock import now
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
-from tuning.documents import read_spec, write_spec
-from tuning.records import StudySpec, StudyState, check_integer
+from tuning.documents import read_extension, read_spec, write_spec
+from tuning.records import Extension, StudySpec, StudyState, check_integer
 
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 20  # 100 random bits
@@ -58,6 +58,18 @@ class Study:
     search_steps: int = 0
     evidence_steps: int = 0
     end_reason: str | None = None
+    extensions: tuple[Extension, ...] = ()
+
+    @property
+    def winner(self) -> Mapping[str, Any] | None:
+        """The confirmed figures of the last verdict's winner, if it has a value."""
+        arms = () if self.verdict is None else self.verdict.get("arms", ())
+        return arms[0] if arms and arms[0]["validation"] is not None else None
+
+    @property
+    def verdicts(self) -> int:
+        """How many there are; the last one is `verdict`."""
+        return len(self.extensions) + (self.state is StudyState.COMPLETED)
 
 
 def create(session: Session, project: str, spec: StudySpec, *, expected_runs: int) -> Study:
@@ -89,6 +101,7 @@ def create(session: Session, project: str, spec: StudySpec, *, expected_runs: in
         search_steps=0,
         evidence_steps=0,
         idle_seconds=0.0,
+        extensions=[],
         created=at,
     )
     session.add(row)
@@ -192,7 +205,19 @@ def to_study(row: models.Study) -> Study:
         search_steps=row.search_steps,
         evidence_steps=row.evidence_steps,
         end_reason=row.end_reason,
+        extensions=tuple(map(read_extension, row.extensions)),
     )
+
+
+def verdict(session: Session, project: str, study: str, number: int) -> Mapping[str, Any]:
+    """A verdict of a study by its number, the first is 1; raises NotFound."""
+    found = get(session, project, study)
+    if number == found.verdicts and found.verdict is not None:
+        return found.verdict
+    row = session.get(models.Verdict, (project, study, number))
+    if row is None:
+        raise NotFound("verdict", f"{study}/{number}")
+    return row.document
 
 
 def _before(query: Select[models.Study], cursor: str) -> Select[models.Study]:

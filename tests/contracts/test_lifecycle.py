@@ -277,6 +277,52 @@ def test_a_call_is_refused_where_the_table_does_not_have_it(
         ask(call, study)
 
 
+def test_an_extension_counts_the_time_that_was_left(
+    store: Store,
+    new_study: Make,
+    spec: StudySpec,
+    queue: Queue,
+    confirm: Queue,
+    claim: Claim,
+    tell: Tell,
+    advance: Advance,
+    until: Callable[[str], tuple[datetime | None, float | None]],
+) -> None:
+    """Neither the confirmation nor the time before the extension is spent; the leader is back."""
+    study = new_study(spec=replace(spec, budget=Budget(trials=10, seconds=60.0)))
+    queue(study, trials=2, seeds=1)
+    for run, value in zip(claim("c1", lanes=2).runs, (1.0, 2.0), strict=True):  # type: ignore[union-attr]
+        tell(run, value=value)
+    advance(45)
+    confirm(study, 1, (1,))
+    advance(1_000)
+    tell(claim("c2").runs[0])  # type: ignore[union-attr]
+    with store.write() as session:
+        verdict = {"trial": 1, "arms": [{"trial": 1, "validation": 0.5}]}
+        assert generations.complete(session, "a", study, verdict)
+        assert studies.get(session, "a", study).best_trial == 1
+    advance(1_000)
+    with store.write() as session:
+        extended = lifecycle.extend(session, "a", study, expect=lambda _: 20, seconds=100.0)
+        again = lifecycle.extend(session, "a", study, expect=lambda _: 20, seconds=100.0)
+        story = history.load(session, "a", study)
+        shown = history.best_trial(session, extended)
+    assert again == extended
+    assert (extended.state, extended.expected_runs) == (StudyState.RUNNING, 21)
+    assert (extended.best_trial, extended.best_value) == (0, 1.0)
+    assert shown is not None
+    assert shown.number == 1
+    assert [(one.generation, one.budget.seconds) for one in story.extensions] == [(2, 60.0)]
+    assert extended.spec.budget.seconds == 100.0
+    ends, left = until(study)
+    assert left is None
+    assert ends is not None
+    assert extended.started is not None
+    assert (ends - extended.started).total_seconds() == 45 + 2_000 + 15 + 40
+    queue(study, trials=1, seeds=1, generation=2)
+    assert claim("c3") is not None
+
+
 def test_an_overdue_study_that_is_paused_is_not_closed(
     store: Store,
     new_study: Make,

@@ -21,6 +21,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "pause": lambda client: client.pause("st_x"),
     "resume": lambda client: client.resume("st_x"),
     "stop": lambda client: client.stop("st_x"),
+    "extend": lambda client: client.extend("st_x", trials=100),
     "cancel": lambda client: client.cancel("st_x"),
     "best": lambda client: client.best("st_x"),
     "best_code": lambda client: client.best_code("st_x", "torch"),

@@ -60,11 +60,13 @@ def plan_confirmation(spec: StudySpec, history: History, number: int) -> Confirm
         return None
     made = [run for run in history.runs if run.phase is Phase.CONFIRM]
     if not made and (chosen := _first_set(spec, history)):
-        return _plan(spec, number, chosen, _seeds(spec, "select", 0, few_seeds(spec)), (SEARCHED,))
+        return _plan(
+            spec, number, chosen, _seeds(spec, history, "select", 0, few_seeds(spec)), (SEARCHED,)
+        )
     have = len({run.seed for run in made if is_measuring(run)})
     more = spec.confirm_seeds if not have else _growth(spec, history, arms, have)
     if more:
-        seeds = _seeds(spec, "confirm", have, have + more)
+        seeds = _seeds(spec, history, "confirm", have, have + more)
         return _plan(spec, number, arms, seeds, (SEARCHED, HELD_OUT))
     if any(is_variant(history.trials[run.trial]) for run in made):
         return None
@@ -72,7 +74,7 @@ def plan_confirmation(spec: StudySpec, history: History, number: int) -> Confirm
     left = evidence_steps(spec) - _cost(made)
     if not variants or left < _variants_cost(spec, variants):
         return None
-    seeds = _seeds(spec, "confirm", 0, few_seeds(spec))
+    seeds = _seeds(spec, history, "confirm", 0, few_seeds(spec))
     return _plan(spec, number, variants, seeds, (SEARCHED,), new=tuple(variants))
 
 
@@ -158,8 +160,11 @@ def _cost(runs: Iterable[Run]) -> int:
     return sum(run.updates for run in runs)
 
 
-def _seeds(spec: StudySpec, purpose: str, first: int, end: int) -> list[int]:
-    return [derive(spec.seed, purpose, number) for number in range(first, end)]
+def _seeds(spec: StudySpec, history: History, purpose: str, first: int, end: int) -> list[int]:
+    """Seeds that neither the search nor an earlier round has seen."""
+    rounds = len(history.extensions)
+    path = (purpose, "round", rounds) if rounds else (purpose,)
+    return [derive(spec.seed, *path, number) for number in range(first, end)]
 
 
 def _plan(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuning.constraints import hold
-from tuning.evidence.arms import is_variant, second_set, values_of, variant_set
+from tuning.evidence.arms import second_set, values_of, variant_set
 from tuning.evidence.paired import Comparison, compare
 from tuning.evidence.score import sign_of
 from tuning.records import (
@@ -87,8 +87,9 @@ def variant_trials(
 
 def measure_sensitivity(spec: StudySpec, history: History, winner: Trial) -> Sensitivity:
     """Compare the variants that were run with the winner on the seeds they share."""
+    made = variant_set(history)
     found = tuple(
-        _measure(spec, history, winner, trial) for trial in history.trials if is_variant(trial)
+        _measure(spec, history, winner, trial) for trial in history.trials if trial.number in made
     )
     if not found:
         reason = "nothing was measured: the evidence budget, ranges or constraints left no room"

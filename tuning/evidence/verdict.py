@@ -26,6 +26,7 @@ from tuning.evidence.variants import Variant, measure_sensitivity
 from tuning.objectives import OBJECTIVES, configure
 from tuning.provenance import Provenance
 from tuning.records import Direction, History, Phase, Result, StudySpec, Trial
+from tuning.rounds import last_round
 
 LITTLE = 5.0  # up to this many times what is worthwhile, the schedule matters only a little
 
@@ -106,6 +107,7 @@ def conclude_study(
 
     Raises InvalidValue if no trial completed.
     """
+    history = last_round(history)
     trials = arm_trials(spec, history)
     if not trials:
         raise InvalidValue("history", "no completed trial", "at least one completed trial")

@@ -39,8 +39,7 @@ def test_a_paused_study_gives_the_same_trials_and_verdict(
     straight = submit()["id"]
     play()
     paused = submit()["id"]
-    while api.get(f"{STUDIES}/{paused}").json()["state"] != "completed":
-        plan()
+    while plan() >= 0 and api.get(f"{STUDIES}/{paused}").json()["state"] != "completed":
         block = claim(lanes=3)
         assert move(paused, "pause").json()["state"] == "paused"
         assert plan() == 0
@@ -49,8 +48,6 @@ def test_a_paused_study_gives_the_same_trials_and_verdict(
             metrics = {split: {"mse": score(run)} for split in block["splits"]} if block else {}
             assert tell(run, metrics=metrics).status_code == 200
         assert move(paused, "resume").json()["state"] in {"running", "confirming"}
-        if block is None and plan() == 0:
-            break
     assert trials(api, paused) == trials(api, straight)
     verdicts = [api.get(f"{STUDIES}/{one}/verdict").json() for one in (paused, straight)]
     assert verdicts[0] == verdicts[1]
@@ -79,7 +76,9 @@ def test_a_stopped_study_is_judged_by_what_it_knows(
     play()
     view = api.get(f"{STUDIES}/{study}").json()
     assert (view["state"], view["search_ended"]) == ("completed", "the search was stopped")
-    assert len([one for one in trials(api, study) if one["state"] == "completed"]) == 2
+    states = [one["state"] for one in trials(api, study) if one["phase"] != "confirm"]
+    assert len(states) <= 4
+    assert set(states) == {"completed", "cancelled"}
     assert api.get(f"{STUDIES}/{study}/verdict").status_code == 200
     assert move(study, "stop").json() == view
 
@@ -107,8 +106,79 @@ def test_an_ended_study_is_not_moved(
     before = api.get(f"{STUDIES}/{study}").json()
     refused = move(study, call)
     assert (refused.status_code, refused.json()["type"].split(":")[-1]) == (409, "illegal-move")
-    assert refused.json()["detail"] == f"{call}: the study is completed; allowed: delete"
+    assert refused.json()["detail"] == f"{call}: the study is completed; allowed: extend, delete"
     assert api.get(f"{STUDIES}/{study}").json() == before
+
+
+def test_an_extended_study_is_judged_again_on_new_seeds(
+    api: TestClient, submit: Submit, play: Play
+) -> None:
+    """The search goes on; the first verdict stays and the second warns; best stays confirmed."""
+    path = f"{STUDIES}/{submit()['id']}"
+    play()
+    first, best = api.get(f"{path}/verdict").json(), api.get(f"{path}/best").json()
+    assert (first["number"], first["test_reads"]) == (1, 1)
+    wish = {"budget": {"trials": 10}}
+    extended = api.post(f"{path}:extend", json=wish).json()
+    assert (extended["state"], extended["verdicts"], extended["search_ended"]) == (
+        "running",
+        1,
+        None,
+    )
+    assert extended["spec"]["budget"]["trials"] == 10
+    assert extended["progress"]["expected_runs"] > extended["progress"]["finished_runs"]
+    assert extended["best"]["stage"] == "confirmed"
+    assert api.post(f"{path}:extend", json=wish).json() == extended
+    assert api.get(f"{path}/verdict").json() == first
+    assert api.get(f"{path}/best").json() == {**best, "state": "running"}
+    assert api.get(f"{path}/report").status_code == 200
+    play()
+    done = api.get(path).json()
+    assert (done["state"], done["verdicts"]) == ("completed", 2)
+    assert done["progress"]["finished_runs"] == done["progress"]["expected_runs"]
+    searched = [one for one in trials(api, done["id"]) if one["phase"] != "confirm"]
+    assert len(searched) == 10
+    second = api.get(f"{path}/verdict").json()
+    assert (second["number"], second["test_reads"]) == (2, 2)
+    assert "test_reused" in {one["code"] for one in second["warnings"]}
+    assert api.get(f"{path}/verdict", params={"number": 1}).json() == first
+    assert api.get(f"{path}/verdict", params={"number": 2}).json() == second
+    assert api.get(f"{path}/verdict", params={"number": 3}).status_code == 404
+    assert api.post(f"{path}:extend", json=wish).json() == done
+    assert api.get(f"{path}/report").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"budget": {"trials": 5}}, "/budget/trials"),
+        ({"budget": {"trials": 6}}, "/budget"),
+        ({}, "/budget"),
+        ({"budget": {"steps": 10}}, "/budget/steps"),
+        ({"evidence_budget": 0}, "/evidence_budget"),
+        ({"budget": {"trials": "7"}}, "/budget/trials"),
+        ({"budget": {"horizon": 7}}, "/budget/horizon"),
+    ],
+)
+def test_a_budget_that_does_not_grow_is_refused(
+    api: TestClient, submit: Submit, play: Play, body: dict[str, Any], pointer: str
+) -> None:
+    """422 naming the field; the study stays completed."""
+    path = f"{STUDIES}/{submit()['id']}"
+    play()
+    refused = api.post(f"{path}:extend", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == pointer
+    assert api.get(path).json()["state"] == "completed"
+
+
+def test_only_a_completed_study_is_extended(api: TestClient, submit: Submit) -> None:
+    """409 with what is allowed."""
+    refused = api.post(f"{STUDIES}/{submit()['id']}:extend", json={"budget": {"trials": 10}})
+    assert refused.status_code == 409
+    assert refused.json()["detail"] == (
+        "extend: the study is running; allowed: pause, stop, cancel"
+    )
 
 
 @pytest.mark.parametrize("call", ["pause", "resume", "stop", "cancel"])

@@ -71,7 +71,7 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
 
     again = glideslope("study", "cancel", study["id"])
     assert again.code == 2
-    assert "cancel: the study is completed; allowed: delete" in again.err
+    assert "cancel: the study is completed; allowed: extend, delete" in again.err
 
 
 def test_a_cancelled_study_has_no_winner(glideslope: Command, request_file: Path) -> None:

@@ -61,11 +61,14 @@ def end(trial: Trial, run: Run) -> Result:
 
 
 def play(
-    spec: StudySpec, order: int, outcome: Callable[[Trial, Run], Result] = end
+    spec: StudySpec,
+    order: int,
+    outcome: Callable[[Trial, Run], Result] = end,
+    history: History | None = None,
 ) -> tuple[History, Decision]:
     """Play a study to its end, results coming in an order drawn from the seed `order`."""
     rng = random.Random(order)
-    history = History()
+    history = history or History()
     waiting: list[Run] = []
     while True:
         decision = decide(spec, history)

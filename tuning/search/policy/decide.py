@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tuning.records import MAX_BATCH, History, Phase, Run, RunState, StudySpec
+from tuning.rounds import last_round, round_start
 from tuning.search.policy.baselines import baseline_promotions, count_waiting
 from tuning.search.policy.cap import believed_rise, needs_probe, probe_runs, probe_trial
 from tuning.search.policy.confirmation import confirm, go_on
@@ -26,7 +27,7 @@ from tuning.search.policy.ladder import (
     standings,
 )
 from tuning.search.policy.proposals import new_trials
-from tuning.search.policy.race import race_runs
+from tuning.search.policy.race import newcomers, race_runs
 from tuning.search.policy.spending import (
     affordable,
     baseline_reserve,
@@ -51,6 +52,7 @@ def decide(spec: StudySpec, history: History) -> Decision:
     known of the generations it rests on and on nothing else: not on timing, not on workers.
     """
     number = 1 + max((run.generation for run in history.runs), default=-1)
+    history = last_round(history)
     settled = _settled(history, number)
     is_confirming = any(run.phase is Phase.CONFIRM for run in history.runs)
     needed = number - 1 if is_confirming else number - LAG
@@ -84,7 +86,7 @@ def _finish(spec: StudySpec, history: History, number: int, *, is_closed: bool) 
         return confirm(spec, history, number, left_over, history.closed_because)
     if (step := _search(spec, history, number)).runs:
         return step
-    raced = race_runs(spec, history, number, affordable(spec, history, 0))
+    raced = race_runs(spec, newcomers(history), number, affordable(spec, history, 0))
     if raced:
         return Generation(number, (), _indexed(raced), step.pruned)
     return confirm(spec, history, number, _left_over(spec, history), _why_over(spec, history))
@@ -188,7 +190,11 @@ def _why_over(spec: StudySpec, history: History) -> str:
         return f"all {spec.budget.trials:,} schedules of the budget were tried"
     paired = {paired_seed(spec, seed) for seed in range(spec.seeds)}
     kinds = (Phase.BASELINE, Phase.SEARCH)
-    raced = spent(run for run in history.runs if run.phase in kinds and run.seed not in paired)
+    raced = spent(
+        run
+        for run in history.runs
+        if run.phase in kinds and run.seed not in paired and run.generation >= round_start(history)
+    )
     left = affordable(spec, history, baseline_reserve(spec, history) + race_cost(spec) - raced)
     is_first = not _alive(spec, history, set(history.pruned))
     if not _searchable(spec, history, left, is_first=is_first):

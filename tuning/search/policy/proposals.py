@@ -50,7 +50,8 @@ def new_trials(
     """
     if room <= 0:
         return ()
-    known = Known(trial.schedule for trial in view.trials if trial.phase is not Phase.PROBE)
+    tried = {Phase.BASELINE, Phase.SEARCH}
+    known = Known(trial.schedule for trial in view.trials if trial.phase in tried)
     waiting = next_points(spec, view)
     for params in (*waiting, *reserved_points(spec, view)):
         known.add(lay_out(params, spec.horizon))

@@ -8,9 +8,11 @@ Not here: rungs over the horizon (`ladder`), the confirmation on seeds nobody ha
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tuning.evidence.score import SEARCHED, full_ends, rank_trials
 from tuning.records import History, Run, StudySpec, Trial
+from tuning.rounds import round_start
 from tuning.search.policy.ladder import paired_runs
 
 
@@ -41,6 +43,13 @@ def race_runs(spec: StudySpec, history: History, generation: int, updates: float
         for trial in contenders[:size]
         for run in paired_runs(spec, trial, further, generation, spec.horizon)
     ]
+
+
+def newcomers(history: History) -> History:
+    """A history of the last round's trials alone: they race for a place beside earlier leaders."""
+    start = round_start(history)
+    runs = (run for run in history.runs if history.trials[run.trial].generation >= start)
+    return replace(history, runs=tuple(runs))
 
 
 def _places(spec: StudySpec, have: int) -> int:

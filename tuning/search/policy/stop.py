@@ -18,6 +18,7 @@ import numpy as np
 
 from tuning.evidence.score import SEARCHED
 from tuning.records import Direction, History, Phase, RunState, Space, StudySpec
+from tuning.rounds import round_start
 from tuning.search.policy.cap import space_at
 from tuning.search.policy.observations import observe
 from tuning.search.samplers import Observation
@@ -48,7 +49,10 @@ def stop_reason(spec: StudySpec, view: History) -> str:
     if not spec.early_stop:
         return ""
     trials = [trial for trial in view.trials if trial.phase in {Phase.BASELINE, Phase.SEARCH}]
+    before = sum(trial.generation < round_start(view) for trial in trials)
     for count in takewhile(lambda count: count <= len(trials), CHECKPOINTS):
+        if count <= before:  # whoever extends a study wants it to go on from there
+            continue
         generation = trials[count - 1].generation + 1
         seen = view.up_to(generation - 1, generation - 2)
         noise = noise_of_best(spec, seen)
