@@ -10,7 +10,6 @@ from sqlalchemy import select
 from service.errors import NotFound
 from service.store import generations, lifecycle, models, outcomes, reads, work
 from service.store.engine import Store
-from service.store.locks import lock_study
 from tuning.provenance import Provenance
 from tuning.records import Phase, Run, StudySpec
 
@@ -114,18 +113,19 @@ def test_projects_do_not_see_each_others_reads(store: Store, confirmed: Confirm)
         count(store, foreign)
 
 
-def test_a_further_verdict_of_a_study_is_a_further_read(
+def test_every_further_verdict_of_a_study_is_a_further_read(
     store: Store, confirmed: Confirm, claim: Claim
 ) -> None:
     """Its runs are on new seeds, but on the same split."""
     study = confirmed()
-    with store.write() as session:
-        assert generations.complete(session, "a", study, {"winner": "cosine"})
-        lock_study(session, "a", study).state = "confirming"  # as an extension will
-        run = Run(2, 0, 0, Phase.CONFIRM, 8, 100, ("validation", "test"))
-        assert generations.insert(session, "a", study, 2, [], [run], confirming=True)
-    tell(store, claim("again").runs[0], DATA)
-    assert count(store, study) == 2
+    for number in (2, 3):
+        with store.write() as session:
+            assert generations.complete(session, "a", study, {"winner": "cosine"})
+            lifecycle.extend(session, "a", study, expect=lambda _: 4, trials=10 * number)
+            run = Run(number, 0, 0, Phase.CONFIRM, number, 100, ("validation", "test"))
+            assert generations.insert(session, "a", study, number, [], [run], confirming=True)
+        tell(store, claim(f"again {number}").runs[0], DATA)
+        assert count(store, study) == number
 
 
 @pytest.mark.parametrize(
