@@ -113,12 +113,12 @@ def values_of(
     }
 
 
-def blocks_of(ends: Mapping[int, Result]) -> dict[int, tuple[float, ...]]:
-    """Validation losses per block by seed, of the runs that tell them."""
+def blocks_of(ends: Mapping[int, Result], split: str = SEARCHED) -> dict[int, tuple[float, ...]]:
+    """Losses per block by seed, of the runs that tell them."""
     return {
-        seed: end.blocks[SEARCHED]
+        seed: end.blocks[split]
         for seed, end in ends.items()
-        if end.state is RunState.COMPLETED and SEARCHED in end.blocks
+        if end.state is RunState.COMPLETED and split in end.blocks
     }
 
 

@@ -5,17 +5,20 @@ says in one sentence what is doubtful and what would help. Not here: the figures
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from tuning.evidence.arms import HELD_OUT, blocks_of, values_of
+from tuning.evidence.blocks import Blocks
 from tuning.evidence.figures import Arm, Versus, is_worse
 from tuning.evidence.paired import compare
 from tuning.evidence.variants import PEAK
-from tuning.records import Cap, History, Phase, Pruning, StudySpec, Trial
+from tuning.records import Cap, History, Phase, Pruning, Result, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Parameter
 
 COOLER = 0.5  # an end with less than this share of another's rate has cooled down more
 UNDER_TUNED = "under_tuned"
+UNCONFIRMED = "unconfirmed"
 FEWEST_PEAKS = 3  # fewer have no inside
 # Measured on `heston_surface`: 64 shapes, 5 peaks, 2 seeds, 3,720 updates.
 PREFIXES_MISLEAD = (
@@ -53,6 +56,11 @@ def look_for_trouble(
         if isinstance(value := winner.params.get(name), int | float)
         and _is_at_edge(parameter, float(value), is_capped=name == PEAK and spec.cap is Cap.HARD)
     ]
+    if not arms[0].seeds:
+        message = (
+            f"no fresh seed of {arms[0].family} completed: its score of the search is unconfirmed"
+        )
+        found.append(Caveat(UNCONFIRMED, message))
     found += [
         Caveat(
             "unstable",
@@ -114,7 +122,7 @@ def doubt_held_out(
     spec: StudySpec,
     trials: Sequence[Trial],
     versus: Sequence[Versus],
-    on_test: Mapping[int, Mapping[int, float]],
+    ends: Mapping[int, Mapping[int, Result]],
 ) -> list[Caveat]:
     """Warn if the held-out data do not bear out what validation says.
 
@@ -125,24 +133,30 @@ def doubt_held_out(
         spec: of the study.
         trials: the arms, the winner first.
         versus: what validation says.
-        on_test: value per seed on the held-out data, by trial, of every arm.
+        ends: results in the second set by seed, by trial, of every arm.
     """
-    ours = _finite(on_test[trials[0].number])
-    ends = {trial.number: end_share(trial) for trial in trials}
+    on_test = {number: values_of(spec, found, HELD_OUT) for number, found in ends.items()}
+    blocks = {number: blocks_of(found, HELD_OUT) for number, found in ends.items()}
+    winner = trials[0].number
+    ours = _finite(on_test[winner])
+    rates = {trial.number: end_share(trial) for trial in trials}
     names, warmer = [], []
     for one in versus:
+        theirs = _finite(on_test[one.trial])
+        common = ours.keys() & theirs.keys()
         held = compare(
             ours,
-            _finite(on_test[one.trial]),
+            theirs,
             direction=spec.metric.direction,
             comparisons=len(on_test) - 1,
+            blocks=(_only(blocks[winner], common), _only(blocks[one.trial], common)),
         )
         if held is None or held.is_better:
             continue
         is_claimed = not one.is_tie and not is_worse(spec, one)
         if is_claimed or not held.is_tie(spec.worthwhile):
             names.append(one.baseline)
-            if ends[trials[0].number] < COOLER * ends[one.trial]:
+            if rates[winner] < COOLER * rates[one.trial]:
                 warmer.append(one.baseline)
     found = []
     if warmer:
@@ -158,7 +172,7 @@ def doubt_held_out(
             "whatever validation says"
         )
         found.append(Caveat("test_disagrees", message))
-    seeds = len(on_test[trials[0].number])
+    seeds = len(on_test[winner])
     if len(ours) < seeds:
         message = f"the winner blew up on the held-out data of {seeds - len(ours)} of {seeds} seeds"
         found.append(Caveat("test_disagrees", message))
@@ -201,6 +215,10 @@ def _too_wide(spec: StudySpec, versus: Sequence[Versus]) -> list[Caveat]:
 
 def _finite(values: Mapping[int, float]) -> dict[int, float]:
     return {seed: value for seed, value in values.items() if math.isfinite(value)}
+
+
+def _only(blocks: Blocks, seeds: Collection[int]) -> Blocks:
+    return {seed: losses for seed, losses in blocks.items() if seed in seeds}
 
 
 def _is_at_edge(parameter: Parameter, value: float, *, is_capped: bool) -> bool:

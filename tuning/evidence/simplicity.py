@@ -29,16 +29,24 @@ def count_settings(schedule: Schedule) -> int:
 def recommend(spec: StudySpec, arms: Sequence[Arm], versus: Sequence[Versus]) -> Recommendation:
     """The simplest arm of the tie set; if baselines beat the winner, the best of those.
 
+    If no fresh seed of the winner completed, the best of the arms all of whose seeds did.
+
     Args:
         spec: of the study.
         arms: the winner first.
         versus: the winner against the others.
     """
     winner = arms[0]
+    sign = sign_of(spec.metric.direction)
+    if not winner.seeds:
+        whole = [arm for arm in arms if arm.seeds == arm.planned and arm.validation is not None]
+        if not whole:
+            return _recommended(winner, "it led the search; no arm completed its fresh seeds")
+        best = min(whole, key=lambda arm: sign * (arm.validation or 0.0))
+        return _recommended(best, "the best of those that completed their fresh seeds")
     by_trial = {arm.trial: arm for arm in arms}
     beaten_by = [by_trial[one.trial] for one in versus if not one.is_tie and is_worse(spec, one)]
     if beaten_by:
-        sign = sign_of(spec.metric.direction)
         best = min(beaten_by, key=lambda arm: (sign * (arm.validation or 0.0), arm.trial))
         return _recommended(best, "it is better than the search's winner on fresh seeds")
     tied = [by_trial[one.trial] for one in versus if one.is_tie]

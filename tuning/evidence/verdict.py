@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tuning.errors import InvalidValue
-from tuning.evidence.arms import HELD_OUT, arm_trials, second_set, values_of
+from tuning.evidence.arms import arm_trials, second_set
 from tuning.evidence.cautions import Caveat, doubt_held_out, doubt_reread, look_for_trouble
 from tuning.evidence.chances import chances_of_best
 from tuning.evidence.figures import Arm, Recommendation, Spent, Versus
@@ -36,8 +36,8 @@ class Verdict:
     """The statistical answer of a study.
 
     Args:
-        winner: its family.
-        trial: its trial.
+        winner: its family; None if none of its fresh seeds completed.
+        trial: its trial, or the one that led the search.
         tie_with: baselines it cannot be told from, or not by what is worthwhile.
         recommended: the simplest of the tie set.
         versus: the winner against each baseline.
@@ -62,7 +62,7 @@ class Verdict:
         warnings: what to know before acting.
     """
 
-    winner: str
+    winner: str | None
     trial: int
     tie_with: tuple[str, ...]
     recommended: Recommendation
@@ -125,7 +125,7 @@ def conclude_study(
     origin = common_origin(history, ends[winner.number].values())
     speedup = measure_speedup(spec, history, arms[0].validation, _best_baseline(spec, arms))
     return Verdict(
-        winner=str(winner.params["family"]),
+        winner=arms[0].family if arms[0].seeds else None,
         trial=winner.number,
         tie_with=tuple(one.baseline for one in versus if one.is_tie),
         recommended=recommend(spec, arms, versus),
@@ -158,10 +158,9 @@ def _warnings(
     versus: Sequence[Versus],
     test_reads: int,
 ) -> tuple[Caveat, ...]:
-    on_test = {number: values_of(spec, found, HELD_OUT) for number, found in ends.items()}
     found = look_for_trouble(spec, history, trials[0], arms, versus)
     found += doubt_origins(history, versus)
-    found += doubt_held_out(spec, trials, versus, on_test)
+    found += doubt_held_out(spec, trials, versus, ends)
     return tuple(found + doubt_reread(test_reads))
 
 

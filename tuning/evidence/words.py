@@ -55,12 +55,11 @@ def _beware(warning: Caveat) -> str:
 
 def _headline(spec: StudySpec, verdict: Verdict) -> str:
     winner = verdict.arms[0]
-    name = f"{verdict.winner} (peak {winner.peak:.3g})"
+    name = f"{winner.family} (peak {winner.peak:.3g})"
     value = "no value" if winner.validation is None else f"{winner.validation:.5g}"
     score = f"{spec.metric.name} {value}"
     if not verdict.versus:
-        lack = "too few fresh seeds completed" if verdict.arms[1:] else "there was no baseline"
-        return f"Best found: {name}, {score}; {lack} to compare it with."
+        return _uncompared(verdict, name, score)
     # A mean over the seeds that survived is no fair figure of a schedule that lost some; nor is a
     # difference between two data sets one between two schedules.
     is_whole = winner.seeds == winner.planned and all(one.same_data for one in verdict.versus)
@@ -78,6 +77,13 @@ def _headline(spec: StudySpec, verdict: Verdict) -> str:
     if any(warning.code == UNDER_TUNED for warning in verdict.warnings):
         return f"{name} wins: {score}, better than every baseline as far as they were tuned."
     return f"{name} wins: {score}, better than every tuned baseline."
+
+
+def _uncompared(verdict: Verdict, name: str, score: str) -> str:
+    if verdict.winner is None:
+        return f"No winner: {name} led the search, but none of its fresh seeds completed."
+    lack = "too few fresh seeds completed" if verdict.arms[1:] else "there was no baseline"
+    return f"Best found: {name}, {score}; {lack} to compare it with."
 
 
 def _advice(verdict: Verdict) -> list[str]:

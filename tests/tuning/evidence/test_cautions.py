@@ -12,7 +12,8 @@ from scipy import stats
 from tests.tuning.evidence.stories import Tried, finished, spec_for
 from tuning.errors import InvalidValue
 from tuning.evidence import Verdict, conclude_study, describe
-from tuning.records import Cap, Direction, History, Metric, RunState
+from tuning.evidence.cautions import doubt_held_out
+from tuning.records import Cap, Direction, History, Metric, Result, RunState
 from tuning.schedules import PARAMETERS
 from tuning.search.space import narrow
 
@@ -141,11 +142,57 @@ def test_failed_fresh_seeds_are_told() -> None:
 
 
 def test_a_winner_that_completes_nowhere_has_no_value() -> None:
-    """It still is what the search found; nothing is compared with it."""
+    """Then there is no winner, and the baseline that completed is recommended."""
     verdict = judge(winner(fresh=(RunState.DIVERGED,) * 3), BASELINE)
     assert (verdict.arms[0].validation, verdict.arms[0].test) == (None, None)
     assert (verdict.versus, verdict.spread, verdict.matters) == ((), None, None)
-    assert "no value" in describe(spec_for(), verdict)
+    assert (verdict.winner, verdict.trial) == (None, 0)
+    assert (verdict.recommended.family, verdict.recommended.trial) == ("constant", 1)
+    (message,) = told(verdict, "unconfirmed")
+    assert "no fresh seed of cosine completed" in message
+    words = describe(spec_for(), verdict)
+    assert words.startswith("No winner: cosine")
+    assert "Use constant" in words
+    json.dumps(verdict.document(), allow_nan=False)
+
+
+@pytest.mark.parametrize("state", [RunState.DIVERGED, RunState.FAILED])
+def test_where_no_arm_completes_nothing_is_confirmed(state: RunState) -> None:
+    """The leader of the search is told as that and as nothing more."""
+    lost = (state,) * 3
+    verdict = judge(winner(fresh=lost), Tried("constant", 1.0, fresh=lost))
+    assert (verdict.winner, verdict.versus) == (None, ())
+    assert verdict.recommended.reason == "it led the search; no arm completed its fresh seeds"
+    assert len(told(verdict, "unconfirmed")) == 1
+    assert describe(spec_for(), verdict).startswith("No winner: cosine")
+
+
+def test_held_out_blocks_widen_what_is_said_of_the_held_out_data() -> None:
+    """A difference that rests on one block is none to count on elsewhere."""
+    history = finished(winner(), Tried("constant", 1.0, fresh=FRESH))
+    trials = list(history.trials)
+    flat = {1: [1.0] * 6, 2: [1.001] * 6, 3: [0.999] * 6}
+    spiked = {seed: [row[0] - 0.5, *row[1:3], row[3] + 1.0, *row[4:]] for seed, row in flat.items()}
+
+    def ends(rows: Mapping[int, list[float]], *, blocks: bool) -> dict[int, Result]:
+        return {
+            seed: Result(
+                RunState.COMPLETED,
+                {"test": {"loss": float(np.mean(row))}},
+                {"test": tuple(row)} if blocks else {},
+            )
+            for seed, row in rows.items()
+        }
+
+    verdict = conclude_study(spec_for(), history)
+    for blocks in (False, True):
+        found = doubt_held_out(
+            spec_for(),
+            trials,
+            verdict.versus,
+            {0: ends(spiked, blocks=blocks), 1: ends(flat, blocks=blocks)},
+        )
+        assert ("test_disagrees" in {one.code for one in found}) is not blocks
 
 
 def test_a_baseline_may_win() -> None:
