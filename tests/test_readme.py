@@ -39,7 +39,7 @@ def named_routes() -> set[tuple[str, str]]:
     for line in table.splitlines():
         cell = line.split(" | ")[0].replace("·", "")
         method, last = "", ""
-        for method_now, path in re.findall(r"`(?:(GET|POST) )?([^`?]+)`", cell):
+        for method_now, path in re.findall(r"`(?:(GET|POST|PATCH|DELETE) )?([^`?]+)`", cell):
             method = method_now or method
             last = path if path.startswith(("/v1", "/livez", "/readyz", "/docs")) else last
             # A path that goes on from the first of its line is written in short.

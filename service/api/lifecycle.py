@@ -1,4 +1,4 @@
-"""Routes that move a study: pause, resume, stop, cancel, extend.
+"""Routes that move a study: pause, resume, stop, cancel, extend, delete.
 
 The one idea: each is one call of `service.store.lifecycle`, answered with the study as it then
 stands, so a client whose answer was lost simply asks again.
@@ -6,17 +6,19 @@ stands, so a client whose answer was lost simply asks again.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
 from service.api.problems import responses
-from service.api.views import study_view
+from service.api.views import study_view, trial_view
 from service.errors import NotFound
-from service.schemas.studies import ExtendRequest, StudyView
+from service.schemas.studies import ExtendRequest, StudyView, TrialView
 from service.store import history, lifecycle
 from service.store.studies import Study
 from tuning.errors import IllegalMove
+from tuning.records import MAX_TRIALS
 from tuning.search.policy import expected_runs
 
 router = APIRouter(
@@ -53,6 +55,25 @@ def extend_study(study: StudyId, body: ExtendRequest, here: Here) -> StudyView:
     """Let a completed study search on with a larger budget, to another verdict on new seeds."""
     wish = {**body.budget.model_dump(), "evidence_budget": body.evidence_budget}
     return _move(partial(lifecycle.extend, expect=expected_runs, **wish), study, here)
+
+
+@router.delete("/{study}", status_code=204)
+def delete_study(study: StudyId, here: Here) -> None:
+    """Remove a study that ended, with its trials, runs, curves, events and verdicts."""
+    with here.store.write() as session:
+        lifecycle.delete(session, DEFAULT_PROJECT, study)
+    here.on_progress()
+
+
+@router.post("/{study}/trials/{number}:cancel")
+def cancel_trial(
+    study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here
+) -> TrialView:
+    """Cancel one trial: its leases die, and the search goes on without it."""
+    with here.store.write() as session:
+        view = trial_view(lifecycle.cancel_trial(session, DEFAULT_PROJECT, study, number))
+    here.on_progress()
+    return view
 
 
 def _move(call: Callable[..., Study], study: str, here: Context) -> StudyView:

@@ -1,4 +1,4 @@
-"""`glideslope study pause | resume | stop | cancel | extend`: commands that move a study.
+"""`glideslope study pause | resume | stop | cancel | extend | delete`: commands that move a study.
 
 The one idea: each is one call of the service, prints the study as it then stands, and ends with 2
 and the reason where the study's state does not allow it.
@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from service.cli.output import print_study
+from service.cli.output import console, print_json, print_study
 from service.cli.study import DEFAULT_URL, AsJson, StudyId, Url
 from service.client import Client
 from service.schemas.studies import StudyView
@@ -36,9 +37,34 @@ def stop(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> Non
 
 
 @app.command()
-def cancel(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+def cancel(
+    study: StudyId,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Cancel this trial alone; the search goes on.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
     """Cancel a study; nothing more is trained and there is no verdict."""
-    _move(Client.cancel, study, url, as_json=as_json)
+
+    def move(client: Client, study: str) -> StudyView:
+        if trial is None:
+            return client.cancel(study)
+        client.cancel_trial(study, trial)
+        return client.study(study)
+
+    _move(move, study, url, as_json=as_json)
+
+
+@app.command()
+def delete(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Remove a study that ended, with its trials, curves and verdicts."""
+    with Client(url) as client:
+        client.delete(study)
+    if as_json:
+        print_json({"deleted": study})
+    else:
+        console.print(f"{escape(study)} is deleted")
 
 
 @app.command()

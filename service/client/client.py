@@ -154,6 +154,15 @@ class Client:
         """Cancel a study: its runs stop, there will be no verdict."""
         return self._move(study, "cancel")
 
+    def cancel_trial(self, study: str, trial: int) -> TrialView:
+        """Cancel one trial: its runs stop, and the search goes on without it."""
+        path = f"{_path(study)}/trials/{trial}:cancel"
+        return parse(TrialView, self._exchange.send("POST", path, patience=self._patience))
+
+    def delete(self, study: str) -> None:
+        """Remove a study that ended, with all that belongs to it."""
+        self._exchange.send("DELETE", _path(study), patience=self._patience)
+
     def extend(
         self,
         study: str,

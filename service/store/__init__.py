@@ -14,7 +14,7 @@ Time is the database's clock (`clock.now`).
 | `paging`      | pages and opaque cursors                                       |
 | `projects`    | tenants                                                        |
 | `studies`     | searches: create, read, page                                   |
-| `lifecycle`   | searches: pause, resume, stop, cancel, extend, fail            |
+| `lifecycle`   | searches: pause, resume, stop, cancel, extend, fail, delete    |
 | `deadlines`   | when a search ends whatever it has found                       |
 | `generations` | what the planner reads and inserts                             |
 | `history`     | trials, runs and curves of a study                             |

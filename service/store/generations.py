@@ -7,13 +7,14 @@ Not here: what a generation consists of (`tuning.search.policy`).
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import deadlines, leases, models, studies
+from service.store import deadlines, leases, models, outcomes, studies
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
@@ -126,6 +127,7 @@ def insert(
         row.expected_runs = _count_runs(session, row)
     data["state"] = row.state
     studies.note(session, row, "planned", data, at)
+    _drop_cancelled(session, row, generation, at)
     return True
 
 
@@ -161,6 +163,21 @@ def _drop(session: Session, row: models.Study, generation: int, pruned: Collecti
         one.pruned_in = generation
         if TrialState(one.state) in {TrialState.PROPOSED, TrialState.RUNNING}:
             one.state = move(TrialState(one.state), TrialState.PRUNED)
+
+
+def _drop_cancelled(session: Session, row: models.Study, generation: int, at: datetime) -> None:
+    """Cancel runs of trials that were cancelled while the generation was computed."""
+    run, trial = models.Run, models.Trial
+    of = (trial.project == run.project, trial.study == run.study, trial.number == run.trial)
+    mine = (run.project == row.project, run.study == row.id, run.generation == generation)
+    dropped = session.scalars(
+        select(run).join(trial, and_(*of)).where(*mine, trial.state == TrialState.CANCELLED)
+    ).all()
+    for one in dropped:
+        one.state = move(RunState(one.state), RunState.CANCELLED)
+        one.finished = at
+    if dropped:
+        outcomes.follow(session, {row.id: row}, dropped, at)
 
 
 def _count_runs(session: Session, row: models.Study) -> int:

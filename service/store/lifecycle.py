@@ -1,4 +1,4 @@
-"""The lifecycle of a study: pause, resume, stop, cancel, extend, fail.
+"""The lifecycle of a study: pause, resume, stop, cancel, extend, fail, delete.
 
 The one idea: each call moves the locked study along the table of legal moves and does at once what
 the new state promises; a study that is there already is left as it is, so every call may be
@@ -12,12 +12,14 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
-from service.store import deadlines, models, outcomes
+from service.errors import NotFound
+from service.store import deadlines, history, models, outcomes
 from service.store.claims import ACTIVE
 from service.store.clock import now
-from service.store.locks import lock_study
+from service.store.locks import lock_runs, lock_study
 from service.store.studies import Study, note, to_study
 from tuning import rounds
 from tuning.documents import read_spec, write_extension, write_spec
@@ -86,6 +88,53 @@ def cancel(session: Session, project: str, study: str) -> Study:
         check_call(StudyState(row.state), Call.CANCEL)
         _end(session, row, StudyState.CANCELLED, {})
     return to_study(row)
+
+
+def delete(session: Session, project: str, study: str) -> None:
+    """Remove a study that ended, with all that belongs to it.
+
+    What it read of test data stays noted. Raises NotFound, and IllegalCall unless it ended.
+    """
+    row = lock_study(session, project, study)
+    check_call(StudyState(row.state), Call.DELETE)
+    for table in (models.Measurement, models.Run, models.Trial, models.Event, models.Verdict):
+        session.execute(remove(table).where(table.project == row.project, table.study == row.id))
+    session.delete(row)
+    session.flush()
+
+
+def cancel_trial(session: Session, project: str, study: str, number: int) -> history.TrialRow:
+    """Drop a trial: its tokens die, and the search goes on without it.
+
+    It was one of the budget, and says nothing about its schedule. A cancelled trial stays as it is.
+    Raises NotFound, and IllegalMove if the trial ended otherwise.
+    """
+    row = lock_study(session, project, study)
+    trial = session.get(models.Trial, (project, study, number))
+    if trial is None:
+        raise NotFound("trial", f"{study}/{number}")
+    if trial.state != TrialState.CANCELLED:
+        at = now(session)
+        trial.state = move(TrialState(trial.state), TrialState.CANCELLED)
+        trial.pruned_in = row.next_generation
+        dropped = _open_runs(session, row, number)
+        for run in dropped:
+            run.state = move(RunState(run.state), RunState.CANCELLED)
+            run.token = run.lease_until = None
+            run.finished = at
+        note(session, row, "trial_cancelled", {"trial": number}, at)
+        outcomes.follow(session, {row.id: row}, dropped, at)
+    return history.trial(session, project, study, number)
+
+
+def _open_runs(session: Session, row: models.Study, trial: int) -> list[models.Run]:
+    """The runs of a trial that have not ended, locked."""
+    run = models.Run
+    names = session.scalars(
+        select(run.id).where(run.project == row.project, run.study == row.id, run.trial == trial)
+    ).all()
+    locked = lock_runs(session, names).values()
+    return [one for one in locked if not RunState(one.state).is_final]
 
 
 def extend(

@@ -6,6 +6,7 @@ Not here: the locks of migrations and of the SQLite file.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -42,7 +43,11 @@ def lock_studies_of(session: Session, runs: Collection[str]) -> dict[str, models
     """The studies of these runs by id, locked; runs that do not exist are passed over."""
     run = models.Run
     keys = session.execute(select(run.project, run.study).where(run.id.in_(runs)).distinct())
-    return {study: lock_study(session, project, study) for project, study in sorted(keys)}
+    locked = {}
+    for project, study in sorted(keys):
+        with suppress(NotFound):  # deleted in the meantime, with its runs
+            locked[study] = lock_study(session, project, study)
+    return locked
 
 
 def lock_runs(session: Session, runs: Collection[str]) -> dict[str, models.Run]:

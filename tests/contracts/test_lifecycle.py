@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from sqlalchemy import func, select
 
+from service.errors import NotFound
 from service.store import deadlines, events, generations, history, lifecycle, models, studies, work
 from service.store.engine import Store
-from tuning.errors import IllegalCall
-from tuning.records import Budget, RunState, StudySpec, StudyState, TrialState
+from tuning.errors import IllegalCall, IllegalMove
+from tuning.records import Budget, Phase, Run, RunState, StudySpec, StudyState, TrialState
 from tuning.states import STUDY_CALLS, Call
 
 Make = Callable[..., str]
@@ -321,6 +323,72 @@ def test_an_extension_counts_the_time_that_was_left(
     assert (ends - extended.started).total_seconds() == 45 + 2_000 + 15 + 40
     queue(study, trials=1, seeds=1, generation=2)
     assert claim("c3") is not None
+
+
+def test_a_deleted_study_leaves_nothing_but_its_reads(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell, ask: Ask
+) -> None:
+    """Only one that ended; its neighbour, and a worker that is late, are not disturbed."""
+    study, other = new_study(), new_study()
+    queue(study, trials=1, seeds=2)
+    queue(other, trials=1, seeds=1)
+    (run,) = claim("c1").runs  # type: ignore[union-attr]
+    with store.write() as session:
+        work.report(session, [work.Report(run.id, run.token, 0, [1], {"mse": [1.0]})])
+    refused = "delete: the study is running; allowed: pause, stop, cancel"
+    with pytest.raises(IllegalCall, match=refused), store.write() as session:
+        lifecycle.delete(session, "a", study)
+    ask(Call.CANCEL, study)
+    with store.write() as session:
+        lifecycle.delete(session, "a", study)
+    late = tell(run)
+    assert (late.status, late.stop) == (work.Status.STALE, work.Stop.FENCED)
+    with store.write() as session:
+        for table in (models.Run, models.Trial, models.Event, models.Measurement):
+            mine = select(func.count()).select_from(table).where(table.study == study)
+            assert session.scalar(mine) == 0
+        with pytest.raises(NotFound):
+            lifecycle.delete(session, "a", study)
+    assert claim("c2") is not None
+
+
+def test_a_cancelled_trial_is_dropped_and_the_search_goes_on(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell, beat: Beat
+) -> None:
+    """Its runs stop and count as cancelled; a run that a later generation has of it, too."""
+    study = new_study()
+    queue(study, trials=2, seeds=2)
+    run, second = claim("c1", lanes=2).runs  # type: ignore[union-attr]
+    tell(second)
+    with store.write() as session:
+        dropped = lifecycle.cancel_trial(session, "a", study, 0)
+        assert lifecycle.cancel_trial(session, "a", study, 0) == dropped
+        story = history.load(session, "a", study)
+        late = Run(1, 0, 0, Phase.SEARCH, 7, 100)
+        assert generations.insert(session, "a", study, 1, [], [late], confirming=False)
+        found = studies.get(session, "a", study)
+        with pytest.raises(NotFound):
+            lifecycle.cancel_trial(session, "a", study, 9)
+    assert (dropped.state, dropped.value) == (TrialState.CANCELLED, None)
+    assert beat(run).stop is work.Stop.CANCELLED
+    assert dict(story.pruned) == {0: 1}
+    assert {key: end.state for key, end in story.results.items()} == {
+        (0, 0): RunState.CANCELLED,
+        (0, 1): RunState.COMPLETED,
+    }
+    assert (found.state, found.finished_runs) == (StudyState.RUNNING, 3)
+    assert [one.id for one in claim("c2", lanes=4).runs] == [f"{study}.0.2", f"{study}.0.3"]  # type: ignore[union-attr]
+
+
+def test_a_trial_that_ended_is_not_cancelled(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell
+) -> None:
+    """It counts."""
+    study = new_study()
+    queue(study, trials=1, seeds=1)
+    tell(claim("c1").runs[0])  # type: ignore[union-attr]
+    with pytest.raises(IllegalMove, match="from completed to cancelled"), store.write() as session:
+        lifecycle.cancel_trial(session, "a", study, 0)
 
 
 def test_an_overdue_study_that_is_paused_is_not_closed(

@@ -58,14 +58,15 @@ def rank_trials(history: History, metric: Metric) -> list[tuple[Trial, float]]:
 
     A trial is ranked if its full-horizon runs of baseline or search have all ended and completed.
     Those on more seeds come first: leaders get further seeds in rounds, and the worse of them drop
-    out, so more seeds mean better on all the seeds before.
+    out, so more seeds mean better on all the seeds before. One that was dropped is not ranked.
     """
     ends = full_ends(history)
     ranked = []
     for trial in history.trials:
         results = ends.get(trial.number, [])
         finished = [end for end in results if end is not None]
-        if finished and len(finished) == len(results):
+        is_dropped = trial.number in history.pruned
+        if finished and len(finished) == len(results) and not is_dropped:
             _, score = conclude_trial(finished, metric)
             if score is not None:
                 ranked.append((trial, score))

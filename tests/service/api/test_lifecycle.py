@@ -181,6 +181,43 @@ def test_only_a_completed_study_is_extended(api: TestClient, submit: Submit) -> 
     )
 
 
+def test_a_deleted_study_is_gone(api: TestClient, submit: Submit) -> None:
+    """409 while it runs, 204 once it ended, then 404."""
+    path = f"{STUDIES}/{submit()['id']}"
+    assert api.delete(path).status_code == 409
+    api.post(f"{path}:cancel")
+    gone = api.delete(path)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert [api.delete(path).status_code, api.get(path).status_code] == [404, 404]
+    assert api.get(STUDIES).json()["items"] == []
+
+
+def test_a_study_goes_on_without_a_cancelled_trial(
+    api: TestClient,
+    submit: Submit,
+    plan: Callable[[], int],
+    claim: Claim,
+    tell: Callable[..., Any],
+    play: Play,
+) -> None:
+    """What its trainer tells is answered `cancelled`; the study ends with a verdict without it."""
+    path = f"{STUDIES}/{submit()['id']}"
+    plan()
+    block = claim(lanes=1)
+    assert block is not None
+    cancelled = api.post(f"{path}/trials/0:cancel")
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    late = tell(block["runs"][0])
+    assert (late.status_code, "cancelled" in late.json()["detail"]) == (409, True)
+    play()
+    assert api.get(path).json()["state"] == "completed"
+    assert api.get(f"{path}/verdict").json()["trial"] != 0
+    assert api.get(f"{path}/trials").json()["items"][0]["state"] == "cancelled"
+    ended = api.post(f"{path}/trials/1:cancel")
+    assert ended.status_code == 409
+    assert api.post(f"{path}/trials/99:cancel").status_code == 404
+
+
 @pytest.mark.parametrize("call", ["pause", "resume", "stop", "cancel"])
 @pytest.mark.parametrize("study", ["st_unknown", "%C3%BC", "x" * 200])
 def test_what_is_not_there_is_not_moved(

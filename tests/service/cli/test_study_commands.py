@@ -74,6 +74,31 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
     assert "cancel: the study is completed; allowed: extend, delete" in again.err
 
 
+def test_a_study_is_moved_from_its_first_pause_to_its_end(
+    glideslope: Command, request_file: Path
+) -> None:
+    """Paused, resumed, stopped, extended and deleted, each as text or JSON."""
+    options = ("--json", "--seed", "6", "--trials", "4")
+    study = json.loads(glideslope("study", "create", "--file", str(request_file), *options).out)[
+        "id"
+    ]
+    paused = glideslope("study", "pause", study)
+    assert (paused.code, "paused" in paused.out) == (0, True)
+    resumed = json.loads(glideslope("study", "resume", study, "--json").out)
+    assert resumed["state"] in {"running", "confirming"}
+    assert glideslope("study", "watch", study).code == 0
+    extended = glideslope("study", "extend", study, "--trials", "6", "--json")
+    assert json.loads(extended.out)["spec"]["budget"]["trials"] == 6
+    glideslope("study", "stop", study)
+    assert glideslope("study", "watch", study).code == 0
+    smaller = glideslope("study", "extend", study, "--trials", "2")
+    assert (smaller.code, "at least 6" in smaller.err) == (2, True)
+    trial = glideslope("study", "cancel", study, "--trial", "0")
+    assert (trial.code, "cannot go from" in trial.err) == (2, True)
+    assert json.loads(glideslope("study", "delete", study, "--json").out) == {"deleted": study}
+    assert glideslope("study", "delete", study).code == 2
+
+
 def test_a_cancelled_study_has_no_winner(glideslope: Command, request_file: Path) -> None:
     """Cancelling succeeds; watching it, or asking for its best, does not."""
     options = ("--json", "--horizon", "10000", "--trials", "500")

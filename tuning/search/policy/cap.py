@@ -15,7 +15,13 @@ from tuning.evidence.horizons import believe_peak_exponent
 from tuning.evidence.score import SEARCHED
 from tuning.records import Cap, Direction, History, Phase, Run, RunState, Space, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Expression, Schedule
-from tuning.search.policy.ladder import Rise, stage_horizons, stage_scores, standings
+from tuning.search.policy.ladder import (
+    Rise,
+    cancelled,
+    stage_horizons,
+    stage_scores,
+    standings,
+)
 from tuning.search.space import FAMILY, PEAK, bounded
 from tuning.seeds import derive
 
@@ -133,6 +139,8 @@ def _losses_by_top(spec: StudySpec, view: History) -> dict[float, float]:
         end = view.results.get((run.generation, run.index))
         if run.phase is Phase.PROBE and end is not None:
             top = view.trials[run.trial].schedule.peak * run.peak_factor
+            if end.state is RunState.CANCELLED:
+                continue
             loss = math.inf
             if end.state is RunState.COMPLETED:
                 loss = end.metrics[SEARCHED][spec.metric.name]
@@ -145,10 +153,11 @@ def _losses_by_top(spec: StudySpec, view: History) -> dict[float, float]:
 def moved_cap(spec: StudySpec, view: History) -> float:
     """The estimate, doubled while the best peak presses on it, lowered while trials diverge."""
     cap = estimated_cap(spec, view)
+    dropped = cancelled(view)
     ended = [
         (one.trial.schedule.peak, one.has_ended_badly)
         for one in standings(spec, view)
-        if not one.is_open
+        if not one.is_open and one.trial.number not in dropped
     ]
     best = _best_peak(spec, view)
     for _ in range(MOST_DOUBLINGS):

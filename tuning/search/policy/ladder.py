@@ -158,6 +158,16 @@ def _standing(
     return Standing(trial, stages[top], is_open, score, bad)
 
 
+def cancelled(view: History) -> set[int]:
+    """Trials of which a run was cancelled: that says nothing about their schedules."""
+    return {
+        run.trial
+        for run in view.runs
+        if (end := view.results.get((run.generation, run.index))) is not None
+        and end.state is RunState.CANCELLED
+    }
+
+
 def mean_score(spec: StudySpec, ends: Sequence[Result]) -> float:
     """The mean of the compared metric over completed runs."""
     return fmean(end.metrics[SEARCHED][spec.metric.name] for end in ends)

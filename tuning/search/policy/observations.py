@@ -30,6 +30,8 @@ def _observation(
     spec: StudySpec, view: History, trial: Trial, updates: int, runs: list[Run]
 ) -> Observation:
     ends = [view.results.get((run.generation, run.index)) for run in runs]
+    # What was cancelled says nothing about the schedule.
+    ends = [end for end in ends if end is None or end.state is not RunState.CANCELLED]
     done = [end for end in ends if end is not None and end.state is RunState.COMPLETED]
     is_bad = any(end is not None and end.state is not RunState.COMPLETED for end in ends)
     # A leader whose further seeds are under way keeps the score it has.

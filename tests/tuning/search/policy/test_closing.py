@@ -7,9 +7,11 @@ import pytest
 
 from tests.tuning.search.worlds import make_spec, play, tried
 from tuning.constraints import parse
+from tuning.evidence import rank_trials
 from tuning.execution import Inline
 from tuning.records import Budget, History, Phase, Result, RunState
 from tuning.search.policy import Generation, GiveUp, Wait, decide
+from tuning.search.policy.observations import observe
 from tuning.search.space import narrow
 from tuning.study import run_study, specify
 
@@ -49,6 +51,23 @@ def test_a_leader_whose_further_seeds_were_cancelled_keeps_its_score() -> None:
     }
     closed = replace(known, results={**known.results, **dropped}, closed_from=race + 1)
     assert isinstance(decide(spec, closed), Generation)
+
+
+def test_a_cancelled_trial_says_nothing_about_its_schedule() -> None:
+    """It is not ranked, though a seed of it ended well, nor told to the sampler as a bad one."""
+    spec = make_spec(seeds=2)
+    history, _ = play(spec, 1)
+    best = rank_trials(history, spec.metric)[0][0]
+    own = [run for run in history.runs if run.trial == best.number]
+    dropped = {(own[1].generation, own[1].index): Result(RunState.CANCELLED)}
+    at = own[0].generation + 1
+    known = replace(
+        history, results={**history.results, **dropped}, pruned={**history.pruned, best.number: at}
+    )
+    assert best.number not in {trial.number for trial, _ in rank_trials(known, spec.metric)}
+    told = [one for one in observe(spec, known) if one.params["peak"] == best.schedule.peak]
+    assert told
+    assert not any(one.is_bad or one.value is not None for one in told)
 
 
 def test_a_search_closed_before_it_began_has_nothing_to_confirm() -> None:
