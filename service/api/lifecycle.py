@@ -79,6 +79,6 @@ def cancel_trial(
 def _move(call: Callable[..., Study], study: str, here: Context) -> StudyView:
     with here.store.write() as session:
         found = call(session, DEFAULT_PROJECT, study)
-        view = study_view(found, history.best_trial(session, found))
+        view = study_view(found, history.best_trial(session, found, found.winner))
     here.on_progress()
     return view

@@ -17,6 +17,7 @@ from service.schemas.base import Text
 from service.schemas.studies import (
     BestView,
     Estimate,
+    PickName,
     RunList,
     StudyCheck,
     StudyPage,
@@ -171,7 +172,10 @@ def list_studies(
             cursor=cursor,
             limit=limit,
         )
-        views = [study_view(study, history.best_trial(session, study)) for study in page.items]
+        views = [
+            study_view(study, history.best_trial(session, study, study.winner))
+            for study in page.items
+        ]
     return StudyPage(items=views, next=page.next)
 
 
@@ -212,7 +216,7 @@ def _read(here: Context, study: str, response: Response, known: str | None) -> S
                 return Response(status_code=304, headers={"ETag": etag})
         found = studies.get(session, DEFAULT_PROJECT, study)
         response.headers["ETag"] = _etag(found.revision)
-        return study_view(found, history.best_trial(session, found))
+        return study_view(found, history.best_trial(session, found, found.winner))
 
 
 def _etag(revision: int) -> str:
@@ -234,18 +238,27 @@ def _names(header: str, etag: str) -> bool:
     },
 )
 def read_best(
-    study: StudyId, here: Here, framework: Format, table: bool = False
+    study: StudyId,
+    here: Here,
+    framework: Format,
+    table: bool = False,
+    pick: PickName = "winner",
 ) -> BestView | Response:
-    """The best schedule; `table=true` adds its learning rates, `format=` asks for code instead."""
+    """The best schedule; `table=true` adds its learning rates, `format=` asks for code instead.
+
+    `pick=recommended` asks for the verdict's recommendation, the simplest schedule of a tie; while
+    there is no verdict it is the best so far.
+    """
     with here.store.read() as session:
         found = studies.get(session, DEFAULT_PROJECT, study)
-        best = history.best_trial(session, found)
+        arm = found.winner if pick == "winner" else found.recommended
+        best = history.best_trial(session, found, arm)
         if best is None:
             raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
         told = history.provenance_of(session, DEFAULT_PROJECT, study, best.number)
     if framework != "json":
         return code_response(best.schedule, framework)
-    return best_view(found, best, told, here, table=table)
+    return best_view(found, best, arm, told, here, table=table)
 
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))

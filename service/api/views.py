@@ -89,10 +89,15 @@ def _stage(confirmed: Mapping[str, Any] | None) -> Literal["search", "confirmed"
 
 
 def best_view(
-    study: Study, best: Trial, told: Provenance, here: Context, *, table: bool
+    study: Study,
+    best: Trial,
+    confirmed: Mapping[str, Any] | None,
+    told: Provenance,
+    here: Context,
+    *,
+    table: bool,
 ) -> BestView:
     """The best schedule of a study that has one, and what it was trained on and with as told."""
-    confirmed = study.winner
     objective = here.objectives.get(study.spec.objective)
     config = study.spec.config
     optimizer = {} if objective is None else objective.applies_to(configure(objective, config))

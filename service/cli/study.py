@@ -10,7 +10,7 @@ from service.cli.files import read_object
 from service.cli.output import console, print_json, print_study, study_table
 from service.cli.progress import watch as watch_progress
 from service.client import Client
-from service.schemas.studies import StudyView
+from service.schemas.studies import PickName, StudyView
 from tuning.errors import InvalidValue
 
 app = typer.Typer(help="Create and read studies.", no_args_is_help=True)
@@ -175,14 +175,18 @@ def best(
         str | None,
         typer.Option("--format", help="As code of a library (torch, optax, ...) or as csv."),
     ] = None,
+    recommended: Annotated[
+        bool, typer.Option("--recommended", help="What the verdict recommends: simplest of a tie.")
+    ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Print the best schedule as JSON, or as code."""
+    pick: PickName = "recommended" if recommended else "winner"
     with Client(url) as client:
         if framework not in {None, "json"}:
-            typer.echo(client.best_code(study, str(framework)))
+            typer.echo(client.best_code(study, str(framework), pick=pick))
             return
-        print_json(client.best(study, table=table).model_dump(mode="json"))
+        print_json(client.best(study, table=table, pick=pick).model_dump(mode="json"))
 
 
 def _end_with(watched: StudyView | None) -> None:

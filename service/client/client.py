@@ -27,6 +27,7 @@ from service.schemas.live import StudyEvent
 from service.schemas.schedules import ConvertView, LintView, PreviewView
 from service.schemas.studies import (
     BestView,
+    PickName,
     RunList,
     RunView,
     StudyCheck,
@@ -177,13 +178,17 @@ class Client:
         body = {"budget": budget, "evidence_budget": evidence_budget}
         return parse(StudyView, self._ask(f"{_path(study)}:extend", body))
 
-    def best(self, study: str, *, table: bool = False) -> BestView:
-        """The best schedule until now, with its table of values if asked for."""
-        return parse(BestView, self._get(_path(study) + "/best", {"table": table or None}))
+    def best(self, study: str, *, table: bool = False, pick: PickName = "winner") -> BestView:
+        """The best schedule until now, with its table of values if asked for.
 
-    def best_code(self, study: str, framework: str) -> str:
+        `pick="recommended"` asks for what the verdict recommends, the simplest schedule of a tie.
+        """
+        query = {"table": table or None, "pick": pick}
+        return parse(BestView, self._get(_path(study) + "/best", query))
+
+    def best_code(self, study: str, framework: str, *, pick: PickName = "winner") -> str:
         """The best schedule until now as code of a framework, or as CSV."""
-        return self._get(_path(study) + "/best", {"format": framework}).text
+        return self._get(_path(study) + "/best", {"format": framework, "pick": pick}).text
 
     def verdict(self, study: str, number: int | None = None) -> dict[str, Any]:
         """What was proved, in figures and in words; `ProblemError` 409 while there is none.

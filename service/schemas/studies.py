@@ -8,6 +8,7 @@ from service.schemas.base import Name, Number, Scalar, Schema, Settings, Text
 
 # Those of `tuning.records.Pruning`, which brings NumPy along; a test compares them.
 PruningName = Literal["none", "asha", "median"]
+PickName = Literal["winner", "recommended"]
 Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 

@@ -101,9 +101,11 @@ def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
     return _to_trial_row(row)
 
 
-def best_trial(session: Session, study: studies.Study) -> Trial | None:
-    """The trial a study holds for its best, the confirmed one first; None while there is none."""
-    number = study.best_trial if study.winner is None else study.winner["trial"]
+def best_trial(
+    session: Session, study: studies.Study, arm: Mapping[str, Any] | None
+) -> Trial | None:
+    """The trial of a confirmed arm, or without one of the search's leader, if there is one."""
+    number = study.best_trial if arm is None else arm["trial"]
     return None if number is None else trial(session, study.project, study.id, number).trial
 
 

@@ -67,6 +67,15 @@ class Study:
         return arms[0] if arms and arms[0]["validation"] is not None else None
 
     @property
+    def recommended(self) -> Mapping[str, Any] | None:
+        """The confirmed figures of what the last verdict recommends, if it has a value."""
+        if self.verdict is None:
+            return None
+        trial = self.verdict["recommended"]["trial"]
+        arm = next((arm for arm in self.verdict["arms"] if arm["trial"] == trial), None)
+        return arm if arm is not None and arm["validation"] is not None else None
+
+    @property
     def verdicts(self) -> int:
         """How many there are; the last one is `verdict`."""
         return len(self.extensions) + (self.state is StudyState.COMPLETED)

@@ -76,6 +76,28 @@ def test_a_finished_study_has_a_confirmed_best(
     assert set(best["provenance"]["versions"]) >= {"glideslope", "optuna", "python"}
 
 
+def test_the_recommended_schedule_can_be_asked_for(
+    api: TestClient, submit: Submit, play: Callable[[], None]
+) -> None:
+    """With its own figures: of a tie the simplest, which need not have won."""
+    path = f"{STUDIES}/{submit(baselines=['cosine', 'constant'])['id']}"
+    assert api.get(f"{path}/best?pick=recommended").status_code == 409
+    play()
+    verdict = api.get(f"{path}/verdict").json()
+    wanted = verdict["recommended"]
+    (arm,) = (one for one in verdict["arms"] if one["trial"] == wanted["trial"])
+    best = api.get(f"{path}/best?pick=recommended").json()
+    assert best["provenance"]["trial"] == wanted["trial"]
+    assert (best["schedule"]["family"], best["schedule"]["peak"]) == (arm["family"], arm["peak"])
+    assert best["metric"]["validation"] == arm["validation"]
+    assert best["metric"]["stage"] == "confirmed"
+    plain = api.get(f"{path}/best").json()
+    assert plain["provenance"]["trial"] == verdict["trial"] != wanted["trial"]
+    assert plain == api.get(f"{path}/best?pick=winner").json()
+    assert "constant" in api.get(f"{path}/best?pick=recommended&format=torch").text.lower()
+    assert api.get(f"{path}/best?pick=simplest").status_code == 422
+
+
 def test_trials_come_in_order_and_in_pages(
     api: TestClient, submit: Submit, play: Callable[[], None]
 ) -> None:
