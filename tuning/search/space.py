@@ -69,7 +69,17 @@ def narrow(
             raise InvalidValue(f"fixed.{name}", value, "no value, since ranges gives it a range")
         parameters[name] = _fixed(name, value)
     parameters = {name: bounded(one, constraints) for name, one in parameters.items()}
+    _check_rates(constraints, float(parameters[PEAK].high))
     return Space(tuple(families), parameters, tuple(constraints))
+
+
+def _check_rates(constraints: Sequence[Constraint], highest: float) -> None:
+    """Refuse bounds on learning rates that no schedule keeps: rates lie between 0 and the peak."""
+    for position, one in enumerate(constraints):
+        is_upper = one.comparator is Comparator.AT_MOST
+        if one.name in RATES and (one.value < 0.0 if is_upper else one.value > highest):
+            allowed = "a bound of at least 0" if is_upper else f"a bound of at most {highest:g}"
+            raise InvalidValue(f"constraints[{position}]", describe(one), allowed)
 
 
 def bounded(parameter: Parameter, constraints: Sequence[Constraint]) -> Parameter:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tuning.constraints import parse
 from tuning.errors import InvalidValue, UnknownName
 from tuning.schedules import FAMILIES
 from tuning.search.space import PEAK, contains, lay_out, narrow, peak_grid, used
@@ -32,6 +33,15 @@ def test_a_bad_space_is_refused_by_name(
     with pytest.raises((InvalidValue, UnknownName)) as refusal:
         narrow(families, PEAKS, ranges, fixed)
     assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("bound", ["final_lr <= -1e-9", "first_lr >= 0.11", "final_lr >= 1"])
+def test_a_bound_on_rates_that_no_schedule_keeps_is_refused(bound: str) -> None:
+    """Rates lie between 0 and the peak; a bound within that is left to the search."""
+    with pytest.raises(InvalidValue, match=r"constraints\[1\]") as refusal:
+        narrow(("cosine",), PEAKS, {}, {}, parse(["warmup <= 0.1", bound]))
+    assert "a bound of" in refusal.value.allowed
+    narrow(("cosine",), PEAKS, {}, {}, parse(["final_lr <= 0", "first_lr >= 0.1"]))
 
 
 def test_the_space_holds_what_its_families_use() -> None:

@@ -83,7 +83,8 @@ def test_a_search_closed_before_it_began_has_nothing_to_confirm() -> None:
 
 def test_constraints_that_nothing_satisfies_leave_nothing_to_confirm() -> None:
     """Whether any schedule does, only a search can tell; it says where to look."""
-    space = narrow(("linear", "cosine"), (1e-4, 1.0), {}, {}, parse(["first_lr >= 1e9"]))
+    space = narrow(("linear", "cosine"), (1e-4, 1.0), {}, {})
+    space = replace(space, constraints=parse(["first_lr >= 1e9"]))
     spec = make_spec(space=space, baselines=("linear",), sampler="random")
     history, decision = play(spec, 1)
     assert history.runs == ()
