@@ -92,7 +92,7 @@ def baseline_promotions(spec: StudySpec, view: History) -> tuple[list[Trial], li
         if one.trial.phase is Phase.BASELINE:
             by_family.setdefault(str(one.trial.params[FAMILY]), []).append(one)
     for family, tried in by_family.items():
-        is_complete = len(tried) >= counts[family] and not any(one.is_open for one in tried)
+        is_complete = len(tried) >= counts.get(family, 0) and not any(one.is_open for one in tried)
         is_decided = any(one.stage > 0 or one.trial.number in view.pruned for one in tried)
         good = [one for one in tried if one.score is not None]
         if is_complete and good and not is_decided:
