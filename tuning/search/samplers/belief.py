@@ -1,8 +1,9 @@
 """Belief: the model of curves after what was seen, rebuilt from it every time.
 
-The one idea: hyperparameters are fitted to the first 8, 16, 32, … results only, from fixed starts,
-and on at most 200 of them; in between the posterior alone is updated, on at most 300. So a belief
-is a pure function of the results and cheap at any number of them; caches only memoise.
+The one idea: hyperparameters are fitted to the first 8, 11, 15, 21, … results only, from fixed
+starts, and on at most 200 of them; in between the posterior alone is updated, on at most 300. So a
+belief is a pure function of the results and cheap at any number of them; caches only memoise.
+Where the good results surprise it, it doubts itself as much more.
 """
 
 from dataclasses import dataclass, replace
@@ -17,11 +18,12 @@ from tuning.search.samplers.process import SCALE_PRIOR, Kernel, Posterior, fit
 
 Floats = NDArray[np.float64]
 
-FIRST_FIT = 8
+FIRST_FIT, FIT_GROWTH = 8, 1.4
 MOST_FITTED, BEST_FITTED = 200, 100
 MOST_KEPT, BEST_KEPT = 300, 200
 EXPONENTS = (0.0, 0.2, 0.4, 0.6, 0.8)
 EXPONENT_PRIOR = (0.4, 0.2)
+MOST_DOUBT = 4.0
 ALIKE = 0.5  # what schedules of different cycle counts share before anything is known
 
 
@@ -56,8 +58,8 @@ def believe(evidence: Evidence, kind: int | None = COUNT) -> Belief:
         kind: the column that tells kinds apart, if any.
     """
     first = FIRST_FIT
-    while 2 * first <= len(evidence):
-        first *= 2
+    while int(FIT_GROWTH * first) <= len(evidence):
+        first = int(FIT_GROWTH * first)
     kernel, exponent = _prior(evidence, kind)
     if len(evidence) >= first:
         fitted = evidence.first(first).fewer(MOST_FITTED, BEST_FITTED)
@@ -68,7 +70,14 @@ def believe(evidence: Evidence, kind: int | None = COUNT) -> Belief:
     has_horizon = bool(kept.shortening.any())
     kernel = replace(kernel, scales=kernel.scales[: kept.columns.shape[1] + has_horizon])
     posterior = Posterior.after(kernel, kept.inputs(exponent), kept.values, kept.seeds)
-    return Belief(posterior, exponent, kept, has_horizon)
+    doubtful = posterior.doubting(_doubt(posterior.surprises(), kept.values))
+    return Belief(doubtful, exponent, kept, has_horizon)
+
+
+def _doubt(surprises: Floats, values: Floats) -> float:
+    """How much larger errors are than believed, for the better half of the results; at least 1."""
+    better = surprises[values <= np.median(values)]
+    return float(np.clip(np.sqrt(np.mean(better**2)), 1.0, MOST_DOUBT))
 
 
 def _prior(evidence: Evidence, kind: int | None) -> tuple[Kernel, float]:

@@ -1,9 +1,11 @@
 """Evidence: the scores of a study as the model of curves wants them.
 
 The one idea: differences between good schedules decide, so losses enter as logs, those beyond the
-median are drawn in, and what diverged counts as a little worse than the worst. Results at shorter
-horizons count too, shifted by what a horizon costs and with the peak corrected: the best peak of a
-horizon T' is (T / T')^k times that of T. That of a prefix of the full training is the trained one.
+median are drawn in, and what diverged counts as a little worse than the worst. Where nearly all are
+good, differences that were small at first are left, as good schedules lie in a smooth bowl. Results
+at shorter horizons count too, shifted by what a horizon costs and with the peak corrected: the best
+peak of a horizon T' is (T / T')^k times that of T. That of a prefix of the full training is the
+trained one.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from tuning.search.samplers.observation import Observation
 Floats = NDArray[np.float64]
 
 USUAL = 50  # percentile of the differences above which they are drawn in
+FIRST, SMALL = 16, 0.1  # of the usual difference of so many first results: never drawn in
 BAD = 0.5  # how much worse than the worst score a diverged schedule is, in median differences
 
 
@@ -104,10 +107,14 @@ def tamed(values: Floats) -> Floats:
     if not np.isfinite(values).any():
         return np.zeros_like(values)
     above = values - np.nanmin(values)
-    middle = float(np.nanpercentile(above, USUAL))
+    middle = max(_usual(above), SMALL * _usual(above[:FIRST]))
     if middle <= 0.0:
         middle = float(np.nanmax(above)) or 1.0
     drawn = np.where(
         above > middle, middle * (1.0 + np.log(np.maximum(above / middle, 1.0))), above
     )
     return np.where(np.isnan(drawn), np.nanmax(drawn) + BAD * middle, drawn)
+
+
+def _usual(above: Floats) -> float:
+    return float(np.nanpercentile(above, USUAL)) if np.isfinite(above).any() else 0.0

@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 CYCLIC_FROM = 24  # proposals before a share of them is cyclic
 CYCLIC_EVERY = 8  # one proposal in so many is cyclic, if a family of the space can be
 GREEDY_EVERY = 4  # one proposal in so many has the lowest expected loss, whatever the doubt
-ROUNDS, LEADERS, CHILDREN = 2, 6, 10  # of the local search for the most promising curve
+ROUNDS, LEADERS, CHILDREN = 4, 6, 10  # of the local search for the most promising curve
 LOOKED_AT = 64  # most promising candidates, of which the first that is allowed is picked
 
 

@@ -1,13 +1,15 @@
 """Process: a Gaussian process over descriptions of schedules.
 
 The one idea: similar schedules have similar losses, and how similar is learned from the results: a
-length scale per column, Matérn 5/2, by the largest posterior density with exact gradients. One
-column may tell kinds apart (the number of cycles): schedules of different kinds share but a part.
+length scale per column, and a squared exponential or a Matérn 5/2, by the largest posterior density
+with exact gradients. One column may tell kinds apart (the number of cycles): schedules of different
+kinds share but a part. So many scales learned from few results believe too much, which is put right
+by how far each result is from what the others say of it.
 Not here: which results it is shown (`tuning.search.samplers.evidence`), what is tried next
 (`tuning.search.samplers.acquisition`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,8 @@ from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
-NUGGET = 1e-7  # variance that rounding and what the columns do not tell leave, of a spread of 1
 ROOT5 = 5.0**0.5
+NUGGET = 1e-7  # variance that rounding and what the columns do not tell leave, of a spread of 1
 # Priors of the logarithms: mean and deviation.
 SCALE_PRIOR = (np.log(1.5), 1.0)
 SIZE_PRIOR = (0.0, 1.5)
@@ -37,6 +39,8 @@ class Kernel:
         noise: variance of one seed's loss; that of a mean over n seeds is noise / n.
         share: what kinds have in common, in [0, 1].
         kind: the column that tells kinds apart, or None.
+        is_rough: whether losses are as rough as a Matérn 5/2 process, not as smooth as the squared
+            exponential.
     """
 
     scales: Floats
@@ -44,10 +48,13 @@ class Kernel:
     noise: float
     share: float = 1.0
     kind: int | None = None
+    is_rough: bool = False
 
     def between(self, one: Floats, other: Floats) -> Floats:
         """Covariances of two sets, shape (len(one), len(other))."""
-        likeness = self.size * _matern(_distances(one / self.scales, other / self.scales))
+        likeness = self.size * _likeness(
+            _distances(one / self.scales, other / self.scales), is_rough=self.is_rough
+        )
         return likeness * self._kinship(one, other)
 
     def _kinship(self, one: Floats, other: Floats) -> Floats | float:
@@ -105,6 +112,25 @@ class Posterior:
             self.mean,
         )
 
+    def surprises(self) -> Floats:
+        """Each result less what the others say of it, in standard deviations of the latter.
+
+        w_i / sqrt((K^-1)_ii) with the weights w and the covariance K of the results (Rasmussen and
+        Williams, 2006, equation 5.12).
+        """
+        inverse = cho_solve((self.factor, True), np.eye(len(self.columns)), check_finite=False)
+        return np.asarray(self.weights / np.sqrt(np.diag(inverse)))
+
+    def doubting(self, times: float) -> "Posterior":
+        """The same means with every standard deviation so many times as large."""
+        size, noise = self.kernel.size * times**2, self.kernel.noise * times**2
+        return replace(
+            self,
+            kernel=replace(self.kernel, size=size, noise=noise),
+            factor=self.factor * times,
+            weights=self.weights / times**2,
+        )
+
     def whiten(self, columns: Floats) -> tuple[Floats, Floats]:
         """Means, and the part of each that the results explain, shape (results, schedules)."""
         cross = self.kernel.between(self.columns, columns)
@@ -128,7 +154,7 @@ def fit(
 ) -> tuple[Kernel, float]:
     """The kernel of the largest posterior density given some results, and its negative log.
 
-    Searched for from two fixed starts.
+    Searched for from two fixed starts, among smooth and among rough ones.
 
     Args:
         columns: descriptions, shape (results, columns).
@@ -138,26 +164,36 @@ def fit(
     """
     if kind is not None and np.ptp(columns[:, kind]) == 0.0:
         kind = None
-    cost = _Cost(columns, values, seeds, kind)
-    ends = [
-        minimize(
-            cost,
-            cost.start(*start),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=cost.limits,
-            options={"maxiter": ITERATIONS},
-        )
-        for start in STARTS
-    ]
-    best = min(ends, key=lambda end: float(end.fun))
-    return cost.kernel(best.x), float(best.fun)
+    ends = []
+    for is_rough in (False, True):
+        cost = _Cost(columns, values, seeds, kind, is_rough=is_rough)
+        for start in STARTS:
+            end = minimize(
+                cost,
+                cost.start(*start),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=cost.limits,
+                options={"maxiter": ITERATIONS},
+            )
+            ends.append((float(end.fun), cost.kernel(end.x)))
+    best, kernel = min(ends, key=lambda end: end[0])
+    return kernel, best
 
 
 class _Cost:
     """Negative log posterior density of a kernel's logarithms, and its gradient."""
 
-    def __init__(self, columns: Floats, values: Floats, seeds: Floats, kind: int | None) -> None:
+    def __init__(
+        self,
+        columns: Floats,
+        values: Floats,
+        seeds: Floats,
+        kind: int | None,
+        *,
+        is_rough: bool = False,
+    ) -> None:
+        self._is_rough = is_rough
         self._columns, self._values, self._seeds, self._kind = columns, values, seeds, kind
         differences = columns.T[:, :, None] - columns.T[:, None, :]
         self._squares = differences**2
@@ -175,16 +211,16 @@ class _Cost:
 
     def kernel(self, logs: Floats) -> Kernel:
         share = 1.0 / (1.0 + np.exp(-logs[-1]))
-        return Kernel(np.exp(logs[:-3]), np.exp(logs[-3]), np.exp(logs[-2]), share, self._kind)
+        scales, size, noise = np.exp(logs[:-3]), np.exp(logs[-3]), np.exp(logs[-2])
+        return Kernel(scales, size, noise, share, self._kind, self._is_rough)
 
     def __call__(self, logs: Floats) -> tuple[float, Floats]:
         kernel = self.kernel(logs)
         inverse_squares = kernel.scales**-2
-        radius = ROOT5 * np.sqrt(np.tensordot(inverse_squares, self._squares, axes=1))
-        decay = kernel.size * np.exp(-radius)
-        matern = (1.0 + radius + radius**2 / 3.0) * decay
+        squares = np.tensordot(inverse_squares, self._squares, axes=1)
+        likeness = kernel.size * _likeness(squares, is_rough=self._is_rough)
         kinship = 1.0 if self._same is None else np.where(self._same, 1.0, kernel.share)
-        shared = matern * kinship
+        shared = likeness * kinship
         noise = kernel.noise / self._seeds
         covariance = shared + np.diag(kernel.size * NUGGET + noise)
         try:
@@ -198,22 +234,32 @@ class _Cost:
         off = (logs - self._means) / self._deviations
         cost = rest @ weights / 2 + np.log(np.diag(factor)).sum() + off @ off / 2
         pull = (inverse - np.outer(weights, weights)) / 2
-        # d/d log scale of the Matérn is 5/3 (1 + r) exp(-r) times the squared scaled difference.
-        slope = pull * kinship * (5.0 / 3.0) * (1.0 + radius) * decay
-        size = len(self._values) ** 2
-        scales = -(self._squares.reshape(-1, size) @ slope.ravel()) * inverse_squares
+        # d/d log scale of the likeness is this times the squared scaled difference.
+        steepness = kernel.size * _steepness(squares, is_rough=self._is_rough)
+        slope = (pull * kinship * steepness).ravel()
+        scales = -(self._squares.reshape(-1, len(slope)) @ slope) * inverse_squares
         amount = (pull * shared).sum() + np.trace(pull) * kernel.size * NUGGET
         share = 0.0
         if self._same is not None:
-            share = (pull * matern)[~self._same].sum() * kernel.share * (1.0 - kernel.share)
+            share = (pull * likeness)[~self._same].sum() * kernel.share * (1.0 - kernel.share)
         gradient = np.array([*(-scales), amount, np.diag(pull) @ noise, share])
         gradient += off / self._deviations
         return float(cost), gradient
 
 
-def _matern(squares: Floats) -> Floats:
+def _likeness(squares: Floats, *, is_rough: bool) -> Floats:
+    if not is_rough:
+        return np.asarray(np.exp(-squares / 2.0))
     radius = ROOT5 * np.sqrt(squares)
     return np.asarray((1.0 + radius + radius**2 / 3.0) * np.exp(-radius))
+
+
+def _steepness(squares: Floats, *, is_rough: bool) -> Floats:
+    """Minus twice the derivative of the likeness by the squared distance."""
+    if not is_rough:
+        return np.asarray(np.exp(-squares / 2.0))
+    radius = ROOT5 * np.sqrt(squares)
+    return np.asarray((5.0 / 3.0) * (1.0 + radius) * np.exp(-radius))
 
 
 def _distances(one: Floats, other: Floats) -> Floats:

@@ -57,7 +57,7 @@ def test_it_comes_near_the_optimum_of_a_quadratic() -> None:
 
 def test_cycles_get_their_share_and_counts_differ() -> None:
     """After the first two dozen one in eight is cyclic, each of another count."""
-    seen = searched("curve", 64, lambda params: 1.0 + float(params["peak"]))
+    seen = searched("curve", 64, lambda params: 1.0 + float(params["peak"]), horizon=400)
     counts = [
         cycle_count(one.params) for number, one in enumerate(seen) if number in {24, 32, 40, 48, 56}
     ]

@@ -56,6 +56,15 @@ def test_bad_results_are_worse_than_all_others_and_order_is_kept() -> None:
     assert tamed(np.array([np.nan, np.nan])).tolist() == [0.0, 0.0]
 
 
+def test_small_differences_are_never_drawn_in() -> None:
+    """Once most are good, a tenth of the first usual difference still counts as it is."""
+    values = np.concatenate([np.linspace(0.0, 4.0, 16), np.full(100, 1e-3)])
+    drawn_in = tamed(values)
+    assert drawn_in[-1] == 1e-3
+    assert drawn_in[1] == pytest.approx(0.2 * (1.0 + np.log(values[1] / 0.2)))
+    assert tamed(np.array([0.0, 0.19, *values[2:]]))[1] == pytest.approx(0.19)
+
+
 def test_peaks_of_shorter_horizons_stand_for_lower_ones_at_the_full() -> None:
     """For samplers that know one horizon: the peak times (T' / T)^0.4, in the space's range."""
     seen = [
