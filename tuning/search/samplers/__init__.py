@@ -45,7 +45,7 @@ SAMPLERS: Mapping[str, Sampler] = {
     "tpe": rebuilt(_tpe),
     "cmaes": propose_evolved,
     "gp": propose_gaussian,
-    "random": rebuilt(RandomSampler),
+    "random": rebuilt(RandomSampler, is_blind=True),
     "qmc": propose_sobol,
     "grid": propose_grid,
     "nsga2": rebuilt(_nsga2),

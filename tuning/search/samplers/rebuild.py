@@ -32,8 +32,15 @@ GENERATION = "NSGAIISampler:generation"
 DIVERGED_PENALTY = 2.0  # a diverged trial counts as this many spreads worse than the worst score
 
 
-def rebuilt(make_sampler: Callable[[int], BaseSampler]) -> Callable[..., Iterator[Point]]:
-    """A sampler of ours from one of Optuna's, made anew from a seed for every proposal."""
+def rebuilt(
+    make_sampler: Callable[[int], BaseSampler], *, is_blind: bool = False
+) -> Callable[..., Iterator[Point]]:
+    """A sampler of ours from one of Optuna's, made anew from a seed for every proposal.
+
+    Args:
+        make_sampler: from a seed.
+        is_blind: whether it never looks at the past, which then need not be rebuilt.
+    """
 
     def sample(
         space: Space,
@@ -44,6 +51,7 @@ def rebuilt(make_sampler: Callable[[int], BaseSampler]) -> Callable[..., Iterato
     ) -> Iterator[Point]:
         # Optuna logs every trial and warns of experimental options; neither helps a user of ours.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        observations = () if is_blind else observations
         full = at_full_horizon(space, observations, direction, horizon)
         known = [seen for seen in full if contains(space, seen.params)]
         models = [_Model(names, space, _penalty(full)) for names in groups(space)]
@@ -52,7 +60,8 @@ def rebuilt(make_sampler: Callable[[int], BaseSampler]) -> Callable[..., Iterato
             for number, model in enumerate(models):
                 if not number or model.serves(str(point[FAMILY])):
                     point |= model.ask(make_sampler(derive(seed, "group", number)), known)
-            known.append(Observation(point))
+            if not is_blind:
+                known.append(Observation(point))
             yield {name: point[name] for name in _names(space, str(point[FAMILY]))}
 
     return sample
