@@ -20,7 +20,7 @@ from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import deadlines, generations, history, projects, reads
+from service.store import deadlines, generations, history, projects, reads, stalls
 from service.store import lifecycle as stored_lifecycle
 from service.store import studies as stored_studies
 from service.store import work as stored_work
@@ -152,5 +152,10 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
 def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> None:
     with store.write() as session:
         expired = stored_work.sweep(session, max_attempts=settings.max_attempts)
-    if expired:
+    with store.read() as session:
+        stalled = stalls.find(session, settings.stall_seconds)
+    for project, study, stall in stalled:
+        with store.write() as session:
+            stalls.note(session, project, study, stall)
+    if expired or stalled:
         on_progress()

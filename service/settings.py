@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(
         default=5.0, gt=0, le=3600, description="how often expired leases are taken back"
     )
+    stall_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=86_400,
+        description="after how long without any event a study is said to stall, and why",
+    )
     max_attempts: int = Field(
         default=3, ge=1, le=100, description="attempts of a run before it counts as failed"
     )

@@ -129,6 +129,7 @@ class StudySpec:
         worthwhile: relative difference below which two arms are called a tie.
         max_failures: runs that may fail (divergence is no failure) before the study gives up; None
             if any number may.
+        goal: a value of the metric that ends the search once a trial reaches it; None: none.
         label: the user's own words.
         evidence_budget: updates of confirmation and test; None: four times what `confirm_seeds` on
             every arm cost.
@@ -159,6 +160,7 @@ class StudySpec:
     confirm_seeds: int
     worthwhile: float
     max_failures: int | None = None
+    goal: float | None = None
     label: str = ""
     evidence_budget: int | None = None
     rungs: tuple[float, ...] = ()
@@ -182,6 +184,8 @@ class StudySpec:
         check_number("worthwhile", self.worthwhile, 0.0, 0.5)
         if self.max_failures is not None:
             check_integer("max_failures", self.max_failures, 0, MAX_FAILURES)
+        if self.goal is not None:
+            check_number("goal", self.goal, -MAX_SCORE, MAX_SCORE)
         if len(self.label) > MAX_LABEL_LENGTH:
             raise InvalidValue("label", self.label, f"at most {MAX_LABEL_LENGTH} characters")
         if self.evidence_budget is not None:

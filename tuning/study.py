@@ -89,6 +89,7 @@ def specify(
     early_stop: bool = True,
     starts: Sequence[Start] = (),
     max_failures: int | None = None,
+    goal: float | None = None,
     label: str = "",
     folders: Folders = NO_FOLDERS,
     objectives: Mapping[str, Objective] = OBJECTIVES,
@@ -131,6 +132,7 @@ def specify(
         starts: what earlier studies know.
         max_failures: runs that may fail before the study gives up; by default as many as a fifth
             of the trials in the budget, at least 10.
+        goal: a value of the metric that ends the search once a trial reaches it on all its seeds.
         label: the user's own words.
         folders: where objectives may read and keep files.
         objectives: what may be tuned; by default the built-in ones.
@@ -144,14 +146,8 @@ def specify(
         raise UnknownName("sampler", sampler, SAMPLERS)
     check_families("baselines", tuple(baselines))
     budget = budget or Budget()
-    space = defaults.space(
-        sampler,
-        families,
-        defaults.peak_range(found, peak, found.cap(settings)),
-        ranges or {},
-        fixed or {},
-        constraints,
-    )
+    limits = defaults.peak_range(found, peak, found.cap(settings))
+    space = defaults.space(sampler, families, limits, ranges or {}, fixed or {}, constraints)
     updates = found.horizon(settings, folders, horizon)
     cap = defaults.cap(peak, found.cap(settings))
     spec = StudySpec(
@@ -172,6 +168,7 @@ def specify(
         confirm_seeds=confirm_seeds,
         worthwhile=worthwhile,
         max_failures=defaults.failures(budget) if max_failures is None else max_failures,
+        goal=goal,
         label=label,
         evidence_budget=evidence_budget,
         rungs=defaults.rungs(found, rungs, updates, pruning),

@@ -4,11 +4,12 @@ The one idea: one frozen value, made by `service.app`, found at `app.state.conte
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.api.attendance import Attendance
 from service.api.bell import Bell
 from service.errors import NotFound
 from service.settings import Settings
@@ -37,6 +38,7 @@ class Context:
     objectives: Mapping[str, Objective]
     render_report: Callable[..., str]
     versions: Mapping[str, str]
+    attendance: Attendance = field(default_factory=Attendance)
 
 
 async def _context(request: Request) -> Context:

@@ -7,6 +7,7 @@ Not here: statuses and documents (`service.api.problems`).
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from service.schemas.problems import FieldProblem
@@ -117,3 +118,16 @@ def allowed_range(error: Mapping[str, Any]) -> str:
 def _spell(limit: object) -> object:
     """A limit without needless decimals."""
     return f"{limit:g}" if isinstance(limit, float) else limit
+
+
+def read_moment(text: str | None) -> datetime | None:
+    """A moment as ISO 8601 with its time zone; raises InvalidValue for anything else."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidValue("deadline", text, "a moment with its time zone, as 2030-12-24T18:00:00Z")

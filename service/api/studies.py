@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
 from service.api.exports import Format, code_response
+from service.api.fields import read_moment
 from service.api.problems import responses
 from service.api.views import best_view, run_view, study_view, trial_view, warnings_of
 from service.errors import Conflict, KeyReused, NotFound
@@ -65,14 +66,18 @@ def create_study(body: StudyRequest, here: Here, response: Response, key: Key = 
 
 
 def _create(body: StudyRequest, here: Context, key: str | None, fingerprint: str) -> StudyView:
-    spec = complete(body, here)
+    spec, deadline = complete(body, here), read_moment(body.deadline)
     with here.store.write() as session:
         known = key and idempotency.recall(session, DEFAULT_PROJECT, CREATE, key, fingerprint)
         if known:
             view = StudyView.model_validate(known.body)
         else:
             study = studies.create(
-                session, DEFAULT_PROJECT, spec, expected_runs=expected_runs(spec)
+                session,
+                DEFAULT_PROJECT,
+                spec,
+                expected_runs=expected_runs(spec),
+                deadline=deadline,
             )
             view = study_view(study, None)
             if key:
@@ -113,6 +118,7 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         early_stop=body.early_stop,
         starts=_starts(body, here),
         max_failures=body.max_failures,
+        goal=body.goal,
         label=body.label,
         folders=here.settings.folders,
         objectives=here.objectives,
@@ -138,6 +144,7 @@ def _starts(body: StudyRequest, here: Context) -> tuple[Start, ...]:
 def validate_study(body: StudyRequest, here: Here) -> StudyCheck:
     """Check a study without starting it: its complete spec, what it costs, what to beware of."""
     spec = complete(body, here)
+    read_moment(body.deadline)
     steps = most_steps(spec)
     return StudyCheck(
         spec=write_spec(spec),
@@ -315,6 +322,7 @@ def read_report(study: StudyId, here: Here) -> HTMLResponse:
     return HTMLResponse(
         here.render_report(
             title=found.spec.label or found.id,
+            conditions=[f"{one.type}: {one.message}" for one in found.conditions if one.status],
             state=found.state.value,
             spec=found.spec,
             history=story,

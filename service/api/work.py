@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from service.api.context import Context, Here
+from service.api.context import DEFAULT_PROJECT, Context, Here
 from service.api.problems import responses
 from service.errors import Conflict
 from service.schemas.work import (
@@ -26,7 +26,7 @@ from service.schemas.work import (
     Tell,
     TellRequest,
 )
-from service.store import outcomes, work
+from service.store import outcomes, stalls, work
 from tuning.provenance import Provenance
 from tuning.records import Cause
 
@@ -62,7 +62,10 @@ def _has_queued(here: Context, body: ClaimRequest) -> bool:
 
 
 def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
+    offer = None if body.objectives is None else frozenset(body.objectives)
     with here.store.write() as session:
+        if here.attendance.is_news(body.worker, offer):
+            stalls.attend(session, DEFAULT_PROJECT, body.worker, offer)
         claim = work.claim(
             session,
             worker=body.worker,

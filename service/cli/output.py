@@ -81,6 +81,13 @@ def print_study(study: StudyView, *, as_json: bool) -> None:
         f"({study.progress.fte:g} full trainings), {study.progress.evidence_steps:,} of evidence",
         "best": best_words(study),
         "search ended": study.search_ended,
+        "deadline": study.deadline,
+        "condition": "\n".join(
+            f"{one.type} ({one.reason}) since {one.at}: {one.message}"
+            for one in study.conditions
+            if one.status
+        )
+        or None,
         "beware": "\n".join(f"{one.code}: {one.message}" for one in study.warnings) or None,
         "error": study.error,
     }

@@ -75,6 +75,12 @@ def create(
     max_failures: Annotated[
         int | None, typer.Option(help="Runs that may fail before the study gives up.")
     ] = None,
+    goal: Annotated[
+        float | None, typer.Option(help="A value of the metric that ends the search.")
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="When the search ends at the latest, ISO 8601.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Your own words.")] = None,
     file: Annotated[
         Path | None, typer.Option(help="A JSON file with the request; options override it.")
@@ -100,6 +106,8 @@ def create(
         "early_stop": early_stop,
         "warm_start": warm_start,
         "max_failures": max_failures,
+        "goal": goal,
+        "deadline": deadline,
         "label": label,
     }
     body |= {name: value for name, value in given.items() if value is not None}

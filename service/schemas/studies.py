@@ -67,6 +67,8 @@ class StudyRequest(Schema):
     early_stop: bool = True
     warm_start: list[Text] = Field(default_factory=list, max_length=16)
     max_failures: int | None = None
+    goal: Number | None = None
+    deadline: Text | None = None
     label: Text = ""
 
 
@@ -110,6 +112,20 @@ class BestSoFar(Schema):
     stage: Literal["search", "confirmed"]
 
 
+class ConditionView(Schema):
+    """Whether something holds of a study, why, and since when (UTC, ISO 8601).
+
+    `Progressing` (Waiting, Searching, Stopping, Confirming), `Paused`, `Completed`, `Failed`,
+    `Cancelled`, and `Stalled`: NoWorker, NotOffered, NotClaimed, LeasesExpired, NotPlanned.
+    """
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+    at: str
+
+
 class StudyView(Schema):
     """A study as it stands; `spec` has the budget in force, `verdicts` counts what was judged."""
 
@@ -124,6 +140,8 @@ class StudyView(Schema):
     search_ended: str | None = None
     warnings: list["Warned"] = Field(default_factory=list)
     verdicts: int = 0
+    conditions: list[ConditionView] = Field(default_factory=list)
+    deadline: str | None = None
     error: str | None
     created_at: str
     started_at: str | None

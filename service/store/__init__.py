@@ -16,6 +16,8 @@ Time is the database's clock (`clock.now`).
 | `studies`     | searches: create, read, page                                   |
 | `lifecycle`   | searches: pause, resume, stop, cancel, extend, fail, delete    |
 | `deadlines`   | when a search ends whatever it has found                       |
+| `conditions`  | what a study is doing, or why it does not                      |
+| `stalls`      | studies to which nothing happens, and why                      |
 | `generations` | what the planner reads and inserts                             |
 | `history`     | trials, runs and curves of a study                             |
 | `work`        | claim, heartbeat, report, sweep, requeue                       |

@@ -3,20 +3,22 @@
 The one idea: the moment is on the study's row, and whoever would hand out a run looks at it under
 the row's lock, so no run starts a moment late; closing drops what is queued, lets finish what runs,
 and stores from which generation on the policy plans no more. Time stands still while the study is
-paused: then the row holds what is left of it.
+paused: then the row holds what is left of it. A deadline is a moment that nothing moves.
 Not here: what follows (the policy confirms what there is), who else closes (`lifecycle.stop`).
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from service.store import models, outcomes, studies
 from service.store.clock import now
 from service.store.locks import lock_runs, lock_study
 from tuning.records import TIME_IS_UP, Phase, RunState, StudyState, move
+
+PASSED = "its deadline passed"
 
 
 def start(row: models.Study, at: datetime) -> None:
@@ -41,11 +43,11 @@ def go_on(row: models.Study, at: datetime) -> None:
 
 def overdue(session: Session) -> list[tuple[str, str]]:
     """Project and id of the studies whose time is up and which are not closed yet."""
-    study = models.Study
+    study, at = models.Study, now(session)
     query = select(study.project, study.id).where(
         study.state == StudyState.RUNNING,
         study.closed_from.is_(None),
-        study.search_until <= now(session),
+        or_(study.search_until <= at, study.deadline <= at),
     )
     return [(project, name) for project, name in session.execute(query)]
 
@@ -63,11 +65,12 @@ def keep(session: Session, row: models.Study) -> None:
     if row.state != StudyState.RUNNING:
         return
     at = now(session)  # with the lock in hand: it may have been waited for
-    is_over = row.search_until is not None and at >= row.search_until
     if row.closed_from is not None:
         _drop_queued(session, row, at)
-    elif is_over:
+    elif row.search_until is not None and at >= row.search_until:
         close(session, row, at, TIME_IS_UP)
+    elif row.deadline is not None and at >= row.deadline:
+        close(session, row, at, PASSED)
 
 
 def close(session: Session, row: models.Study, at: datetime, reason: str) -> None:

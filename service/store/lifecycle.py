@@ -213,6 +213,8 @@ def _begin_round(
     if row.search_left is not None:
         row.search_left += (larger.budget.seconds or 0.0) - (spec.budget.seconds or 0.0)
     deadlines.go_on(row, at)
+    if row.deadline is not None and row.deadline <= at:
+        row.deadline = None  # whoever extends a study wants it to go on
     note(session, row, "extended", {"state": row.state, "budget": asdict(larger.budget)}, at)
 
 

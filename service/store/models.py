@@ -139,6 +139,8 @@ class Study(Base):
     evidence_steps: Mapped[int] = mapped_column(BigInteger, server_default="0")  # likewise
     search_until: Mapped[datetime | None]  # while it searches, else there is `search_left`
     extensions: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
+    conditions: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
+    deadline: Mapped[datetime | None]  # whatever its budget still allows
     search_left: Mapped[float | None]  # seconds
     closed_from: Mapped[int | None]
     closed_because: Mapped[str | None]
@@ -287,6 +289,22 @@ class Verdict(Base):
     __table_args__ = (
         PrimaryKeyConstraint("project", "study", "number"),
         ForeignKeyConstraint(["project", "study"], ["studies.project", "studies.id"]),
+    )
+
+
+class Worker(Base):
+    """A worker that asked for work, when it last did, and what it can train; null for anything."""
+
+    __tablename__ = "workers"
+
+    project: Mapped[str]
+    name: Mapped[str]
+    objectives: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    seen: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "name"),
+        ForeignKeyConstraint(["project"], ["projects.id"]),
     )
 
 

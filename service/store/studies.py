@@ -17,10 +17,12 @@ from sqlalchemy import Select, String, select, tuple_
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import models
+from service.store import conditions, models
 from service.store.clock import now
+from service.store.conditions import Condition, Stall
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_extension, read_spec, write_spec
+from tuning.errors import InvalidValue
 from tuning.records import Extension, StudySpec, StudyState, check_integer
 
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -59,6 +61,8 @@ class Study:
     evidence_steps: int = 0
     end_reason: str | None = None
     extensions: tuple[Extension, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    deadline: datetime | None = None
 
     @property
     def winner(self) -> Mapping[str, Any] | None:
@@ -81,7 +85,14 @@ class Study:
         return len(self.extensions) + (self.state is StudyState.COMPLETED)
 
 
-def create(session: Session, project: str, spec: StudySpec, *, expected_runs: int) -> Study:
+def create(
+    session: Session,
+    project: str,
+    spec: StudySpec,
+    *,
+    expected_runs: int,
+    deadline: datetime | None = None,
+) -> Study:
     """Store a new study.
 
     Args:
@@ -89,13 +100,15 @@ def create(session: Session, project: str, spec: StudySpec, *, expected_runs: in
         project: whose study it is.
         spec: the complete specification.
         expected_runs: runs the study makes if nothing is cut short; the measure of progress.
+        deadline: when its search ends at the latest.
 
-    Raises NotFound if there is no such project.
+    Raises NotFound if there is no such project, InvalidValue if the deadline has passed.
     """
     check_integer("expected_runs", expected_runs, 0, MAX_RUNS)
     if session.get(models.Project, project) is None:
         raise NotFound("project", project)
     at = now(session)
+    check_deadline(deadline, at)
     row = models.Study(
         id="st_" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH)),
         project=project,
@@ -111,12 +124,20 @@ def create(session: Session, project: str, spec: StudySpec, *, expected_runs: in
         evidence_steps=0,
         idle_seconds=0.0,
         extensions=[],
+        conditions=[],
+        deadline=deadline,
         created=at,
     )
     session.add(row)
     session.flush()
     note(session, row, "created", {"state": row.state, "expected_runs": expected_runs}, at)
     return to_study(row)
+
+
+def check_deadline(deadline: datetime | None, at: datetime) -> None:
+    """Refuse a deadline that has passed."""
+    if deadline is not None and deadline <= at:
+        raise InvalidValue("deadline", deadline.isoformat(), f"later than {at.isoformat()}")
 
 
 def get(session: Session, project: str, study: str) -> Study:
@@ -172,9 +193,19 @@ def check_exists(session: Session, project: str, study: str) -> None:
 
 
 def note(
-    session: Session, row: models.Study, kind: str, data: Mapping[str, Any], at: datetime
+    session: Session,
+    row: models.Study,
+    kind: str,
+    data: Mapping[str, Any],
+    at: datetime,
+    *,
+    stall: Stall | None = None,
 ) -> int:
-    """Increment the revision of a locked study and write the event of that number."""
+    """Increment the revision of a locked study and write the event of that number.
+
+    Its conditions follow; `stall` is told by an event that says nothing but that.
+    """
+    conditions.follow(row, at, stall)
     row.revision += 1
     session.add(
         models.Event(
@@ -215,6 +246,8 @@ def to_study(row: models.Study) -> Study:
         evidence_steps=row.evidence_steps,
         end_reason=row.end_reason,
         extensions=tuple(map(read_extension, row.extensions)),
+        conditions=conditions.read(row),
+        deadline=row.deadline,
     )
 
 

@@ -39,6 +39,7 @@ def render_report(
     *,
     title: str,
     state: str,
+    conditions: Sequence[str] = (),
     spec: StudySpec,
     history: History,
     verdict: Mapping[str, Any] | None,
@@ -49,6 +50,7 @@ def render_report(
     Args:
         title: the study's label or id.
         state: the study's state by name.
+        conditions: what it is doing, or why it does not, in words.
         spec: what was asked.
         history: all that has happened.
         verdict: `Verdict.document()` and its `words`; None while there is none.
@@ -71,6 +73,7 @@ def render_report(
         .render(
             title=title,
             state=state,
+            conditions=conditions,
             spec=spec,
             head=head(state, spec, arms, found, verdict),
             facts=facts(spec, history, found, verdict),

@@ -2,13 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from service.store import claims, deadlines, generations, history, models, studies, work
+from service.store import (
+    claims,
+    deadlines,
+    generations,
+    history,
+    lifecycle,
+    models,
+    projects,
+    studies,
+    work,
+)
 from service.store.engine import Store
 from service.store.locks import lock_study
+from tests.conftest import FakeClock
+from tuning.errors import InvalidValue
 from tuning.records import Budget, RunState, StudySpec, StudyState, TrialState
 
 Make = Callable[..., str]
@@ -113,6 +126,30 @@ def test_a_claim_that_waited_for_the_study_past_the_end_starts_nothing(
 
     monkeypatch.setattr(claims, "lock_study", lock_late)
     assert claim("c2") is None
+
+
+def test_a_deadline_ends_the_search_whatever_the_budget_and_pauses(
+    store: Store, spec: StudySpec, queue: Queue, claim: Claim, advance: Advance, clock: FakeClock
+) -> None:
+    """At that moment, also of a study that was paused or never began."""
+    with store.write() as session:
+        projects.ensure(session, "a")
+        until = clock() + timedelta(seconds=60)
+        study = studies.create(session, "a", spec, expected_runs=4, deadline=until).id
+    queue(study, trials=2, seeds=1)
+    assert claim("c1") is not None
+    with store.write() as session:
+        lifecycle.pause(session, "a", study)
+    advance(60)
+    with store.write() as session:
+        assert deadlines.overdue(session) == []
+        lifecycle.resume(session, "a", study)
+        assert deadlines.overdue(session) == [("a", study)]
+    assert claim("c2") is None
+    with store.write() as session:
+        assert history.load(session, "a", study).closed_because == deadlines.PASSED
+        with pytest.raises(InvalidValue, match="deadline"):
+            studies.create(session, "a", spec, expected_runs=4, deadline=until)
 
 
 def test_without_a_limit_time_does_not_matter(

@@ -308,7 +308,7 @@ def test_an_extension_counts_the_time_that_was_left(
         extended = lifecycle.extend(session, "a", study, expect=lambda _: 20, seconds=100.0)
         again = lifecycle.extend(session, "a", study, expect=lambda _: 20, seconds=100.0)
         story = history.load(session, "a", study)
-        shown = history.best_trial(session, extended)
+        shown = history.best_trial(session, extended, extended.winner)
     assert again == extended
     assert (extended.state, extended.expected_runs) == (StudyState.RUNNING, 21)
     assert (extended.best_trial, extended.best_value) == (0, 1.0)
@@ -331,8 +331,8 @@ def test_a_deleted_study_leaves_nothing_but_its_reads(
     """Only one that ended; its neighbour, and a worker that is late, are not disturbed."""
     study, other = new_study(), new_study()
     queue(study, trials=1, seeds=2)
-    queue(other, trials=1, seeds=1)
     (run,) = claim("c1").runs  # type: ignore[union-attr]
+    queue(other, trials=1, seeds=1)
     with store.write() as session:
         work.report(session, [work.Report(run.id, run.token, 0, [1], {"mse": [1.0]})])
     refused = "delete: the study is running; allowed: pause, stop, cancel"

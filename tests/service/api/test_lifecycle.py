@@ -181,6 +181,30 @@ def test_only_a_completed_study_is_extended(api: TestClient, submit: Submit) -> 
     )
 
 
+def test_a_goal_ends_a_study(api: TestClient, submit: Submit, play: Play) -> None:
+    """The reason is told with the study and in its conditions."""
+    path = f"{STUDIES}/{submit(goal=10.0)['id']}"
+    play()
+    view = api.get(path).json()
+    assert view["state"] == "completed"
+    assert view["search_ended"].endswith("and the goal is 10")
+    (condition,) = [one for one in view["conditions"] if one["status"]]
+    assert (condition["type"], condition["message"]) == ("Completed", view["search_ended"])
+    assert "and the goal is 10" in api.get(f"{path}/report").text
+
+
+@pytest.mark.parametrize(
+    "deadline", ["2001-01-01T00:00:00Z", "2040-01-01T00:00:00", "tomorrow", "", "9" * 20]
+)
+def test_a_deadline_is_a_moment_to_come(api: TestClient, submit: Submit, deadline: str) -> None:
+    """With its time zone; it is shown as it is kept, in UTC."""
+    shown = submit(deadline="2040-01-01T02:00:00+02:00")["deadline"]
+    assert shown == "2040-01-01T00:00:00+00:00"
+    refused = api.post(STUDIES, json={"objective": "realized_volatility", "deadline": deadline})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/deadline"
+
+
 def test_a_deleted_study_is_gone(api: TestClient, submit: Submit) -> None:
     """409 while it runs, 204 once it ended, then 404."""
     path = f"{STUDIES}/{submit()['id']}"

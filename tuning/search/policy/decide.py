@@ -38,7 +38,7 @@ from tuning.search.policy.spending import (
     spent,
     stage_cost,
 )
-from tuning.search.policy.stop import stop_reason
+from tuning.search.policy.stop import goal_reached, stop_reason
 
 EARLY_TRIALS = 24  # until so many were proposed, a generation has `spec.batch` of them
 LAG = 2  # a search generation sees results this many generations old
@@ -64,11 +64,12 @@ def decide(spec: StudySpec, history: History) -> Decision:
     if is_confirming:
         return go_on(spec, history, number)
     is_closed = history.closed_from is not None and number >= history.closed_from
-    if not is_closed and (step := _search(spec, view, number)).runs:
+    ended = history.closed_because if is_closed else goal_reached(spec, view)
+    if not ended and (step := _search(spec, view, number)).runs:
         return step
     if settled < number - 1:
         return Wait()
-    return _too_many_failures(spec, history) or _finish(spec, history, number, is_closed=is_closed)
+    return _too_many_failures(spec, history) or _finish(spec, history, number, ended)
 
 
 def _settled(history: History, number: int) -> int:
@@ -79,11 +80,10 @@ def _settled(history: History, number: int) -> int:
     return min(open_generations, default=number) - 1
 
 
-def _finish(spec: StudySpec, history: History, number: int, *, is_closed: bool) -> Decision:
+def _finish(spec: StudySpec, history: History, number: int, ended: str) -> Decision:
     """What follows when nothing can be proposed without knowing everything, and all is known."""
-    if is_closed:
-        left_over = _left_over(spec, history)
-        return confirm(spec, history, number, left_over, history.closed_because)
+    if reason := ended or goal_reached(spec, history):
+        return confirm(spec, history, number, _left_over(spec, history), reason)
     if (step := _search(spec, history, number)).runs:
         return step
     raced = race_runs(spec, newcomers(history), number, affordable(spec, history, 0))

@@ -16,7 +16,7 @@ from statistics import fmean
 
 import numpy as np
 
-from tuning.evidence.score import SEARCHED
+from tuning.evidence.score import SEARCHED, full_ends, is_better, rank_trials
 from tuning.records import Direction, History, Phase, RunState, Space, StudySpec
 from tuning.rounds import round_start
 from tuning.search.policy.cap import space_at
@@ -64,6 +64,22 @@ def stop_reason(spec: StudySpec, view: History) -> str:
                 f"after {count} schedules the search may still win {bound:.2%}, "
                 f"less than the noise of its best, {noise:.2%}"
             )
+    return ""
+
+
+def goal_reached(spec: StudySpec, view: History) -> str:
+    """Which trial of the last round reached the goal, as a reason to end the search; empty if none.
+
+    On all its paired seeds at the full horizon; a draw counts.
+    """
+    if spec.goal is None:
+        return ""
+    ends = full_ends(view)
+    for trial, score in rank_trials(view, spec.metric):
+        is_whole = len(ends[trial.number]) >= spec.seeds
+        is_new = trial.generation >= round_start(view)
+        if is_whole and is_new and not is_better(spec.goal, score, spec.metric.direction):
+            return f"schedule {trial.number} reached {score:.5g}, and the goal is {spec.goal:.5g}"
     return ""
 
 

@@ -53,6 +53,32 @@ def test_a_leader_whose_further_seeds_were_cancelled_keeps_its_score() -> None:
     assert isinstance(decide(spec, closed), Generation)
 
 
+def test_a_goal_that_is_reached_ends_the_search_and_says_so() -> None:
+    """On all paired seeds; nothing is proposed or raced after that, whatever the budget allows."""
+    spec = make_spec(budget=Budget(trials=60), goal=1.1, leaders=4, leader_seeds=8)
+    history, _ = play(spec, 1)
+    (number,) = {run.generation for run in history.runs if run.phase is Phase.CONFIRM} & {
+        min(run.generation for run in history.runs if run.phase is Phase.CONFIRM)
+    }
+    told = decide(spec, history.up_to(number - 1, number - 1))
+    assert isinstance(told, Generation)
+    assert told.reason.startswith("schedule ")
+    assert told.reason.endswith("and the goal is 1.1")
+    assert len(tried(history)) < 60
+    (best, score), *_ = rank_trials(history, spec.metric)
+    assert score <= 1.1
+    assert f"schedule {best.number} " in told.reason or len(tried(history)) > best.number
+    again, _ = play(spec, 9)
+    assert (again.trials, again.runs) == (history.trials, history.runs)
+
+
+def test_a_goal_out_of_reach_changes_nothing() -> None:
+    """Nor does none."""
+    plain, _ = play(make_spec(), 1)
+    far, _ = play(make_spec(goal=0.1), 1)
+    assert (far.trials, far.runs) == (plain.trials, plain.runs)
+
+
 def test_a_cancelled_trial_says_nothing_about_its_schedule() -> None:
     """It is not ranked, though a seed of it ended well, nor told to the sampler as a bad one."""
     spec = make_spec(seeds=2)
