@@ -131,3 +131,21 @@ def read_moment(text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         pass
     raise InvalidValue("deadline", text, "a moment with its time zone, as 2030-12-24T18:00:00Z")
+
+
+def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with a JSON merge patch applied (RFC 7396).
+
+    >>> merge_patch({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": None}, "d": [4]})
+    {'a': {'c': 2}, 'd': [4]}
+    """
+    merged = dict(target)
+    for name, value in patch.items():
+        before = merged.get(name)
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            merged[name] = merge_patch(before if isinstance(before, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged

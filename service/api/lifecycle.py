@@ -14,8 +14,8 @@ from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
 from service.api.problems import responses
 from service.api.views import study_view, trial_view
 from service.errors import NotFound
-from service.schemas.studies import ExtendRequest, StudyView, TrialView
-from service.store import history, lifecycle
+from service.schemas.studies import ExtendRequest, StudyView, StudyWords, TrialView
+from service.store import history, lifecycle, studies
 from service.store.studies import Study
 from tuning.errors import IllegalMove
 from tuning.records import MAX_TRIALS
@@ -55,6 +55,12 @@ def extend_study(study: StudyId, body: ExtendRequest, here: Here) -> StudyView:
     """Let a completed study search on with a larger budget, to another verdict on new seeds."""
     wish = {**body.budget.model_dump(), "evidence_budget": body.evidence_budget}
     return _move(partial(lifecycle.extend, expect=expected_runs, **wish), study, here)
+
+
+@router.patch("/{study}", responses=responses(has_body=True))
+def describe_study(study: StudyId, body: StudyWords, here: Here) -> StudyView:
+    """Change the label, the labels or the notes of a study, whatever its state."""
+    return _move(partial(studies.describe, **body.model_dump()), study, here)
 
 
 @router.delete("/{study}", status_code=204)

@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
 
 from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
 from service.api.exports import Format, code_response
-from service.api.fields import read_moment
+from service.api.fields import merge_patch, read_moment
 from service.api.problems import responses
 from service.api.views import best_view, run_view, study_view, trial_view, warnings_of
 from service.errors import Conflict, KeyReused, NotFound
-from service.schemas.base import Text
+from service.schemas.base import Settings, Text
 from service.schemas.studies import (
     BestView,
     Estimate,
@@ -78,6 +80,9 @@ def _create(body: StudyRequest, here: Context, key: str | None, fingerprint: str
                 spec,
                 expected_runs=expected_runs(spec),
                 deadline=deadline,
+                request=body.model_dump(mode="json", exclude_unset=True),
+                labels=body.labels,
+                notes=body.notes,
             )
             view = study_view(study, None)
             if key:
@@ -86,6 +91,29 @@ def _create(body: StudyRequest, here: Context, key: str | None, fingerprint: str
                     session, DEFAULT_PROJECT, CREATE, key, fingerprint, status=202, body=answer
                 )
     return view
+
+
+@router.post(
+    "/{study}:clone",
+    status_code=202,
+    responses=responses(KeyReused, NotFound, Conflict, has_body=True),
+)
+def clone_study(
+    study: StudyId, body: Settings, here: Here, response: Response, key: Key = None
+) -> StudyView:
+    """Create a study like another, with changes: a JSON merge patch (RFC 7396) of its request.
+
+    What neither says takes its default anew; `null` takes back what the other's request said.
+    """
+    with here.store.read() as session:
+        request = studies.request_of(session, DEFAULT_PROJECT, study)
+    try:
+        merged = StudyRequest.model_validate(merge_patch(request, body))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        ) from error
+    return create_study(merged, here, response, key)
 
 
 def complete(body: StudyRequest, here: Context) -> StudySpec:

@@ -54,6 +54,8 @@ def study_view(study: Study, best: Trial | None) -> StudyView:
         verdicts=study.verdicts,
         conditions=[ConditionView(**asdict(one)) for one in study.conditions],
         deadline=_moment(study.deadline),
+        labels=dict(study.labels),
+        notes=study.notes,
         best=_best_so_far(study, best),
         warnings=warnings_of(study.spec),
         error=study.error,

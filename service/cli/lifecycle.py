@@ -1,19 +1,22 @@
-"""`glideslope study pause | resume | stop | cancel | extend | delete`: commands that move a study.
+"""`glideslope study pause`, `resume`, `stop`, `cancel`, `extend`, `clone` and others like them.
 
 The one idea: each is one call of the service, prints the study as it then stands, and ends with 2
 and the reason where the study's state does not allow it.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from service.cli.files import read_object
 from service.cli.output import console, print_json, print_study
-from service.cli.study import DEFAULT_URL, AsJson, StudyId, Url
+from service.cli.study import DEFAULT_URL, AsJson, StudyId, Url, parse_setting
 from service.client import Client
 from service.schemas.studies import StudyView
+from tuning.errors import InvalidValue
 
 app = typer.Typer()
 
@@ -54,6 +57,58 @@ def cancel(
         return client.study(study)
 
     _move(move, study, url, as_json=as_json)
+
+
+@app.command()
+def clone(
+    study: StudyId,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A change, as budget.trials=100; repeatable."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A JSON file with changes; null takes one back.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Submit a study like another one, with changes."""
+    changes = {} if file is None else read_object(file, "--file")
+    for name, value in map(parse_setting, setting or []):
+        *path, last = name.split(".")
+        place = changes
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise InvalidValue("--set", name, "a name within an object")
+        place[last] = value
+    with Client(url) as client:
+        print_study(client.clone(study, changes), as_json=as_json)
+
+
+@app.command()
+def describe(
+    study: StudyId,
+    label: Annotated[str | None, typer.Option(help="Your own words.")] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=WORDS", help="All labels anew; repeatable."),
+    ] = None,
+    notes: Annotated[str | None, typer.Option(help="Your own words, at length.")] = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Change the label, the labels or the notes of a study."""
+    pairs = [one.partition("=") for one in labels or []]
+    for name, separator, _ in pairs:
+        if not separator or not name:
+            raise InvalidValue("--set", name, "NAME=WORDS")
+    told = None if labels is None else {name: words for name, _, words in pairs}
+    with Client(url) as client:
+        changed = client.describe(study, label=label, labels=told, notes=notes)
+    print_study(changed, as_json=as_json)
 
 
 @app.command()

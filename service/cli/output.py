@@ -82,6 +82,9 @@ def print_study(study: StudyView, *, as_json: bool) -> None:
         "best": best_words(study),
         "search ended": study.search_ended,
         "deadline": study.deadline,
+        "label": study.label or None,
+        "labels": ", ".join(f"{name}={words}" for name, words in study.labels.items()) or None,
+        "notes": study.notes or None,
         "condition": "\n".join(
             f"{one.type} ({one.reason}) since {one.at}: {one.message}"
             for one in study.conditions

@@ -5,7 +5,6 @@ the service refuses is a `ProblemError` that carries its problem document.
 Not here: retries (`service.client.exchange`), what a worker does with its runs (`service.worker`).
 """
 
-import ipaddress
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +12,11 @@ from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from service.client.errors import ClientError, Unreachable
+from service.client.addresses import open_http, query, study_path
+from service.client.errors import ClientError
 from service.client.exchange import Exchange, parse
 from service.client.patience import Patience
 from service.client.stream import Stream
@@ -68,7 +67,7 @@ class Client:
         transport: httpx2.BaseTransport | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._http = http or _http_client(base_url, transport)
+        self._http = http or open_http(base_url, transport)
         self._is_owner = http is None
         self._exchange = Exchange(self._http)
         self._patience = patience or Patience()
@@ -137,7 +136,7 @@ class Client:
 
     def study(self, study: str) -> StudyView:
         """A study as it stands."""
-        return parse(StudyView, self._get(_path(study)))
+        return parse(StudyView, self._get(study_path(study)))
 
     def pause(self, study: str) -> StudyView:
         """Pause a study: nothing more is handed out; what is being trained finishes and counts."""
@@ -155,14 +154,47 @@ class Client:
         """Cancel a study: its runs stop, there will be no verdict."""
         return self._move(study, "cancel")
 
+    def clone(
+        self,
+        study: str,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> StudyView:
+        """Create a study like another, with changes: a JSON merge patch of its request."""
+        response = self._exchange.send(
+            "POST",
+            study_path(study) + ":clone",
+            content=json.dumps(dict(changes or {})),
+            headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
+            patience=self._patience,
+        )
+        return parse(StudyView, response)
+
+    def describe(
+        self,
+        study: str,
+        *,
+        label: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        notes: str | None = None,
+    ) -> StudyView:
+        """Change your own words about a study; what is None stays, `labels` change as a whole."""
+        words = {"label": label, "labels": labels and dict(labels), "notes": notes}
+        given = {name: value for name, value in words.items() if value is not None}
+        response = self._exchange.send(
+            "PATCH", study_path(study), content=json.dumps(given), patience=self._patience
+        )
+        return parse(StudyView, response)
+
     def cancel_trial(self, study: str, trial: int) -> TrialView:
         """Cancel one trial: its runs stop, and the search goes on without it."""
-        path = f"{_path(study)}/trials/{trial}:cancel"
+        path = f"{study_path(study)}/trials/{trial}:cancel"
         return parse(TrialView, self._exchange.send("POST", path, patience=self._patience))
 
     def delete(self, study: str) -> None:
         """Remove a study that ended, with all that belongs to it."""
-        self._exchange.send("DELETE", _path(study), patience=self._patience)
+        self._exchange.send("DELETE", study_path(study), patience=self._patience)
 
     def extend(
         self,
@@ -176,7 +208,7 @@ class Client:
         """Let a completed study search on with a larger budget, told in all; a verdict follows."""
         budget = {"trials": trials, "steps": steps, "seconds": seconds}
         body = {"budget": budget, "evidence_budget": evidence_budget}
-        return parse(StudyView, self._ask(f"{_path(study)}:extend", body))
+        return parse(StudyView, self._ask(f"{study_path(study)}:extend", body))
 
     def best(self, study: str, *, table: bool = False, pick: PickName = "winner") -> BestView:
         """The best schedule until now, with its table of values if asked for.
@@ -184,32 +216,34 @@ class Client:
         `pick="recommended"` asks for what the verdict recommends, the simplest schedule of a tie.
         """
         query = {"table": table or None, "pick": pick}
-        return parse(BestView, self._get(_path(study) + "/best", query))
+        return parse(BestView, self._get(study_path(study) + "/best", query))
 
     def best_code(self, study: str, framework: str, *, pick: PickName = "winner") -> str:
         """The best schedule until now as code of a framework, or as CSV."""
-        return self._get(_path(study) + "/best", {"format": framework, "pick": pick}).text
+        return self._get(study_path(study) + "/best", {"format": framework, "pick": pick}).text
 
     def verdict(self, study: str, number: int | None = None) -> dict[str, Any]:
         """What was proved, in figures and in words; `ProblemError` 409 while there is none.
 
         An extended study has several, from 1 on; without a number the last one answers.
         """
-        verdict: dict[str, Any] = self._get(_path(study) + "/verdict", {"number": number}).json()
+        verdict: dict[str, Any] = self._get(
+            study_path(study) + "/verdict", {"number": number}
+        ).json()
         return verdict
 
     def trials(self, study: str, *, limit: int | None = None) -> Iterator[TrialView]:
         """All trials in order of their numbers; `limit` is the size of the pages they come in."""
-        for response in self._pages(_path(study) + "/trials", {"limit": limit}):
+        for response in self._pages(study_path(study) + "/trials", {"limit": limit}):
             yield from parse(TrialPage, response).items
 
     def runs(self, study: str, trial: int) -> list[RunView]:
         """The runs of a trial: how each ended, why it failed or where it diverged."""
-        return parse(RunList, self._get(f"{_path(study)}/trials/{trial}/runs")).items
+        return parse(RunList, self._get(f"{study_path(study)}/trials/{trial}/runs")).items
 
     def report(self, study: str) -> str:
         """The standalone HTML report of a study."""
-        return self._get(_path(study) + "/report").text
+        return self._get(study_path(study) + "/report").text
 
     def events(
         self, study: str, *, after: int = 0, measurements: bool = False
@@ -220,7 +254,7 @@ class Client:
         `measurements` also what the runs in training measured last, without a revision.
         """
         stream = Stream(self._http, self._patience)
-        return stream.events(_path(study) + "/events", after, measurements=measurements)
+        return stream.events(study_path(study) + "/events", after, measurements=measurements)
 
     def wait(
         self,
@@ -240,7 +274,7 @@ class Client:
         while True:
             response = self._exchange.send(
                 "GET",
-                _path(study),
+                study_path(study),
                 params={"wait": str(LONG_POLL_SECONDS)} if etag else {},
                 headers={"If-None-Match": etag} if etag else None,
                 patience=patient,
@@ -314,7 +348,7 @@ class Client:
     # How
 
     def _move(self, study: str, call: str) -> StudyView:
-        path = f"{_path(study)}:{call}"
+        path = f"{study_path(study)}:{call}"
         return parse(StudyView, self._exchange.send("POST", path, patience=self._patience))
 
     def _get(
@@ -324,7 +358,7 @@ class Client:
         headers: dict[str, str] | None = None,
     ) -> httpx2.Response:
         return self._exchange.send(
-            "GET", path, params=_query(params or {}), headers=headers, patience=self._patience
+            "GET", path, params=query(params or {}), headers=headers, patience=self._patience
         )
 
     def _post(self, path: str, body: Schema, patience: Patience | None) -> httpx2.Response:
@@ -353,37 +387,3 @@ class Client:
         except ClientError:
             return False
         return True
-
-
-def _path(study: str) -> str:
-    return "/v1/studies/" + quote(study, safe="")
-
-
-def _query(params: Mapping[str, object]) -> dict[str, str]:
-    """Drop what was not asked for; booleans in JSON's spelling."""
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in params.items()
-        if value is not None
-    }
-
-
-def _http_client(base_url: str, transport: httpx2.BaseTransport | None) -> httpx2.Client:
-    try:
-        return httpx2.Client(
-            base_url=base_url,
-            transport=transport,
-            trust_env=not _is_loopback(base_url),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
-        )
-    except (httpx2.InvalidURL, ValueError) as error:
-        raise Unreachable(base_url, error) from error
-
-
-def _is_loopback(base_url: str) -> bool:
-    """Whether the server is on this machine, where a proxy of the environment would not find it."""
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -4,12 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.schemas.base import Name, Number, Scalar, Schema, Settings, Text
+from service.schemas.base import Name, Number, Prose, Scalar, Schema, Settings, Text
 
 # Those of `tuning.records.Pruning`, which brings NumPy along; a test compares them.
 PruningName = Literal["none", "asha", "median"]
 PickName = Literal["winner", "recommended"]
 Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
+Labels = Annotated[dict[Name, Annotated[Text, Field(max_length=128)]], Field(max_length=64)]
+Notes = Annotated[Prose, Field(max_length=10_000)]
 
 
 class BudgetRequest(Schema):
@@ -70,6 +74,16 @@ class StudyRequest(Schema):
     goal: Number | None = None
     deadline: Text | None = None
     label: Text = ""
+    labels: Labels = Field(default_factory=dict)
+    notes: Notes = ""
+
+
+class StudyWords(Schema):
+    """The user's own words about a study; what is left out stays as it is, `labels` as a whole."""
+
+    label: Annotated[Text, Field(max_length=128)] | None = None
+    labels: Labels | None = None
+    notes: Notes | None = None
 
 
 class BudgetChange(Schema):
@@ -142,6 +156,8 @@ class StudyView(Schema):
     verdicts: int = 0
     conditions: list[ConditionView] = Field(default_factory=list)
     deadline: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    notes: str = ""
     error: str | None
     created_at: str
     started_at: str | None

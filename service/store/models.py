@@ -140,6 +140,9 @@ class Study(Base):
     search_until: Mapped[datetime | None]  # while it searches, else there is `search_left`
     extensions: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
     conditions: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
+    request: Mapped[Document | None]  # as its user wrote it
+    labels: Mapped[Document] = mapped_column(server_default="{}")
+    notes: Mapped[str] = mapped_column(server_default="")
     deadline: Mapped[datetime | None]  # whatever its budget still allows
     search_left: Mapped[float | None]  # seconds
     closed_from: Mapped[int | None]

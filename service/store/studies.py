@@ -9,17 +9,18 @@ does (`lifecycle`).
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, String, select, tuple_
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
+from service.errors import Conflict, NotFound
 from service.store import conditions, models
 from service.store.clock import now
 from service.store.conditions import Condition, Stall
+from service.store.locks import lock_study
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_extension, read_spec, write_spec
 from tuning.errors import InvalidValue
@@ -63,6 +64,8 @@ class Study:
     extensions: tuple[Extension, ...] = ()
     conditions: tuple[Condition, ...] = ()
     deadline: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
 
     @property
     def winner(self) -> Mapping[str, Any] | None:
@@ -92,6 +95,9 @@ def create(
     *,
     expected_runs: int,
     deadline: datetime | None = None,
+    request: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    notes: str = "",
 ) -> Study:
     """Store a new study.
 
@@ -101,6 +107,9 @@ def create(
         spec: the complete specification.
         expected_runs: runs the study makes if nothing is cut short; the measure of progress.
         deadline: when its search ends at the latest.
+        request: what its user wrote, for a clone.
+        labels: the user's own words by the user's own names.
+        notes: the user's own words, at length.
 
     Raises NotFound if there is no such project, InvalidValue if the deadline has passed.
     """
@@ -126,12 +135,51 @@ def create(
         extensions=[],
         conditions=[],
         deadline=deadline,
+        request=None if request is None else dict(request),
+        labels=dict(labels or {}),
+        notes=notes,
         created=at,
     )
     session.add(row)
     session.flush()
     note(session, row, "created", {"state": row.state, "expected_runs": expected_runs}, at)
     return to_study(row)
+
+
+def describe(
+    session: Session,
+    project: str,
+    study: str,
+    *,
+    label: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    notes: str | None = None,
+) -> Study:
+    """Change the user's own words about a study, whatever its state; None: as they are.
+
+    Raises NotFound.
+    """
+    row = lock_study(session, project, study)
+    before = (row.label, row.labels, row.notes)
+    if label is not None:
+        row.label = label
+        row.spec = {**row.spec, "label": label}
+    row.labels = row.labels if labels is None else dict(labels)
+    row.notes = row.notes if notes is None else notes
+    if (row.label, row.labels, row.notes) != before:
+        told = {"label": row.label, "labels": row.labels}
+        note(session, row, "described", {"state": row.state, **told}, now(session))
+    return to_study(row)
+
+
+def request_of(session: Session, project: str, study: str) -> Mapping[str, Any]:
+    """What the user of a study wrote; raises NotFound, and Conflict if nobody kept it."""
+    row = session.get(models.Study, (project, study))
+    if row is None:
+        raise NotFound("study", study)
+    if row.request is None:
+        raise Conflict(f"the request of study {study} was not kept: it is older than clones")
+    return row.request
 
 
 def check_deadline(deadline: datetime | None, at: datetime) -> None:
@@ -248,6 +296,8 @@ def to_study(row: models.Study) -> Study:
         extensions=tuple(map(read_extension, row.extensions)),
         conditions=conditions.read(row),
         deadline=row.deadline,
+        labels=row.labels,
+        notes=row.notes,
     )
 
 

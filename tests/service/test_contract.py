@@ -21,6 +21,8 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "pause": lambda client: client.pause("st_x"),
     "resume": lambda client: client.resume("st_x"),
     "stop": lambda client: client.stop("st_x"),
+    "clone": lambda client: client.clone("st_x"),
+    "describe": lambda client: client.describe("st_x", label="x"),
     "cancel_trial": lambda client: client.cancel_trial("st_x", 0),
     "delete": lambda client: client.delete("st_x"),
     "extend": lambda client: client.extend("st_x", trials=100),

@@ -205,6 +205,65 @@ def test_a_deadline_is_a_moment_to_come(api: TestClient, submit: Submit, deadlin
     assert refused.json()["errors"][0]["pointer"] == "/deadline"
 
 
+def test_a_clone_is_a_study_with_the_same_request_but_for_the_changes(
+    api: TestClient, submit: Submit
+) -> None:
+    """Objects are merged, `null` takes back, defaults follow anew; a key makes one clone."""
+    first = submit(label="a", labels={"team": "x"}, notes="why", budget={"trials": 6})
+    path = f"{STUDIES}/{first['id']}:clone"
+    same = api.post(path, json={})
+    assert same.status_code == 202
+    assert same.headers["location"] == f"{STUDIES}/{same.json()['id']}"
+    assert (same.json()["spec"], same.json()["labels"]) == (first["spec"], {"team": "x"})
+    assert same.json()["id"] != first["id"]
+    changes = {"budget": {"trials": 12}, "space": {"peak": [0.001, 0.1]}, "confirm_seeds": None}
+    key = {"Idempotency-Key": "clone"}
+    clone = api.post(path, json={**changes, "label": "b"}, headers=key).json()
+    assert api.post(path, json={**changes, "label": "b"}, headers=key).json() == clone
+    spec = clone["spec"]
+    assert (spec["budget"]["trials"], spec["confirm_seeds"], spec["label"]) == (12, 10, "b")
+    assert spec["space"]["families"] == first["spec"]["space"]["families"]
+    assert spec["space"]["parameters"]["peak"]["high"] == 0.1
+    assert spec["seed"] == first["spec"]["seed"]
+    assert api.post(f"{STUDIES}/{clone['id']}:clone", json={}).json()["spec"] == spec
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"budget": {"trials": "x"}}, "/budget/trials"),
+        ({"budget": {"trials": 0}}, "/budget/trials"),
+        ({"objective": None}, "/objective"),
+        ({"horizons": 7}, "/horizons"),
+    ],
+)
+def test_a_clone_is_checked_like_any_study(
+    api: TestClient, submit: Submit, changes: dict[str, Any], pointer: str
+) -> None:
+    """422 naming the field; nothing is stored."""
+    study = submit()["id"]
+    refused = api.post(f"{STUDIES}/{study}:clone", json=changes)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == pointer
+    assert len(api.get(STUDIES).json()["items"]) == 1
+    assert api.post(f"{STUDIES}/st_unknown:clone", json={}).status_code == 404
+
+
+def test_words_about_a_study_are_changed_in_any_state(api: TestClient, submit: Submit) -> None:
+    """What is left out stays; the same words again change nothing."""
+    path = f"{STUDIES}/{submit(label='a', labels={'team': 'x'}, notes='why')['id']}"
+    api.post(f"{path}:cancel")
+    changed = api.patch(path, json={"label": "b", "labels": {"desk": "y"}}).json()
+    words = (changed["label"], changed["labels"], changed["notes"])
+    assert words == ("b", {"desk": "y"}, "why")
+    assert api.patch(path, json={"label": "b"}).json() == changed
+    assert api.get(STUDIES, params={"label": "b"}).json()["items"] == [changed]
+    assert api.patch(path, json={"labels": {}, "notes": ""}).json()["labels"] == {}
+    assert api.patch(path, json={"state": "running"}).status_code == 422
+    assert api.patch(path, json={"label": "x" * 129}).status_code == 422
+    assert api.patch(f"{STUDIES}/st_unknown", json={"label": "b"}).status_code == 404
+
+
 def test_a_deleted_study_is_gone(api: TestClient, submit: Submit) -> None:
     """409 while it runs, 204 once it ended, then 404."""
     path = f"{STUDIES}/{submit()['id']}"

@@ -95,6 +95,12 @@ def test_a_study_is_moved_from_its_first_pause_to_its_end(
     assert (smaller.code, "at least 6" in smaller.err) == (2, True)
     trial = glideslope("study", "cancel", study, "--trial", "0")
     assert (trial.code, "cannot go from" in trial.err) == (2, True)
+    told = glideslope("study", "describe", study, "--label", LABEL, "--set", "team=x", "--json")
+    assert json.loads(told.out)["labels"] == {"team": "x"}
+    changes = ("--set", "budget.trials=5", "--set", "seed=9", "--json")
+    clone = json.loads(glideslope("study", "clone", study, *changes).out)
+    assert (clone["spec"]["budget"]["trials"], clone["spec"]["seed"]) == (5, 9)
+    assert glideslope("study", "cancel", clone["id"]).code == 0
     assert json.loads(glideslope("study", "delete", study, "--json").out) == {"deleted": study}
     assert glideslope("study", "delete", study).code == 2
 
