@@ -3,12 +3,15 @@
     ServiceError
     ├── NotFound        no such thing in this project; another project's are not there either
     ├── Conflict        the request contradicts what is stored
+    │   └── StaleBatch  no item of a batch counts any more; says of each why
     ├── KeyReused       an idempotency key came back with another body
     └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
 
 The core's own tree is `tuning.errors`. Not here: HTTP statuses; one table of the API maps both
 trees to problem documents.
 """
+
+from collections.abc import Mapping, Sequence
 
 
 class ServiceError(Exception):
@@ -32,6 +35,16 @@ class NotFound(ServiceError):
 
 class Conflict(ServiceError):
     """The request contradicts what is stored."""
+
+
+class StaleBatch(Conflict):
+    """No item of a batch counts any more; `replies` says of each run why to stop training it."""
+
+    def __init__(self, replies: Sequence[Mapping[str, str | None]]) -> None:
+        """Take the replies as they would have been answered."""
+        self.replies = replies
+        told = ", ".join(f"{one['run']}: {one['stop'] or one['status']}" for one in replies)
+        super().__init__(f"every run of this batch is stale ({told})")
 
 
 class KeyReused(ServiceError):

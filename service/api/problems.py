@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from service.api.fields import of_core, of_schema, readable
 from service.api.requests import request_id
-from service.errors import Conflict, KeyReused, NotFound, StoreBusy
+from service.errors import Conflict, KeyReused, NotFound, StaleBatch, StoreBusy
 from service.schemas.problems import FieldProblem, Problem
 from tuning.errors import DataError, IllegalMove, InvalidValue
 
@@ -82,7 +82,8 @@ def responses(
 async def _answer(request: Request, error: Exception) -> JSONResponse:
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
     fields = [of_core(error)] if isinstance(error, InvalidValue) else []
-    return _document(request, kind, str(error), fields)
+    more = {"replies": list(error.replies)} if isinstance(error, StaleBatch) else {}
+    return _document(request, kind, str(error), fields, more=more)
 
 
 async def _answer_misfit(request: Request, error: Exception) -> JSONResponse:
@@ -116,6 +117,7 @@ def _document(
     detail: str,
     fields: list[FieldProblem],
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     problem = Problem(
         type=f"urn:glideslope:problem:{kind.type}",
@@ -127,7 +129,7 @@ def _document(
     )
     retry = {"Retry-After": "1"} if kind.status == 503 else {}
     return JSONResponse(
-        problem.model_dump(mode="json"),
+        {**problem.model_dump(mode="json", exclude={"replies"}), **(more or {})},
         status_code=kind.status,
         media_type=MEDIA_TYPE,
         headers={**(headers or {}), **retry},

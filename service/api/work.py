@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.api.context import DEFAULT_PROJECT, Context, Here
 from service.api.problems import responses
-from service.errors import Conflict
+from service.errors import Conflict, StaleBatch
 from service.schemas.work import (
     ClaimedBlock,
     ClaimedRun,
@@ -158,16 +158,14 @@ def _provenance(told: Tell) -> Provenance | None:
 
 
 def _replies(replies: Sequence[work.Reply]) -> Replies:
-    if replies and all(one.status is work.Status.STALE for one in replies):
-        told = ", ".join(f"{one.run}: {one.stop or 'stale'}" for one in replies)
-        raise Conflict(f"every run of this batch is stale ({told})")
-    return Replies(
-        replies=[
-            Reply(
-                run=one.run,
-                status=one.status.value,
-                stop=None if one.stop is None else one.stop.value,
-            )
-            for one in replies
-        ]
-    )
+    told = [
+        Reply(
+            run=one.run,
+            status=one.status.value,
+            stop=None if one.stop is None else one.stop.value,
+        )
+        for one in replies
+    ]
+    if told and all(one.status == "stale" for one in told):
+        raise StaleBatch([one.model_dump() for one in told])
+    return Replies(replies=told)

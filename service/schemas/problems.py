@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from service.schemas.base import Schema
+from service.schemas.work import Reply
 
 
 class FieldProblem(Schema):
@@ -17,7 +18,10 @@ class FieldProblem(Schema):
 
 
 class Problem(Schema):
-    """An error; `type` is stable, `instance` is the request's id."""
+    """An error; `type` is stable, `instance` is the request's id.
+
+    Where every run of a batch is stale, `replies` says of each why to stop training it.
+    """
 
     type: str
     title: str
@@ -25,3 +29,4 @@ class Problem(Schema):
     detail: str
     instance: str
     errors: list[FieldProblem] = Field(default_factory=list)
+    replies: list[Reply] | None = None

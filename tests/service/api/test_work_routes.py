@@ -151,6 +151,9 @@ def test_a_cancelled_study_stops_its_runs(
     alone = report(api, dropped["runs"][0])
     assert alone.status_code == 409
     assert "cancelled" in alone.json()["detail"]
+    (reply,) = alone.json()["replies"]
+    run = dropped["runs"][0]["run"]
+    assert reply == {"run": run, "status": "stale", "stop": "cancelled"}
 
 
 def test_a_measurement_counts_once(api: TestClient, block: dict[str, Any]) -> None:
