@@ -133,7 +133,9 @@ class StudySpec:
         label: the user's own words.
         evidence_budget: updates of confirmation and test; None: four times what `confirm_seeds` on
             every arm cost.
-        rungs: shorter horizons a trial is trained over first, as rising fractions of `horizon`.
+        rungs: shorter horizons, as rising fractions of `horizon`.
+        climb: whether searched trials begin over the first rung; if not, they are trained over the
+            full horizon at once, and the first rung is for the peaks of the baselines.
         promote: share of the trials of a rung that go on to the next.
         pruning: unless `none`, `rungs` are prefixes of the full training instead, at whose ends
             searched trials are pruned by this rule; baselines are always trained in full.
@@ -164,6 +166,7 @@ class StudySpec:
     label: str = ""
     evidence_budget: int | None = None
     rungs: tuple[float, ...] = ()
+    climb: bool = True
     promote: float = 0.34
     pruning: Pruning = Pruning.NONE
     leaders: int = 0
@@ -200,6 +203,8 @@ class StudySpec:
         if len(self.rungs) > MAX_RUNGS or not is_rising:
             allowed = f"at most {MAX_RUNGS} rising fractions between 0 and 1"
             raise InvalidValue("rungs", list(self.rungs), allowed)
+        if self.pruning is not Pruning.NONE and not self.climb:
+            raise InvalidValue("climb", self.climb, "true, since trials are pruned on the way up")
         if self.pruning is not Pruning.NONE and not self.rungs:
             allowed = f"at least one fraction, at which `{self.pruning}` prunes"
             raise InvalidValue("rungs", [], allowed)

@@ -79,6 +79,7 @@ def specify(
     leaders: int | None = None,
     leader_seeds: int | None = None,
     rungs: Sequence[float] | None = None,
+    climb: bool | None = None,
     promote: float = 0.34,
     pruning: Pruning = Pruning.NONE,
     baselines: Sequence[str] = BASELINES,
@@ -117,6 +118,8 @@ def specify(
             8.
         rungs: shorter horizons to begin with, as fractions; by default the objective's, as far as
             they are at least 20 updates.
+        climb: whether searched trials begin over the first rung, not at once over the full horizon;
+            by default if `rungs` are given, with `pruning`, and for any sampler but the curve one.
         promote: share of the trials of a rung that go on to the next.
         pruning: `asha` or `median` prunes trials on prefixes of the full training, after `rungs` of
             it (by default 1/4 and 1/2), instead of training over shorter horizons first. That
@@ -172,6 +175,7 @@ def specify(
         label=label,
         evidence_budget=evidence_budget,
         rungs=defaults.rungs(found, rungs, updates, pruning),
+        climb=defaults.climb(sampler, rungs, pruning) if climb is None else climb,
         promote=promote,
         pruning=pruning,
         leaders=defaults.leaders(budget, seeds, updates) if leaders is None else leaders,

@@ -136,6 +136,7 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         leaders=body.leaders,
         leader_seeds=body.leader_seeds,
         rungs=body.rungs,
+        climb=body.climb,
         promote=body.promote,
         pruning=Pruning(body.pruning),
         baselines=BASELINES if body.baselines is None else tuple(body.baselines),

@@ -61,6 +61,9 @@ def create(
     no_rungs: Annotated[
         bool, typer.Option("--no-rungs", help="Train over the full horizon only.")
     ] = False,
+    climb: Annotated[
+        bool | None, typer.Option(help="Begin schedules over the first rung, not the full horizon.")
+    ] = None,
     pruning: Annotated[
         str | None,
         typer.Option(help="Prune on prefixes of the full training (asha, median); misleads."),
@@ -101,6 +104,7 @@ def create(
         "seeds": seeds,
         "leaders": leaders,
         "rungs": [] if no_rungs else rung,
+        "climb": climb,
         "pruning": pruning,
         "evidence_budget": evidence_budget,
         "early_stop": early_stop,

@@ -41,11 +41,12 @@ class SpaceRequest(Schema):
 class StudyRequest(Schema):
     """A new study; only `objective` is needed.
 
-    Trials begin over the `rungs` (fractions of the horizon; `[]`: none), and the best share
-    `promote` of each goes on; `leaders` then get up to `leader_seeds` seeds. `evidence_budget` is
-    in updates. With `pruning`, `rungs` are prefixes of the full training after which trials are
-    pruned, by `asha` (the best share goes on) or by the `median`: that favours schedules that decay
-    early, and the study says so in its `warnings`.
+    The peaks of baselines are tuned over the first of the `rungs` (fractions of the horizon; `[]`:
+    none). With `climb` (by default if `rungs` are given, and for any sampler but `curve`) every
+    trial begins there, and the best share `promote` of each goes on. `leaders` get up to
+    `leader_seeds` seeds. `evidence_budget` is in updates. With `pruning`, `rungs` are prefixes of
+    the full training after which trials are pruned, by `asha` (the best share goes on) or by the
+    `median`: that favours schedules that decay early, and the study says so in its `warnings`.
     `warm_start` names earlier studies of the same objective, whatever their horizon.
     """
 
@@ -61,6 +62,7 @@ class StudyRequest(Schema):
     leaders: int | None = None
     leader_seeds: int | None = None
     rungs: list[Number] | None = None
+    climb: bool | None = None
     promote: Number = 0.34
     pruning: PruningName = "none"
     baselines: list[Name] | None = None

@@ -9,7 +9,7 @@ from tuning.errors import InvalidValue
 from tuning.evidence import rank_trials
 from tuning.execution import Inline
 from tuning.objectives import OBJECTIVES, Folders
-from tuning.records import Budget, Cap, Measurement, Phase, Result, Run, RunState
+from tuning.records import Budget, Cap, Measurement, Phase, Pruning, Result, Run, RunState
 from tuning.schedules import PARAMETERS
 from tuning.search.policy import trial_limit
 from tuning.search.space import DEFAULT_FAMILIES
@@ -205,3 +205,21 @@ def test_a_fifth_as_many_runs_as_trials_may_fail(trials: int, limit: int) -> Non
     assert strict.max_failures == 0
     with pytest.raises(InvalidValue, match="max_failures: -1"):
         specify("realized_volatility", max_failures=-1)
+
+
+def test_rungs_are_climbed_if_asked_for_or_if_the_sampler_needs_it() -> None:
+    """The curve sampler begins at the full horizon; who names rungs, or prunes, wants the climb."""
+
+    def climbs(**asked: object) -> bool:
+        return specify("noisy_quadratic", **asked).climb  # type: ignore[arg-type]
+
+    assert specify("noisy_quadratic").rungs == (0.25, 0.5)
+    assert not climbs()
+    assert not climbs(rungs=())
+    assert climbs(rungs=(0.5,))
+    assert climbs(sampler="tpe")
+    assert climbs(pruning=Pruning.ASHA)
+    assert climbs(climb=True)
+    assert not climbs(sampler="tpe", climb=False)
+    with pytest.raises(InvalidValue, match="climb: False is not allowed; allowed: true"):
+        specify("noisy_quadratic", pruning=Pruning.ASHA, climb=False)

@@ -149,6 +149,7 @@ def study_ids(glideslope: Command) -> list[str]:
 def test_the_policy_is_set_by_options(glideslope: Command, request_file: Path) -> None:
     """Every part of it, beside what the file says."""
     options = ("--seconds", "3600", "--evidence-budget", "5000", "--leaders", "0", "--no-rungs")
+    options += ("--no-climb",)
     options += ("--no-early-stop", "--constraint", "warmup <= 0.05", "--seeds", "2", "--json")
     created = glideslope("study", "create", "--file", str(request_file), *options)
     assert (created.code, created.err) == (0, "")
@@ -156,6 +157,7 @@ def test_the_policy_is_set_by_options(glideslope: Command, request_file: Path) -
     spec = study["spec"]
     assert (spec["budget"]["seconds"], spec["evidence_budget"], spec["seeds"]) == (3600, 5000, 2)
     assert (spec["leaders"], spec["rungs"], spec["early_stop"]) == (0, [], False)
+    assert spec["climb"] is False
     assert spec["space"]["constraints"][0]["name"] == "warmup"
     wrong = ("--constraint", "warmup < 0.05")
     refused = glideslope("study", "create", "--file", str(request_file), *wrong)

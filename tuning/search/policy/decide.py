@@ -20,6 +20,7 @@ from tuning.search.policy.decisions import Decision, Generation, GiveUp, Wait
 from tuning.search.policy.ladder import (
     Standing,
     baseline_stage,
+    entry_stage,
     paired_seed,
     promotions,
     stage_horizons,
@@ -32,11 +33,11 @@ from tuning.search.policy.spending import (
     affordable,
     baseline_reserve,
     climb_cost,
-    further_cost,
     open_reserve,
     race_cost,
     spent,
     stage_cost,
+    trial_cost,
 )
 from tuning.search.policy.stop import goal_reached, stop_reason
 
@@ -125,7 +126,7 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
     room = min(places, spec.budget.trials - _tried(view))
     trials = new_trials(spec, seen, number, room, searchable)
     for trial in trials:
-        stage = baseline_stage(spec) if trial.phase is Phase.BASELINE else 0
+        stage = (baseline_stage if trial.phase is Phase.BASELINE else entry_stage)(spec)
         runs += stage_runs(spec, trial, stage, number, rise)
     return Generation(number, (*probes, *trials), _indexed(runs), tuple(sorted(dropped)))
 
@@ -149,11 +150,12 @@ def _searchable(spec: StudySpec, view: History, left: float, *, is_first: bool) 
     if stop_reason(spec, view):
         return 0
     most = spec.budget.trials - _tried(view) - count_waiting(spec, view)
-    cost = stage_cost(spec, 0) + further_cost(spec, 0)
+    cost = trial_cost(spec)
     if left < most * cost:
         most = int(left // cost)
-    if is_first and left < most * stage_cost(spec, 0) + climb_cost(spec, 0):
-        most = int((left - climb_cost(spec, 0)) // stage_cost(spec, 0))
+    entry = entry_stage(spec)
+    if is_first and left < most * stage_cost(spec, entry) + climb_cost(spec, entry):
+        most = int((left - climb_cost(spec, entry)) // stage_cost(spec, entry))
     return max(0, most)
 
 

@@ -2,7 +2,8 @@
 
 The one idea: fidelity is the horizon. A trial is trained as the same shape over the first rung, and
 only if it is among the better there over the next; the last stage is the full horizon. Over a
-shorter horizon T' the best peak is higher, by (T / T')^k, so it is raised there.
+shorter horizon T' the best peak is higher, by (T / T')^k, so it is raised there. A search that does
+not climb trains at once over the full horizon, and leaves the first rung to the baselines' peaks.
 With pruning, which a user must ask for, rungs are prefixes of the full training instead: a stage is
 known by the updates made in it either way.
 Not here: what may be afforded (`spending`), what is proposed (`proposals`), more seeds (`race`).
@@ -52,6 +53,11 @@ def stage_horizons(spec: StudySpec) -> tuple[int, ...]:
     (25, 50)
     """
     return (*rung_horizons(spec.rungs, spec.horizon), spec.horizon)
+
+
+def entry_stage(spec: StudySpec) -> int:
+    """The stage that searched trials begin at."""
+    return 0 if spec.climb else len(stage_horizons(spec)) - 1
 
 
 def baseline_stage(spec: StudySpec) -> int:

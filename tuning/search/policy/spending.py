@@ -15,6 +15,7 @@ from tuning.search.policy.cap import PROBE_LEVELS, PROBE_SEEDS, needs_probe, pro
 from tuning.search.policy.ladder import (
     Standing,
     baseline_stage,
+    entry_stage,
     share_going_on,
     stage_horizons,
 )
@@ -51,9 +52,16 @@ def climb_cost(spec: StudySpec, stage: int) -> int:
     return spec.seeds * sum(stage_horizons(spec)[stage + 1 :])
 
 
+def trial_cost(spec: StudySpec) -> float:
+    """Updates that a new trial is expected to cost, all stages included."""
+    entry = entry_stage(spec)
+    return stage_cost(spec, entry) + further_cost(spec, entry)
+
+
 def ladder_cost(spec: StudySpec) -> int:
     """Updates of one trial that goes all the way."""
-    return stage_cost(spec, 0) + climb_cost(spec, 0)
+    entry = entry_stage(spec)
+    return stage_cost(spec, entry) + climb_cost(spec, entry)
 
 
 def open_reserve(spec: StudySpec, open_trials: Iterable[Standing]) -> int:
@@ -119,23 +127,21 @@ def trial_limit(spec: StudySpec) -> int:
     tuned = len(spec.baselines) * spec.baseline_peaks
     least = least_steps(spec) - ladder_cost(spec)
     left = max(0, spec.budget.steps - least)
-    each = stage_cost(spec, 0) + further_cost(spec, 0)
-    return min(spec.budget.trials, tuned + int(left // each))
+    return min(spec.budget.trials, tuned + int(left // trial_cost(spec)))
 
 
 def most_steps(spec: StudySpec) -> int:
     """Updates that all phases but the confirmation are expected to take, within the budget."""
     searched = max(0, trial_limit(spec) - len(spec.baselines) * spec.baseline_peaks)
-    each = stage_cost(spec, 0) + further_cost(spec, 0)
-    expected = least_steps(spec) - ladder_cost(spec) + math.ceil(searched * each)
+    expected = least_steps(spec) - ladder_cost(spec) + math.ceil(searched * trial_cost(spec))
     return expected if spec.budget.steps is None else min(expected, spec.budget.steps)
 
 
 def expected_runs(spec: StudySpec) -> int:
     """Runs a study makes if nothing is cut short: range test, baselines, search, confirmation."""
-    horizons = stage_horizons(spec)
+    stages = len(stage_horizons(spec)) - entry_stage(spec)
     searched = max(0, trial_limit(spec) - len(spec.baselines) * spec.baseline_peaks)
-    shares = sum(share_going_on(spec) ** stage for stage in range(len(horizons)))
+    shares = sum(share_going_on(spec) ** stage for stage in range(stages))
     runs = spec.seeds * math.ceil(searched * shares)
     tuned = len(spec.baselines) * (spec.baseline_peaks + _climbs(spec)) * spec.seeds
     confirmed = (1 + len(spec.baselines)) * spec.confirm_seeds

@@ -37,17 +37,17 @@ def best_of_scan(problem: str, family: str, horizon: int) -> float:
     )
 
 
-def excesses(problem: str, horizon: int) -> dict[str, float]:
+def excesses(problem: str, horizon: int, trials: int, peaks: int) -> dict[str, float]:
     """How far each baseline, at the best of its peaks, is above its family's best, relative."""
     spec = specify(
         "noisy_quadratic",
         config={"problem": problem},
         horizon=horizon,
-        budget=Budget(40),
+        budget=Budget(trials),
         seeds=1,
         leader_seeds=1,
     )
-    assert spec.baseline_peaks == 3
+    assert spec.baseline_peaks == peaks
 
     def outcome(trial: Trial, run: Run) -> Result:
         (loss,) = final_losses(problem, [run.laid_out(trial.schedule)])
@@ -67,14 +67,26 @@ def excesses(problem: str, horizon: int) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize(
-    ("problem", "horizon"), [("N1", 200), ("N2", 200), ("N3", 200), ("N6", 50)]
-)
-def test_three_peaks_come_near_the_best_of_a_scan(problem: str, horizon: int) -> None:
+PROBLEMS = [("N1", 200), ("N2", 200), ("N3", 200), ("N6", 50)]
+
+
+@pytest.mark.parametrize(("problem", "horizon"), PROBLEMS)
+def test_five_peaks_come_near_the_best_of_a_scan(problem: str, horizon: int) -> None:
     """Whether the best peak is at the cap, a third below or a fiftieth of it."""
-    found = excesses(problem, horizon)
+    found = excesses(problem, horizon, trials=60, peaks=5)
     assert np.median(list(found.values())) < 0.03
     assert max(found.values()) < 0.25
+
+
+def test_three_peaks_come_near_the_best_of_a_scan_mostly() -> None:
+    """A budget of 40 trials leaves no more for each of six baselines."""
+    found = [
+        excess
+        for problem, horizon in PROBLEMS
+        for excess in excesses(problem, horizon, trials=40, peaks=3).values()
+    ]
+    assert np.median(found) < 0.03
+    assert max(found) < 0.25
 
 
 def counted(spec: StudySpec, order: int) -> Counter[str]:

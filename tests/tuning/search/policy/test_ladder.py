@@ -227,3 +227,25 @@ def test_no_more_than_the_share_goes_on_even_if_proposals_get_better() -> None:
     }
     assert 0 < len(reached[50]) <= 0.25 * len(reached[25]) + 1
     assert 0 < len(reached[100]) <= 0.25 * len(reached[50]) + 1
+
+
+@pytest.mark.parametrize("steps", [None, 3_000, 4_321])
+def test_a_search_that_does_not_climb_trains_in_full_and_tunes_baselines_over_the_first_rung(
+    steps: int | None,
+) -> None:
+    """Every searched schedule begins and ends at the horizon; the budget in updates holds."""
+    spec = laddered(climb=False, budget=Budget(trials=30, steps=steps))
+    history, decision = play(spec, 1, shorter_is_worse)
+    assert decision == Conclude()
+    searched = [run for run in history.runs if run.phase is Phase.SEARCH]
+    assert {run.horizon for run in searched} == {100}
+    assert {run.peak_factor for run in searched} == {1.0}
+    baselines = [run for run in history.runs if run.phase is Phase.BASELINE]
+    peaks = Counter(run.horizon for run in baselines)
+    assert peaks == {25: 2 * 3 * spec.seeds, 100: 2 * spec.seeds}
+    assert not history.pruned.keys() & {run.trial for run in searched}
+    if steps is not None:
+        assert spent(history) <= steps
+        assert spent(history) > steps - 2 * spec.batch * spec.seeds * spec.horizon
+    else:
+        assert len(tried(history)) == 30
