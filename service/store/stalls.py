@@ -6,10 +6,12 @@ that asked for work lately. Finding out only reads; a stall is written down once
 Not here: how a stall is shown and ends (`conditions`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.store import conditions, models, studies
@@ -55,11 +57,20 @@ def find(session: Session, seconds: float) -> list[tuple[str, str, Stall]]:
         event.revision == study.revision,
     )
     is_old = or_(event.kind == EVENT, event.at <= at - timedelta(seconds=seconds))
-    rows = session.scalars(
-        select(study).join(event, is_last).where(study.state.in_(ACTIVE), is_old, ~leased)
+    rows = session.execute(
+        select(study.project, study.id, study.objective, study.conditions)
+        .join(event, is_last)
+        .where(study.state.in_(ACTIVE), is_old, ~leased)
     ).all()
-    found = [(row, _why(session, row, at)) for row in rows]
-    return [(row.project, row.id, stall) for row, stall in found if not _is_known(row, stall)]
+    if not rows:
+        return []
+    queues, present = _queues(session), _present(session, at)
+    found = []
+    for project, name, objective, known in rows:
+        stall = _why(objective, queues.get((project, name), (0, 0)), present)
+        if not _is_known(known, stall):
+            found.append((project, name, stall))
+    return found
 
 
 def note(session: Session, project: str, study: str, stall: Stall) -> None:
@@ -70,24 +81,32 @@ def note(session: Session, project: str, study: str, stall: Stall) -> None:
         studies.note(session, row, EVENT, data, now(session), stall=stall)
 
 
-def _is_known(row: models.Study, stall: Stall) -> bool:
-    return any(
-        one.type == conditions.STALLED
-        and one.status
-        and (one.reason, one.message) == (stall.reason, stall.message)
-        for one in conditions.read(row)
-    )
+def _is_known(known: Sequence[Mapping[str, Any]], stall: Stall) -> bool:
+    """Whether a study's conditions say so already."""
+    told = {"type": conditions.STALLED, "status": True, **asdict(stall)}
+    return any(all(one[name] == value for name, value in told.items()) for one in known)
 
 
-def _why(session: Session, row: models.Study, at: datetime) -> Stall:
+def _queues(session: Session) -> dict[tuple[str, str], tuple[int, int]]:
+    """By project and study: how many runs are queued, and how many of them lost a worker."""
     run = models.Run
-    mine = (run.project == row.project, run.study == row.id, run.state == RunState.QUEUED)
     is_lost = or_(run.attempt > 0, run.isolation == Isolation.WORKER)
-    queued = session.scalar(select(func.count()).where(*mine)) or 0
-    lost = session.scalar(select(func.count()).where(*mine, is_lost)) or 0
+    query = (
+        select(run.project, run.study, func.count(), func.sum(case((is_lost, 1), else_=0)))
+        .where(run.state == RunState.QUEUED)
+        .group_by(run.project, run.study)
+    )
+    return {
+        (project, study): (queued, lost) for project, study, queued, lost in session.execute(query)
+    }
+
+
+def _why(
+    objective: str, queue: tuple[int, int], present: Sequence[Collection[str] | None]
+) -> Stall:
+    queued, lost = queue
     if not queued:
         return Stall("NotPlanned", "no run is queued: the planner has not answered")
-    present = _present(session, at)
     if lost and not present:
         return Stall(
             "LeasesExpired",
@@ -96,12 +115,12 @@ def _why(session: Session, row: models.Study, at: datetime) -> Stall:
     if not present:
         hint = "start one with `glideslope worker`"
         return Stall("NoWorker", f"no worker asks for work: {hint}")
-    offering = [one for one in present if one is None or row.objective in one]
+    offering = [one for one in present if one is None or objective in one]
     if not offering:
-        return Stall("NotOffered", f"none of {len(present)} workers offers {row.objective}")
+        return Stall("NotOffered", f"none of {len(present)} workers offers {objective}")
     if lost:
         return Stall("LeasesExpired", f"the workers of {lost} of {queued} queued runs were lost")
-    return Stall("NotClaimed", f"{len(offering)} workers offer {row.objective}, and none is free")
+    return Stall("NotClaimed", f"{len(offering)} workers offer {objective}, and none is free")
 
 
 def _present(session: Session, at: datetime) -> list[Collection[str] | None]:
