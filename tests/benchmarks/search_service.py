@@ -5,7 +5,8 @@ worker of two processes on a SQLite file; the peer is two processes of Optuna's 
 PyTorch on one SQLite file. They take turns; afterwards every recommendation is measured on held-out
 seeds, and the first one within 1 % of the sweep's best ends the clock. Cold counts from the start
 of the server, with nothing compiled; warm from the request of a later study. Data are there for
-both. A peer that never gets there counts as its last trial, so the ratio is a lower bound.
+both. A peer that never gets there counts as its last trial, so the ratio is a lower bound; a study
+of ours that never does counts as a ratio of zero.
 Run by `make benchmark-search PART=service` (TURNS=…, TRIALS=… of the peer); needs torch.
 """
 
@@ -33,8 +34,8 @@ from tuning.execution.link import child_environment
 from tuning.schedules import Schedule
 from tuning.search.space import lay_out
 
-TURNS = int(os.environ.get("TURNS", "3"))
-PEER_TRIALS = int(os.environ.get("TRIALS", "100"))
+TURNS = int(os.environ.get("TURNS", "5"))
+PEER_TRIALS = int(os.environ.get("TRIALS", "300"))
 OWN_TRIALS = 40  # full trainings that ours may spend
 POLL_SECONDS = 0.1
 Best = tuple[float, Schedule]
@@ -145,7 +146,8 @@ def main() -> int:
             say(f"  turn {number}: cold, warm, peer: {words}")
             reached += [there for _, there in found[:2]]
             for place, name in enumerate(ratios):
-                ratios[name].append(found[2][0] / found[place][0])
+                at, is_there = found[place]
+                ratios[name].append(found[2][0] / at if is_there else 0.0)
     note = (
         f"{sum(reached)} of {len(reached)} studies of ours got there; wall time; a peer that never "
         "did counts as its last trial"

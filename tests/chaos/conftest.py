@@ -68,7 +68,7 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "processes.log"
 
 
-ON_BOTH = ("test_five_killed_workers", "test_many_claimers")
+ON_BOTH = ("test_many_claimers", "test_a_reader_that_is_cut")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -180,6 +180,8 @@ def peak_limits(
     (0.001, 0.05)
     """
     low, high = float(space.parameters[PEAK].low), float(space.parameters[PEAK].high)
+    if not space.constraints:
+        return low, high
     unit = lay_out({**params, PEAK: 1.0}, horizon)
     for one in space.constraints:
         if one.name not in RATES:

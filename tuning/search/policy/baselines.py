@@ -9,7 +9,7 @@ Not here: when they are proposed (`proposals`), which of them goes on (`ladder`)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 
 import numpy as np
@@ -35,6 +35,7 @@ from tuning.search.samplers.levels import has_ended
 from tuning.search.space import FAMILY, PEAK, allows, is_fixed, lay_out, peak_limits
 
 COARSE = (2 / 3, 1.0)  # the first peaks, by their place in the range on a log scale
+KEPT = 256  # ranges whose peaks are remembered: they are asked for several times a decision
 OFFERED = 121  # peaks, evenly on a log scale, of which one is chosen
 
 Floats = NDArray[np.float64]
@@ -227,18 +228,19 @@ def _coarse(spec: StudySpec, offered: int) -> list[int]:
 
 
 def _offered(spec: StudySpec, space: Space, family: str) -> list[float]:
-    """The peaks a baseline may be tried at, rising; none if constraints leave none.
-
-    Rounded to six digits, but never out of the range.
-    """
+    """The peaks a baseline may be tried at, rising; none if constraints leave none."""
     params = _point(spec, family, float(space.parameters[PEAK].high))
     limits = peak_limits(space, params, spec.horizon)
     if limits is None:
         return []
-    low, high = limits
-    return sorted(
-        {min(max(float(f"{one:.6g}"), low), high) for one in np.geomspace(low, high, OFFERED)}
-    )
+    return list(_rising(*limits))
+
+
+@lru_cache(KEPT)
+def _rising(low: float, high: float) -> tuple[float, ...]:
+    """Peaks between two, rounded to six digits but never out of the range."""
+    spread = np.geomspace(low, high, OFFERED).tolist()
+    return tuple(sorted({min(max(float(f"{one:.6g}"), low), high) for one in spread}))
 
 
 def _point(spec: StudySpec, family: str, peak: float) -> Params:

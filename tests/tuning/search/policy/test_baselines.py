@@ -78,6 +78,7 @@ def test_five_peaks_come_near_the_best_of_a_scan(problem: str, horizon: int) -> 
     assert max(found.values()) < 0.25
 
 
+@pytest.mark.full
 def test_three_peaks_come_near_the_best_of_a_scan_mostly() -> None:
     """A budget of 40 trials leaves no more for each of six baselines."""
     found = [
