@@ -37,13 +37,16 @@ def best_of_scan(problem: str, family: str, horizon: int) -> float:
     )
 
 
-def excesses(problem: str, horizon: int, trials: int, peaks: int) -> dict[str, float]:
+def excesses(
+    problem: str, horizon: int, trials: int, peaks: int, *, climb: bool = False
+) -> dict[str, float]:
     """How far each baseline, at the best of its peaks, is above its family's best, relative."""
     spec = specify(
         "noisy_quadratic",
         config={"problem": problem},
         horizon=horizon,
         budget=Budget(trials),
+        climb=climb,
         seeds=1,
         leader_seeds=1,
     )
@@ -74,6 +77,16 @@ PROBLEMS = [("N1", 200), ("N2", 200), ("N3", 200), ("N6", 50)]
 def test_five_peaks_come_near_the_best_of_a_scan(problem: str, horizon: int) -> None:
     """Whether the best peak is at the cap, a third below or a fiftieth of it."""
     found = excesses(problem, horizon, trials=60, peaks=5)
+    assert np.median(list(found.values())) < 0.03
+    assert max(found.values()) < 0.25
+
+
+@pytest.mark.parametrize(("problem", "horizon"), PROBLEMS)
+def test_three_peaks_come_near_the_best_of_a_scan_in_a_search_that_climbs(
+    problem: str, horizon: int
+) -> None:
+    """Its own short trainings help the model of curves to place the peaks."""
+    found = excesses(problem, horizon, trials=40, peaks=3, climb=True)
     assert np.median(list(found.values())) < 0.03
     assert max(found.values()) < 0.25
 
