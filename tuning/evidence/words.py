@@ -107,7 +107,8 @@ def _use(verdict: Verdict) -> list[str]:
             f"Over another horizon multiply the peak by the ratio of the horizons to the power "
             f"{law.peak_exponent:.2g} ({low:.2g} to {high:.2g})."
         )
-    if verdict.speedup is not None and verdict.speedup > 1.0 and not verdict.tie_with:
+    is_faster = verdict.speedup is not None and float(f"{verdict.speedup:.2g}") > 1.0
+    if is_faster and not verdict.tie_with:
         said.append(
             f"The best baseline would need about {verdict.speedup:.2g} times the updates for the "
             "same loss."

@@ -155,6 +155,7 @@ def test_a_speedup_is_told_of_a_winner_alone() -> None:
     tied = (against("constant", -0.2), against("cosine", 0.0, is_tie=True))
     assert "times the updates" not in words(versus=tied, speedup=1.6)
     assert "times the updates" not in words(versus=clear, speedup=0.9)
+    assert "times the updates" not in words(versus=clear, speedup=1.04)  # it would say 1
 
 
 def test_reads_that_are_known_later_make_the_same_document() -> None:
