@@ -30,9 +30,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-# PyTorch for the slower tests; as its file differs by machine, without a hash.
-$(TORCH): $(READY) tests/parity/torch.txt
-	@echo "Adding torch to $(VENV) (once) ..."
+# The extras and peers of the slower tests; torch differs by machine, so it comes without a hash.
+$(TORCH): $(READY) tests/full.lock tests/parity/torch.txt
+	@echo "Adding what the slower tests need to $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r tests/full.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/parity/torch.txt
 	@touch $@
 
@@ -82,10 +83,12 @@ benchmark-search: $(READY) ## the search beside others, and whether its verdict 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
+COMPILE := uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
 lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --output-file requirements.lock
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra mlflow --extra otel --group full --constraint requirements.lock --output-file tests/full.lock
 
 clean: ## remove the virtual environment, var and caches
 	@rm -rf $(VENV) $(PARITY) var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
