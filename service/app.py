@@ -14,8 +14,9 @@ from service.api import catalogue, health, lifecycle, live, schedules, studies, 
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
-from service.api.problems import install
+from service.api.problems import install, responses
 from service.api.requests import RequestIds
+from service.errors import Forbidden
 from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
@@ -70,6 +71,8 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         version=version("glideslope"),
         summary="Finds the best learning-rate schedule, and proves it.",
         lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.context = Context(
         store=store,
@@ -81,12 +84,18 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         render_report=render_report,
         versions=versions(),
     )
+    _furnish(app)
+    return app
+
+
+def _furnish(app: FastAPI) -> None:
+    """Add what every request passes, and the routes; all but health ask who asks."""
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     install(app)
-    for routes in (studies, lifecycle, live, work, catalogue, schedules, health):
-        app.include_router(routes.router)
-    return app
+    for routes in (studies, lifecycle, live, work, catalogue, schedules):
+        app.include_router(routes.router, responses=responses(Forbidden))
+    app.include_router(health.router)
 
 
 def open_store(settings: Settings) -> Store:

@@ -5,6 +5,7 @@
     ├── Conflict        the request contradicts what is stored
     │   └── StaleBatch  no item of a batch counts any more; says of each why
     ├── KeyReused       an idempotency key came back with another body
+    ├── Forbidden       whoever asks may not do this
     └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
 
 The core's own tree is `tuning.errors`. Not here: HTTP statuses; one table of the API maps both
@@ -54,6 +55,20 @@ class KeyReused(ServiceError):
         """Name the key."""
         self.key = key
         super().__init__(f"the idempotency key {key!r} was used before with another body")
+
+
+class Forbidden(ServiceError):
+    """Whoever asks may not do this.
+
+    >>> raise Forbidden("studies:write")
+    Traceback (most recent call last):
+    service.errors.Forbidden: this needs the scope 'studies:write'
+    """
+
+    def __init__(self, scope: str) -> None:
+        """Name the scope that is missing."""
+        self.scope = scope
+        super().__init__(f"this needs the scope {scope!r}")
 
 
 class StoreBusy(ServiceError):

@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
+from service.api.caller import READ
 from service.api.context import Here
 from service.api.settings_schema import settings_schema
 from service.api.views import family_view, objective_view
 from service.schemas.catalogue import FamilyList, ObjectiveList
 from tuning.schedules import FAMILIES
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = APIRouter(prefix="/v1", tags=["catalogue"], dependencies=[READ])
 
 
 @router.get("/objectives")

@@ -10,7 +10,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
+from service.api.caller import Caller, Writer
+from service.api.context import Context, Here, StudyId
 from service.api.problems import responses
 from service.api.views import study_view, trial_view
 from service.errors import NotFound
@@ -27,64 +28,64 @@ router = APIRouter(
 
 
 @router.post("/{study}:pause")
-def pause_study(study: StudyId, here: Here) -> StudyView:
+def pause_study(study: StudyId, here: Here, caller: Writer) -> StudyView:
     """Pause a study: nothing more is handed out; what is being trained finishes and counts."""
-    return _move(lifecycle.pause, study, here)
+    return _move(lifecycle.pause, study, here, caller)
 
 
 @router.post("/{study}:resume")
-def resume_study(study: StudyId, here: Here) -> StudyView:
+def resume_study(study: StudyId, here: Here, caller: Writer) -> StudyView:
     """Let a paused study go on where it was."""
-    return _move(lifecycle.resume, study, here)
+    return _move(lifecycle.resume, study, here, caller)
 
 
 @router.post("/{study}:stop")
-def stop_study(study: StudyId, here: Here) -> StudyView:
+def stop_study(study: StudyId, here: Here, caller: Writer) -> StudyView:
     """End the search: what is being trained finishes, then the confirmation and the verdict."""
-    return _move(lifecycle.stop, study, here)
+    return _move(lifecycle.stop, study, here, caller)
 
 
 @router.post("/{study}:cancel")
-def cancel_study(study: StudyId, here: Here) -> StudyView:
+def cancel_study(study: StudyId, here: Here, caller: Writer) -> StudyView:
     """Cancel a study: its leases die, nothing more is trained, there is no verdict."""
-    return _move(lifecycle.cancel, study, here)
+    return _move(lifecycle.cancel, study, here, caller)
 
 
 @router.post("/{study}:extend", responses=responses(has_body=True))
-def extend_study(study: StudyId, body: ExtendRequest, here: Here) -> StudyView:
+def extend_study(study: StudyId, body: ExtendRequest, here: Here, caller: Writer) -> StudyView:
     """Let a completed study search on with a larger budget, to another verdict on new seeds."""
     wish = {**body.budget.model_dump(), "evidence_budget": body.evidence_budget}
-    return _move(partial(lifecycle.extend, expect=expected_runs, **wish), study, here)
+    return _move(partial(lifecycle.extend, expect=expected_runs, **wish), study, here, caller)
 
 
 @router.patch("/{study}", responses=responses(has_body=True))
-def describe_study(study: StudyId, body: StudyWords, here: Here) -> StudyView:
+def describe_study(study: StudyId, body: StudyWords, here: Here, caller: Writer) -> StudyView:
     """Change the label, the labels or the notes of a study, whatever its state."""
-    return _move(partial(studies.describe, **body.model_dump()), study, here)
+    return _move(partial(studies.describe, **body.model_dump()), study, here, caller)
 
 
 @router.delete("/{study}", status_code=204)
-def delete_study(study: StudyId, here: Here) -> None:
+def delete_study(study: StudyId, here: Here, caller: Writer) -> None:
     """Remove a study that ended, with its trials, runs, curves, events and verdicts."""
     with here.store.write() as session:
-        lifecycle.delete(session, DEFAULT_PROJECT, study)
+        lifecycle.delete(session, caller.project, study)
     here.on_progress()
 
 
 @router.post("/{study}/trials/{number}:cancel")
 def cancel_trial(
-    study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here
+    study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here, caller: Writer
 ) -> TrialView:
     """Cancel one trial: its leases die, and the search goes on without it."""
     with here.store.write() as session:
-        view = trial_view(lifecycle.cancel_trial(session, DEFAULT_PROJECT, study, number))
+        view = trial_view(lifecycle.cancel_trial(session, caller.project, study, number))
     here.on_progress()
     return view
 
 
-def _move(call: Callable[..., Study], study: str, here: Context) -> StudyView:
+def _move(call: Callable[..., Study], study: str, here: Context, caller: Caller) -> StudyView:
     with here.store.write() as session:
-        found = call(session, DEFAULT_PROJECT, study)
+        found = call(session, caller.project, study)
         view = study_view(found, history.best_trial(session, found, found.winner))
     here.on_progress()
     return view

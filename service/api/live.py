@@ -17,7 +17,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
+from service.api.caller import Caller, Reader
+from service.api.context import Context, Here, StudyId
 from service.api.problems import responses
 from service.errors import NotFound
 from service.schemas.live import LastMeasurement, StudyEvent
@@ -55,6 +56,7 @@ async def stream_events(
     study: StudyId,
     here: Here,
     request: Request,
+    caller: Reader,
     after: Revision = None,
     last_event_id: LastEventId = None,
     measurements: bool = False,
@@ -65,16 +67,16 @@ async def stream_events(
     what the runs in training measured last: at most once a second, without an id.
     """
     seen = last_event_id if last_event_id is not None else after or 0
-    news = await run_in_threadpool(_look, here, study, seen)
+    news = await run_in_threadpool(_look, here, caller, study, seen)
     if news.is_over and not news.events:
         return Response(status_code=204)
-    stream = _stream(here, study, request, seen, measurements=measurements)
+    stream = _stream(here, caller, study, request, seen, measurements=measurements)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 async def _stream(
-    here: Context, study: str, request: Request, seen: int, *, measurements: bool
+    here: Context, caller: Caller, study: str, request: Request, seen: int, *, measurements: bool
 ) -> AsyncIterator[str]:
     pinged = measured = time.monotonic()
     known: Mapping[str, int] = {}
@@ -82,7 +84,7 @@ async def _stream(
     while not here.bell.is_closed and not await request.is_disconnected():
         ticket = here.bell.ticket()
         try:
-            news = await run_in_threadpool(_look, here, study, seen)
+            news = await run_in_threadpool(_look, here, caller, study, seen)
         except NotFound:  # deleted meanwhile
             return
         for event in news.events:
@@ -93,7 +95,7 @@ async def _stream(
         at = time.monotonic()
         if measurements and at - measured >= MEASURED_SECONDS:
             measured = at
-            latest = await run_in_threadpool(_measure, here, study)
+            latest = await run_in_threadpool(_measure, here, caller, study)
             fresh = [one for one in latest if known.get(one.run) != one.step]
             known = {one.run: one.step for one in latest}
             if fresh:
@@ -105,16 +107,16 @@ async def _stream(
             await here.bell.wait(ticket, POLL_SECONDS)
 
 
-def _look(here: Context, study: str, seen: int) -> News:
+def _look(here: Context, caller: Caller, study: str, seen: int) -> News:
     with here.store.read() as session:
-        found = events.after(session, DEFAULT_PROJECT, study, seen)
+        found = events.after(session, caller.project, study, seen)
         last = found[-1].revision if found else seen
-        return News(found, events.is_over(session, DEFAULT_PROJECT, study, last))
+        return News(found, events.is_over(session, caller.project, study, last))
 
 
-def _measure(here: Context, study: str) -> list[LastMeasurement]:
+def _measure(here: Context, caller: Caller, study: str) -> list[LastMeasurement]:
     with here.store.read() as session:
-        rows = history.last_measurements(session, DEFAULT_PROJECT, study)
+        rows = history.last_measurements(session, caller.project, study)
     return [
         LastMeasurement(
             run=row.run,

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from service.api.fields import of_core, of_schema, readable
 from service.api.requests import request_id
-from service.errors import Conflict, KeyReused, NotFound, StaleBatch, StoreBusy
+from service.errors import Conflict, Forbidden, KeyReused, NotFound, StaleBatch, StoreBusy
 from service.schemas.problems import FieldProblem, Problem
 from tuning.errors import DataError, IllegalMove, InvalidValue
 
@@ -40,6 +40,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidValue: Kind(422, "invalid-value", "A value is not allowed"),
     DataError: Kind(422, "invalid-data", "A data file cannot be used"),
     RequestValidationError: Kind(422, "invalid-request", "The request does not fit its schema"),
+    Forbidden: Kind(403, "forbidden", "The caller may not do this"),
     NotFound: Kind(404, "not-found", "There is no such thing"),
     Conflict: Kind(409, "conflict", "The request contradicts what is stored"),
     IllegalMove: Kind(409, "illegal-move", "The state does not allow it"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter
 
+from service.api.caller import READ
 from service.api.problems import responses
 from service.schemas.schedules import (
     CodeView,
@@ -31,7 +32,7 @@ from tuning.schedules.json_schema import schedule_schema
 from tuning.schedules.lint import from_notes, lint, sort
 from tuning.schedules.schedule import MAX_HORIZON
 
-router = APIRouter(prefix="/v1", tags=["schedules"])
+router = APIRouter(prefix="/v1", tags=["schedules"], dependencies=[READ])
 
 MOST_UPDATES = 1_000_000  # of a schedule whose values are computed while a client waits
 

@@ -10,7 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
-from service.api.context import DEFAULT_PROJECT, Context, Here, StudyId
+from service.api.caller import Caller, Reader, Writer
+from service.api.context import Context, Here, StudyId
 from service.api.exports import Format, code_response
 from service.api.fields import merge_patch, read_moment
 from service.api.problems import responses
@@ -51,32 +52,36 @@ POLL_SECONDS = 0.5  # between two looks of a client that waits when no bell ring
 
 
 @router.post("", status_code=202, responses=responses(KeyReused, has_body=True))
-def create_study(body: StudyRequest, here: Here, response: Response, key: Key = None) -> StudyView:
+def create_study(
+    body: StudyRequest, here: Here, caller: Writer, response: Response, key: Key = None
+) -> StudyView:
     """Accept a study: it is stored before the answer leaves, and starts by itself."""
     fingerprint = sha256(body.model_dump_json().encode()).hexdigest()
     view: StudyView | None = None
     if key:  # what was accepted once stays accepted, even if its data file is gone by now
         with here.store.read() as session:
-            known = idempotency.recall(session, DEFAULT_PROJECT, CREATE, key, fingerprint)
+            known = idempotency.recall(session, caller.project, CREATE, key, fingerprint)
         if known is not None:
             view = StudyView.model_validate(known.body)
     if view is None:
-        view = _create(body, here, key, fingerprint)
+        view = _create(body, here, caller, key, fingerprint)
     here.on_progress()
     response.headers["Location"] = f"/v1/studies/{view.id}"
     return view
 
 
-def _create(body: StudyRequest, here: Context, key: str | None, fingerprint: str) -> StudyView:
-    spec, deadline = complete(body, here), read_moment(body.deadline)
+def _create(
+    body: StudyRequest, here: Context, caller: Caller, key: str | None, fingerprint: str
+) -> StudyView:
+    spec, deadline = complete(body, here, caller), read_moment(body.deadline)
     with here.store.write() as session:
-        known = key and idempotency.recall(session, DEFAULT_PROJECT, CREATE, key, fingerprint)
+        known = key and idempotency.recall(session, caller.project, CREATE, key, fingerprint)
         if known:
             view = StudyView.model_validate(known.body)
         else:
             study = studies.create(
                 session,
-                DEFAULT_PROJECT,
+                caller.project,
                 spec,
                 expected_runs=expected_runs(spec),
                 deadline=deadline,
@@ -88,7 +93,7 @@ def _create(body: StudyRequest, here: Context, key: str | None, fingerprint: str
             if key:
                 answer = view.model_dump(mode="json")
                 idempotency.remember(
-                    session, DEFAULT_PROJECT, CREATE, key, fingerprint, status=202, body=answer
+                    session, caller.project, CREATE, key, fingerprint, status=202, body=answer
                 )
     return view
 
@@ -99,24 +104,29 @@ def _create(body: StudyRequest, here: Context, key: str | None, fingerprint: str
     responses=responses(KeyReused, NotFound, Conflict, has_body=True),
 )
 def clone_study(
-    study: StudyId, body: Settings, here: Here, response: Response, key: Key = None
+    study: StudyId,
+    body: Settings,
+    here: Here,
+    caller: Writer,
+    response: Response,
+    key: Key = None,
 ) -> StudyView:
     """Create a study like another, with changes: a JSON merge patch (RFC 7396) of its request.
 
     What neither says takes its default anew; `null` takes back what the other's request said.
     """
     with here.store.read() as session:
-        request = studies.request_of(session, DEFAULT_PROJECT, study)
+        request = studies.request_of(session, caller.project, study)
     try:
         merged = StudyRequest.model_validate(merge_patch(request, body))
     except ValidationError as error:
         raise RequestValidationError(
             [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
         ) from error
-    return create_study(merged, here, response, key)
+    return create_study(merged, here, caller, response, key)
 
 
-def complete(body: StudyRequest, here: Context) -> StudySpec:
+def complete(body: StudyRequest, here: Context, caller: Caller) -> StudySpec:
     """The complete, checked spec of a request."""
     peak = body.space.peak
     return specify(
@@ -145,7 +155,7 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
         evidence_budget=body.evidence_budget,
         worthwhile=body.worthwhile,
         early_stop=body.early_stop,
-        starts=_starts(body, here),
+        starts=_starts(body, here, caller),
         max_failures=body.max_failures,
         goal=body.goal,
         label=body.label,
@@ -154,15 +164,15 @@ def complete(body: StudyRequest, here: Context) -> StudySpec:
     )
 
 
-def _starts(body: StudyRequest, here: Context) -> tuple[Start, ...]:
+def _starts(body: StudyRequest, here: Context, caller: Caller) -> tuple[Start, ...]:
     """What the studies to start from know; raises InvalidValue naming one that does not fit."""
     if not body.warm_start:
         return ()
     with here.store.read() as session:
         earlier = [
             (
-                studies.get(session, DEFAULT_PROJECT, name).spec,
-                history.load(session, DEFAULT_PROJECT, name),
+                studies.get(session, caller.project, name).spec,
+                history.load(session, caller.project, name),
             )
             for name in body.warm_start
         ]
@@ -170,9 +180,9 @@ def _starts(body: StudyRequest, here: Context) -> tuple[Start, ...]:
 
 
 @router.post(":validate", responses=responses(has_body=True))
-def validate_study(body: StudyRequest, here: Here) -> StudyCheck:
+def validate_study(body: StudyRequest, here: Here, caller: Writer) -> StudyCheck:
     """Check a study without starting it: its complete spec, what it costs, what to beware of."""
-    spec = complete(body, here)
+    spec = complete(body, here, caller)
     read_moment(body.deadline)
     steps = most_steps(spec)
     return StudyCheck(
@@ -191,6 +201,7 @@ def validate_study(body: StudyRequest, here: Here) -> StudyCheck:
 @router.get("", responses=responses())
 def list_studies(
     here: Here,
+    caller: Reader,
     state: StudyState | None = None,
     objective: Filter = None,
     label: Filter = None,
@@ -201,7 +212,7 @@ def list_studies(
     with here.store.read() as session:
         page = studies.page(
             session,
-            DEFAULT_PROJECT,
+            caller.project,
             state=state,
             objective=objective,
             label=label,
@@ -223,6 +234,7 @@ def list_studies(
 async def read_study(
     study: StudyId,
     here: Here,
+    caller: Reader,
     request: Request,
     response: Response,
     known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
@@ -236,7 +248,7 @@ async def read_study(
     deadline = time.monotonic() + wait
     while True:
         ticket = here.bell.ticket()
-        answer = await run_in_threadpool(_read, here, study, response, known)
+        answer = await run_in_threadpool(_read, here, caller, study, response, known)
         left = deadline - time.monotonic()
         is_news = not isinstance(answer, Response)
         if is_news or left <= 0 or here.bell.is_closed or await request.is_disconnected():
@@ -244,13 +256,15 @@ async def read_study(
         await here.bell.wait(ticket, min(POLL_SECONDS, left))
 
 
-def _read(here: Context, study: str, response: Response, known: str | None) -> StudyView | Response:
+def _read(
+    here: Context, caller: Caller, study: str, response: Response, known: str | None
+) -> StudyView | Response:
     with here.store.read() as session:
         if known is not None:  # who polls mostly knows: that must cost next to nothing
-            etag = _etag(studies.get_revision(session, DEFAULT_PROJECT, study))
+            etag = _etag(studies.get_revision(session, caller.project, study))
             if _names(known, etag):
                 return Response(status_code=304, headers={"ETag": etag})
-        found = studies.get(session, DEFAULT_PROJECT, study)
+        found = studies.get(session, caller.project, study)
         response.headers["ETag"] = _etag(found.revision)
         return study_view(found, history.best_trial(session, found, found.winner))
 
@@ -276,6 +290,7 @@ def _names(header: str, etag: str) -> bool:
 def read_best(
     study: StudyId,
     here: Here,
+    caller: Reader,
     framework: Format,
     table: bool = False,
     pick: PickName = "winner",
@@ -286,12 +301,12 @@ def read_best(
     there is no verdict it is the best so far.
     """
     with here.store.read() as session:
-        found = studies.get(session, DEFAULT_PROJECT, study)
+        found = studies.get(session, caller.project, study)
         arm = found.winner if pick == "winner" else found.recommended
         best = history.best_trial(session, found, arm)
         if best is None:
             raise Conflict(f"study {study} has no completed trial yet; it is {found.state.value}")
-        told = history.provenance_of(session, DEFAULT_PROJECT, study, best.number)
+        told = history.provenance_of(session, caller.project, study, best.number)
     if framework != "json":
         return code_response(best.schedule, framework)
     return best_view(found, best, arm, told, here, table=table)
@@ -299,18 +314,21 @@ def read_best(
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))
 def read_verdict(
-    study: StudyId, here: Here, number: Annotated[int | None, Query(ge=1, le=MAX_TRIALS)] = None
+    study: StudyId,
+    here: Here,
+    caller: Reader,
+    number: Annotated[int | None, Query(ge=1, le=MAX_TRIALS)] = None,
 ) -> dict[str, Any]:
     """The verdict: winner, tie set, intervals, warnings, and the same in words.
 
     An extended study has several; without a `number` the last one answers.
     """
     with here.store.read() as session:
-        found = studies.get(session, DEFAULT_PROJECT, study)
+        found = studies.get(session, caller.project, study)
         if found.verdict is None:
             raise Conflict(f"study {study} has no verdict yet; it is {found.state.value}")
         wanted = number or found.verdicts
-        told = studies.verdict(session, DEFAULT_PROJECT, study, wanted)
+        told = studies.verdict(session, caller.project, study, wanted)
     return {**told, "number": wanted}
 
 
@@ -318,35 +336,36 @@ def read_verdict(
 def list_trials(
     study: StudyId,
     here: Here,
+    caller: Reader,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> TrialPage:
     """A page of a study's trials, in order."""
     with here.store.read() as session:
-        page = history.trials_page(session, DEFAULT_PROJECT, study, cursor=cursor, limit=limit)
+        page = history.trials_page(session, caller.project, study, cursor=cursor, limit=limit)
     return TrialPage(items=[trial_view(row) for row in page.items], next=page.next)
 
 
 @router.get("/{study}/trials/{number}/runs", responses=responses(NotFound))
 def list_runs(
-    study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here
+    study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here, caller: Reader
 ) -> RunList:
     """The runs of a trial: how each ended, why it failed or where it diverged."""
     with here.store.read() as session:
-        rows = history.runs(session, DEFAULT_PROJECT, study, number)
+        rows = history.runs(session, caller.project, study, number)
     return RunList(items=[run_view(row) for row in rows])
 
 
 @router.get("/{study}/report", response_class=HTMLResponse, responses=responses(NotFound))
-def read_report(study: StudyId, here: Here) -> HTMLResponse:
+def read_report(study: StudyId, here: Here, caller: Reader) -> HTMLResponse:
     """The study as one HTML file that opens offline."""
     with here.store.read() as session:
-        found = studies.get(session, DEFAULT_PROJECT, study)
-        story = last_round(history.load(session, DEFAULT_PROJECT, study))
+        found = studies.get(session, caller.project, study)
+        story = last_round(history.load(session, caller.project, study))
         arms = [trial.number for trial in arm_trials(found.spec, story)]
         curves = {
             curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
-            for curve in history.curves(session, DEFAULT_PROJECT, study, trials=arms)
+            for curve in history.curves(session, caller.project, study, trials=arms)
         }
     return HTMLResponse(
         here.render_report(

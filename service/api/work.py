@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from service.api.context import DEFAULT_PROJECT, Context, Here
+from service.api.caller import Caller, Trainer
+from service.api.context import Context, Here
 from service.api.problems import responses
 from service.errors import Conflict, StaleBatch
 from service.schemas.work import (
@@ -36,14 +37,16 @@ POLL_SECONDS = 1.0  # between two looks of a waiting claim when no bell rings
 
 
 @router.post("/work:claim", responses=responses(has_body=True))
-async def claim_work(body: ClaimRequest, here: Here, request: Request) -> ClaimReply:
+async def claim_work(
+    body: ClaimRequest, here: Here, request: Request, caller: Trainer
+) -> ClaimReply:
     """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some."""
     deadline = time.monotonic() + body.wait_seconds
-    block = await run_in_threadpool(_claim, here, body)
+    block = await run_in_threadpool(_claim, here, caller, body)
     while block is None and (left := deadline - time.monotonic()) > 0:
         ticket = here.bell.ticket()
-        if await run_in_threadpool(_has_queued, here, body):
-            block = await run_in_threadpool(_claim, here, body)
+        if await run_in_threadpool(_has_queued, here, caller, body):
+            block = await run_in_threadpool(_claim, here, caller, body)
             continue
         await here.bell.wait(ticket, min(POLL_SECONDS, left))
         if await request.is_disconnected():  # nobody would train what is handed out now
@@ -56,23 +59,27 @@ async def claim_work(body: ClaimRequest, here: Here, request: Request) -> ClaimR
     )
 
 
-def _has_queued(here: Context, body: ClaimRequest) -> bool:
+def _has_queued(here: Context, caller: Caller, body: ClaimRequest) -> bool:
     with here.store.read() as session:
-        return work.has_queued(session, body.worker, body.objectives)
+        return work.has_queued(
+            session, caller.worker(body.worker), body.objectives, project=caller.reach
+        )
 
 
-def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
+def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | None:
+    worker = caller.worker(body.worker)
     offer = None if body.objectives is None else frozenset(body.objectives)
     with here.store.write() as session:
-        if here.attendance.is_news(body.worker, offer):
-            stalls.attend(session, DEFAULT_PROJECT, body.worker, offer)
+        if here.attendance.is_news(worker, offer):
+            stalls.attend(session, caller.project, worker, offer)
         claim = work.claim(
             session,
-            worker=body.worker,
+            worker=worker,
             claim=body.claim,
             lanes=body.lanes,
             objectives=body.objectives,
             lease_seconds=here.settings.lease_seconds,
+            project=caller.reach,
         )
     if claim is None:
         return None
@@ -98,19 +105,20 @@ def _claim(here: Context, body: ClaimRequest) -> ClaimedBlock | None:
 
 
 @router.post("/runs:heartbeat", responses=responses(Conflict, has_body=True))
-def heartbeat(body: HeartbeatRequest, here: Here) -> Replies:
+def heartbeat(body: HeartbeatRequest, here: Here, caller: Trainer) -> Replies:
     """Extend leases; a reply's `stop` says why to drop a run."""
     with here.store.write() as session:
         replies = work.heartbeat(
             session,
             [work.Beat(beat.run, beat.token) for beat in body.runs],
             lease_seconds=here.settings.lease_seconds,
+            project=caller.reach,
         )
     return _replies(replies)
 
 
 @router.post("/runs:report", responses=responses(Conflict, has_body=True))
-def report(body: ReportRequest, here: Here) -> Replies:
+def report(body: ReportRequest, here: Here, caller: Trainer) -> Replies:
     """Store measurements, once per (run, token, seq)."""
     with here.store.write() as session:
         replies = work.report(
@@ -119,12 +127,13 @@ def report(body: ReportRequest, here: Here) -> Replies:
                 work.Report(one.run, one.token, one.seq, tuple(one.steps), dict(one.values))
                 for one in body.reports
             ],
+            project=caller.reach,
         )
     return _replies(replies)
 
 
 @router.post("/runs:tell", responses=responses(Conflict, has_body=True))
-def tell(body: TellRequest, here: Here) -> Replies:
+def tell(body: TellRequest, here: Here, caller: Trainer) -> Replies:
     """Store how runs ended, each counted once; 409 if every one of them is stale."""
     with here.store.write() as session:
         replies = outcomes.tell(
@@ -146,6 +155,7 @@ def tell(body: TellRequest, here: Here) -> Replies:
                 for one in body.results
             ],
             max_attempts=here.settings.max_attempts,
+            project=caller.reach,
         )
     here.on_progress()
     return _replies(replies)

@@ -64,6 +64,7 @@ def claim(
     lanes: int,
     objectives: Collection[str] | None = None,
     lease_seconds: float,
+    project: str | None = None,
 ) -> Claim | None:
     """Lease queued runs to a worker; None if nothing is queued for it.
 
@@ -76,6 +77,7 @@ def claim(
         lanes: most runs to hand out.
         objectives: names of objectives the worker can train; all if None.
         lease_seconds: time until the lease expires unless a heartbeat extends it.
+        project: whose runs to hand out; anyone's if None.
 
     Raises InvalidValue unless `lanes` is from 1 to 1,024.
     """
@@ -88,7 +90,7 @@ def claim(
     if before:
         return _repeat(session, before, claim, until)
     company = _company(session, worker)
-    for row in _locked_candidates(session, company, objectives):
+    for row in _locked_candidates(session, company, objectives, project):
         deadlines.keep(session, row)
         runs = _next_block(session, row, company, lanes) if row.state in ACTIVE else []
         if runs:
@@ -100,9 +102,14 @@ def claim(
     return None
 
 
-def has_queued(session: Session, worker: str, objectives: Collection[str] | None = None) -> bool:
+def has_queued(
+    session: Session,
+    worker: str,
+    objectives: Collection[str] | None = None,
+    project: str | None = None,
+) -> bool:
     """Whether a claim might find something; reads only, so that waiting disturbs nobody."""
-    return bool(_candidates(session, _company(session, worker), objectives))
+    return bool(_candidates(session, _company(session, worker), objectives, project))
 
 
 def _company(session: Session, worker: str) -> set[str]:
@@ -126,22 +133,29 @@ def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime)
 
 
 def _locked_candidates(
-    session: Session, company: Collection[str], objectives: Collection[str] | None
+    session: Session,
+    company: Collection[str],
+    objectives: Collection[str] | None,
+    project: str | None,
 ) -> Iterator[models.Study]:
     """Candidates in order, each locked when asked for.
 
     One lock is waited for; with that in hand, studies that others have locked are passed over, for
     waiting in the order of fairness instead of names could end in a deadlock.
     """
-    for position, (project, study) in enumerate(_candidates(session, company, objectives)):
+    found = _candidates(session, company, objectives, project)
+    for position, (owner, study) in enumerate(found):
         if position == 0:
-            yield lock_study(session, project, study)
-        elif (row := lock_study_if_free(session, project, study)) is not None:
+            yield lock_study(session, owner, study)
+        elif (row := lock_study_if_free(session, owner, study)) is not None:
             yield row
 
 
 def _candidates(
-    session: Session, company: Collection[str], objectives: Collection[str] | None
+    session: Session,
+    company: Collection[str],
+    objectives: Collection[str] | None,
+    project: str | None,
 ) -> list[tuple[str, str]]:
     """Active studies with queued runs for such a worker, the one to be served first in front.
 
@@ -160,6 +174,8 @@ def _candidates(
     )
     if objectives is not None:
         query = query.where(study.objective.in_(objectives))
+    if project is not None:
+        query = query.where(study.project == project)
     waiting = session.execute(query).all()
     by_project, by_study = _leased_lanes(session)
     ordered = sorted(
@@ -173,7 +189,7 @@ def _candidates(
         ),
     )
     served = takewhile(lambda row: not (company and row[4]), ordered)
-    return [(project, name) for project, name, *_ in served]
+    return [(owner, name) for owner, name, *_ in served]
 
 
 def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, str]]]:

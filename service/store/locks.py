@@ -8,7 +8,7 @@ Not here: the locks of migrations and of the SQLite file.
 from collections.abc import Collection
 from contextlib import suppress
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -39,24 +39,37 @@ def lock_study_if_free(session: Session, project: str, study: str) -> models.Stu
     return session.get(models.Study, (project, study), with_for_update=options)
 
 
-def lock_studies_of(session: Session, runs: Collection[str]) -> dict[str, models.Study]:
-    """The studies of these runs by id, locked; runs that do not exist are passed over."""
+def lock_studies_of(
+    session: Session, runs: Collection[str], project: str | None = None
+) -> dict[str, models.Study]:
+    """The studies of these runs by id, locked; runs that do not exist are passed over.
+
+    Of one project, if it is named: what belongs to another one does not exist.
+    """
     run = models.Run
-    keys = session.execute(select(run.project, run.study).where(run.id.in_(runs)).distinct())
+    keys = session.execute(
+        select(run.project, run.study).where(run.id.in_(runs), *_within(project)).distinct()
+    )
     locked = {}
-    for project, study in sorted(keys):
+    for owner, study in sorted(keys):
         with suppress(NotFound):  # deleted in the meantime, with its runs
-            locked[study] = lock_study(session, project, study)
+            locked[study] = lock_study(session, owner, study)
     return locked
 
 
-def lock_runs(session: Session, runs: Collection[str]) -> dict[str, models.Run]:
-    """These runs by id, fresh and locked; runs that do not exist are passed over."""
+def lock_runs(
+    session: Session, runs: Collection[str], project: str | None = None
+) -> dict[str, models.Run]:
+    """These runs by id, fresh and locked; runs that do not exist are passed over, as above."""
     rows = session.scalars(
         select(models.Run)
-        .where(models.Run.id.in_(runs))
+        .where(models.Run.id.in_(runs), *_within(project))
         .order_by(models.Run.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return {row.id: row for row in rows}
+
+
+def _within(project: str | None) -> list[ColumnElement[bool]]:
+    return [] if project is None else [models.Run.project == project]

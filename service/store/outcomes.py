@@ -118,7 +118,9 @@ class Tell:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> list[Reply]:
+def tell(
+    session: Session, results: Sequence[Tell], *, max_attempts: int, project: str | None = None
+) -> list[Reply]:
     """Take the ends of runs, each counted once; one reply per item.
 
     Args:
@@ -126,13 +128,14 @@ def tell(session: Session, results: Sequence[Tell], *, max_attempts: int) -> lis
         results: what workers tell; they may be of many studies.
         max_attempts: bad ends (crashed alone, lease expired) after which a run has failed; one is
             enough if it used up its time alone.
+        project: whose runs they may be; anyone's if None.
 
     Raises Conflict if a token that told an end tells another one, InvalidValue naming the item if
     what it tells does not fit its run; then none of the batch is stored.
     """
     names = {one.run for one in results}
-    locked = lock_studies_of(session, names)
-    runs = lock_runs(session, names)
+    locked = lock_studies_of(session, names, project)
+    runs = lock_runs(session, names, project)
     metrics = {study.id: read_spec(study.spec).metric for study in locked.values()}
     at = now(session)
     taken: list[tuple[models.Run, Tell]] = []

@@ -1,8 +1,8 @@
 """Work: runs claimed, kept alive, measured, and taken back from workers that died.
 
 The one idea: every call may be repeated. A claim id gets the same runs and tokens again, a report
-counts once by (run, token, seq); whoever lost its lease is told to stop. Workers serve all
-projects, so they name runs; the token proves the rest.
+counts once by (run, token, seq); whoever lost its lease is told to stop. Workers may
+serve all projects, so they name runs; the token proves the rest.
 Not here: what tokens mean (`leases`), the ends of runs (`outcomes.tell`).
 """
 
@@ -63,9 +63,14 @@ class Report:
     values: Mapping[str, Sequence[float | None]]
 
 
-def heartbeat(session: Session, beats: Sequence[Beat], lease_seconds: float) -> list[Reply]:
-    """Extend leases; one reply per beat, which says `stop` if the lease is lost."""
-    runs = lock_runs(session, {beat.run for beat in beats})
+def heartbeat(
+    session: Session, beats: Sequence[Beat], lease_seconds: float, project: str | None = None
+) -> list[Reply]:
+    """Extend leases; one reply per beat, which says `stop` if the lease is lost.
+
+    Of the runs of one project, if it is named.
+    """
+    runs = lock_runs(session, {beat.run for beat in beats}, project)
     until = now(session) + timedelta(seconds=lease_seconds)
     replies = []
     for beat in beats:
@@ -77,14 +82,14 @@ def heartbeat(session: Session, beats: Sequence[Beat], lease_seconds: float) -> 
     return replies
 
 
-def report(session: Session, reports: Sequence[Report]) -> list[Reply]:
-    """Store measurements; one reply per report.
+def report(session: Session, reports: Sequence[Report], project: str | None = None) -> list[Reply]:
+    """Store measurements; one reply per report; of the runs of one project, if it is named.
 
     Raises InvalidValue naming the report whose columns differ in length from its steps.
     """
     for position, one in enumerate(reports):
         _check_columns(one, f"reports[{position}]")
-    runs = lock_runs(session, {one.run for one in reports})
+    runs = lock_runs(session, {one.run for one in reports}, project)
     known = _known_reports(session, runs)
     replies = [_store_report(session, one, runs, known) for one in reports]
     session.flush()
