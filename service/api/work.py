@@ -71,7 +71,7 @@ def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | 
     offer = None if body.objectives is None else frozenset(body.objectives)
     with here.store.write() as session:
         if here.attendance.is_news(worker, offer):
-            stalls.attend(session, caller.project, worker, offer)
+            stalls.attend(session, caller.project, worker, offer, all_projects=caller.all_projects)
         claim = work.claim(
             session,
             worker=worker,

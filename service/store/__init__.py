@@ -13,6 +13,8 @@ Time is the database's clock (`clock.now`).
 | `locks`       | who waits for whom                                             |
 | `paging`      | pages and opaque cursors                                       |
 | `projects`    | tenants                                                        |
+| `keys`        | API keys: make, list, revoke; their tables: `identity_models`  |
+| `tokens`      | what the holder of a key shows                                 |
 | `studies`     | searches: create, read, page                                   |
 | `lifecycle`   | searches: pause, resume, stop, cancel, extend, fail, delete    |
 | `deadlines`   | when a search ends whatever it has found                       |

@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     UniqueConstraint,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
@@ -296,13 +297,17 @@ class Verdict(Base):
 
 
 class Worker(Base):
-    """A worker that asked for work, when it last did, and what it can train; null for anything."""
+    """A worker that asked for work, when it last did, and what it can train; null for anything.
+
+    It trains for its project, or for `all_projects`.
+    """
 
     __tablename__ = "workers"
 
     project: Mapped[str]
     name: Mapped[str]
     objectives: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    all_projects: Mapped[bool] = mapped_column(server_default=true())
     seen: Mapped[datetime]
 
     __table_args__ = (

@@ -27,12 +27,23 @@ FORGET_SECONDS = 86_400.0
 EVENT = "stalled"
 
 
-def attend(session: Session, project: str, worker: str, objectives: Collection[str] | None) -> None:
-    """Note that a worker asks for work, and what it can train; anything if None."""
+def attend(
+    session: Session,
+    project: str,
+    worker: str,
+    objectives: Collection[str] | None,
+    *,
+    all_projects: bool = True,
+) -> None:
+    """Note that a worker asks for work, and what it can train, anything if None, for whom."""
     hold_name(session, "claim", worker)  # two of its claims may come at once
     at = now(session)
     told = None if objectives is None else sorted(objectives)
-    session.merge(models.Worker(project=project, name=worker, objectives=told, seen=at))
+    session.merge(
+        models.Worker(
+            project=project, name=worker, objectives=told, all_projects=all_projects, seen=at
+        )
+    )
     old = at - timedelta(seconds=FORGET_SECONDS)
     session.execute(
         delete(models.Worker).where(models.Worker.project == project, models.Worker.seen < old)
@@ -67,7 +78,8 @@ def find(session: Session, seconds: float) -> list[tuple[str, str, Stall]]:
     queues, present = _queues(session), _present(session, at)
     found = []
     for project, name, objective, known in rows:
-        stall = _why(objective, queues.get((project, name), (0, 0)), present)
+        for_it = [offer for owner, offer in present if owner in {None, project}]
+        stall = _why(objective, queues.get((project, name), (0, 0)), for_it)
         if not _is_known(known, stall):
             found.append((project, name, stall))
     return found
@@ -123,10 +135,18 @@ def _why(
     return Stall("NotClaimed", f"{len(offering)} workers offer {objective}, and none is free")
 
 
-def _present(session: Session, at: datetime) -> list[Collection[str] | None]:
-    """What the workers that are there offer: they asked lately, or train something."""
+def _present(session: Session, at: datetime) -> list[tuple[str | None, Collection[str] | None]]:
+    """Whom the workers that are there serve, None for all, and what they offer.
+
+    They asked lately, or train something.
+    """
     worker, run = models.Worker, models.Run
     busy = select(run.worker).where(run.state == RunState.LEASED).distinct()
     since = at - timedelta(seconds=PRESENT_SECONDS)
-    query = select(worker.objectives).where(or_(worker.seen >= since, worker.name.in_(busy)))
-    return list(session.scalars(query))
+    query = select(worker.project, worker.all_projects, worker.objectives).where(
+        or_(worker.seen >= since, worker.name.in_(busy))
+    )
+    return [
+        (None if serves_all else project, offer)
+        for project, serves_all, offer in session.execute(query)
+    ]
