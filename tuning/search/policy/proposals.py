@@ -31,7 +31,6 @@ from tuning.seeds import derive
 RETRIES = (
     32  # asks without a new schedule before the space counts as used up, unless it is enumerated
 )
-CONSTRAINED_RETRIES = 64  # likewise, where a constraint on rates may refuse most of them
 STARTS = 5  # of the best points of earlier studies
 Params = dict[str, ParameterValue]
 
@@ -78,7 +77,7 @@ def new_trials(
 def _searched(spec: StudySpec, view: History, first: int) -> Iterator[Params]:
     """Points to search, one after another, as many as are asked for."""
     space = space_at(spec, view)
-    asks = MAX_BATCH * CONSTRAINED_RETRIES
+    asks = MAX_BATCH * RETRIES
     seeds = (derive(spec.seed, "trial", first, "ask", ask) for ask in range(asks))
     asked = propose(
         SAMPLERS[spec.sampler],
@@ -110,8 +109,7 @@ def _starts(spec: StudySpec, space: Space, exponent: float) -> list[Params]:
 
 def _distinct(spec: StudySpec, searched: Iterator[Params], known: Known) -> Params | None:
     """The next point that is allowed and does not do what is known; None after too many others."""
-    retries = CONSTRAINED_RETRIES if spec.space.constraints else RETRIES
-    for params in islice(searched, None if spec.sampler in ENUMERATING else retries):
+    for params in islice(searched, None if spec.sampler in ENUMERATING else RETRIES):
         schedule = lay_out(params, spec.horizon)
         if not known.holds(schedule) and allows(spec.space, params, spec.horizon):
             return params

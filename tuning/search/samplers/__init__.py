@@ -14,6 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from tuning.records import Direction, Space
+from tuning.search.narrowing import hopeful
 from tuning.search.samplers.curve import propose_curves
 from tuning.search.samplers.evolution import propose_evolved
 from tuning.search.samplers.gaussian import propose_gaussian
@@ -75,7 +76,7 @@ def propose(
         seeds: one per proposal; a sampler that has nothing left ends early.
         horizon: updates of a full training.
     """
-    return sampler(space, observations, direction, seeds, horizon)
+    return sampler(hopeful(space, horizon), observations, direction, seeds, horizon)
 
 
 __all__ = [

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from tuning.records import Direction, Space
+from tuning.search.narrowing import kept
 from tuning.search.samplers.coordinates import axes, place_of, point_at
 from tuning.search.samplers.levels import at_full_horizon, has_ended
 from tuning.search.samplers.observation import Observation
@@ -55,4 +56,4 @@ def propose_evolved(
         strategy.tell(told[begin : begin + size])
     for seed in seeds:
         strategy.reseed_rng(seed)
-        yield point_at(space, strategy.ask()[: len(names)])
+        yield kept(space, point_at(space, strategy.ask()[: len(names)]), horizon)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from tuning.records import Direction, Space
+from tuning.search.narrowing import kept
 from tuning.search.samplers.acquisition import Pool
 from tuning.search.samplers.belief import believe
 from tuning.search.samplers.coordinates import Floats, axes, place_of, point_at
@@ -39,7 +40,8 @@ def propose_gaussian(
     rows = [row for row, seen in enumerate(known) if has_ended(seen)]
     if len(rows) < FEWEST or not dimension:
         for seed in seeds:
-            yield point_at(space, np.random.default_rng(seed).random(dimension))
+            place = np.random.default_rng(seed).random(dimension)
+            yield kept(space, point_at(space, place), horizon)
         return
     losses = np.array([np.nan if known[row].is_bad else known[row].value for row in rows], float)
     values = tamed(losses)
@@ -57,11 +59,11 @@ def propose_gaussian(
         offered = _offered(top, np.random.default_rng(seed))
         order = np.argsort(-Pool(posterior, UNIT * offered).promise(best), kind="stable")
         # Places that differ in axes without effect are one point.
-        fresh = (place for place in order if key_of(point_at(space, offered[place])) not in taken)
-        chosen = offered[next(fresh, order[0])]
-        point = point_at(space, chosen)
+        points = (kept(space, point_at(space, offered[place]), horizon) for place in order)
+        fresh = (point for point in points if key_of(point) not in taken)
+        point = next(fresh, None) or kept(space, point_at(space, offered[order[0]]), horizon)
         taken.add(key_of(point))
-        posterior = posterior.supposing(UNIT * chosen[None])
+        posterior = posterior.supposing(UNIT * place_of(space, point)[None])
         yield point
 
 

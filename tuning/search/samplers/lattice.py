@@ -12,6 +12,7 @@ import numpy as np
 
 from tuning.records import Direction, ParameterValue, Space
 from tuning.schedules import Parameter
+from tuning.search.narrowing import kept
 from tuning.search.samplers.coordinates import axes, point_at
 from tuning.search.samplers.observation import Observation, key_of
 from tuning.search.samplers.points import Point, placed
@@ -31,13 +32,14 @@ def propose_sobol(
     """Yield points of a scrambled Sobol sequence over the unit cube of the space, one per seed."""
     from scipy.stats import qmc  # noqa: PLC0415 - heavy
 
-    del direction, horizon
+    del direction
     dimension = len(axes(space))
     sequence = qmc.Sobol(dimension, rng=0) if dimension else None
     if sequence is not None and observations:
         sequence.fast_forward(len(observations))
     for _ in seeds:
-        yield point_at(space, np.empty(0) if sequence is None else sequence.random(1)[0])
+        place = np.empty(0) if sequence is None else sequence.random(1)[0]
+        yield kept(space, point_at(space, place), horizon)
 
 
 def propose_grid(
@@ -51,9 +53,10 @@ def propose_grid(
 
     Families take turns, so that a short look sees all of them.
     """
-    del direction, horizon
+    del direction
     taken = {key_of(seen.params) for seen in observations}
-    fresh = (point for point in grid(space) if key_of(point) not in taken)
+    points = (kept(space, point, horizon) for point in grid(space))
+    fresh = (point for point in points if key_of(point) not in taken)
     for point, _ in zip(fresh, seeds, strict=False):
         yield point
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuning.records import Space
+from tuning.search.narrowing import kept
 from tuning.search.samplers.acquisition import Pool
 from tuning.search.samplers.belief import Belief
 from tuning.search.samplers.candidates import (
@@ -90,18 +91,23 @@ class Picks:
         number = len(self._proposed)
         if number >= CYCLIC_FROM and number % CYCLIC_EVERY == 0:
             probe = self._probe()
-            if probe is not None and self._allows(probe):
+            if probe is not None and self._allows(probe := self._kept(probe)):
                 return probe
         over = None if number % GREEDY_EVERY == GREEDY_EVERY - 1 else self._best
         promise = self._pool.promise(over)
         order = np.argsort(-promise, kind="stable")[:LOOKED_AT]
-        allowed = (place for place in order if self._allows(self._candidates.point(int(place))))
-        first = int(next(allowed, order[0]))
+        first = float(promise[order[0]]), self._candidates.point(int(order[0]))
+        rivals = [first]
+        if not self._allows(first[1]):
+            offered = ((promise[place], self._candidates.point(int(place))) for place in order[1:])
+            rivals += [next((one for one in offered if self._allows(one[1])), first)]
+            rivals += [self._moved_in(first, over)]
         if has_curves(self._space):
             found = self._climbed(order, over, random)
-            if found is not None and found[0] > promise[first] and self._allows(found[1]):
-                return found[1]
-        return self._candidates.point(first)
+            if found is not None:
+                rivals.append(self._moved_in(found, over))
+        allowed = [one for one in rivals if self._allows(one[1])] or rivals
+        return max(allowed, key=lambda one: one[0])[1]
 
     def suppose(self, point: Point) -> None:
         """Take into account that a schedule will be tried."""
@@ -114,6 +120,16 @@ class Picks:
 
     def _allows(self, point: Point) -> bool:
         return allows(self._space, point, self._horizon)
+
+    def _kept(self, point: Point) -> Point:
+        return kept(self._space, point, self._horizon)
+
+    def _moved_in(self, found: tuple[float, Point], over: float | None) -> tuple[float, Point]:
+        """A curve and its promise, moved to where it keeps the bounds on rates."""
+        point = self._kept(found[1])
+        if point == found[1]:
+            return found
+        return float(Pool(self._posterior, self._inputs([point])).promise(over)[0]), point
 
     def _tried(self, observations: Sequence[Observation]) -> list[Params]:
         """Schedules with a score, each once; those of the space, if there are any."""

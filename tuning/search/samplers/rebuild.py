@@ -2,6 +2,8 @@
 
 The one idea: Optuna only suggests; what was tried and what came of it is ours and handed in.
 Coordinates that the same families use are modelled together, each such group in a study of its own.
+Bounds on learning rates narrow the ranges asked for; a point is asked for anew only where a shape
+keeps them nowhere.
 Not here: the table of samplers (the package's `__init__`).
 """
 
@@ -20,15 +22,17 @@ from optuna.trial import TrialState, create_trial
 
 from tuning.records import Direction, ParameterValue, Space
 from tuning.schedules import Parameter
+from tuning.search.narrowing import part_of, turns
 from tuning.search.samplers.levels import at_full_horizon, has_ended
 from tuning.search.samplers.observation import Observation
 from tuning.search.samplers.points import Point
-from tuning.search.space import FAMILY, contains, is_fixed, used
+from tuning.search.space import FAMILY, allows, contains, is_fixed, used
 from tuning.seeds import derive
 
 POPULATION = 20  # of genetic samplers
 # Where NSGA-II keeps the generation of a trial; it would start anew with every rebuilt study.
 GENERATION = "NSGAIISampler:generation"
+ATTEMPTS = 8  # asks for a point until its shape keeps the bounds on rates somewhere
 DIVERGED_PENALTY = 2.0  # a diverged trial counts as this many spreads worse than the worst score
 
 
@@ -56,15 +60,46 @@ def rebuilt(
         known = [seen for seen in full if contains(space, seen.params)]
         models = [_Model(names, space, _penalty(full)) for names in groups(space)]
         for seed in seeds:
-            point: Point = {}
-            for number, model in enumerate(models):
-                if not number or model.serves(str(point[FAMILY])):
-                    point |= model.ask(make_sampler(derive(seed, "group", number)), known)
+            for attempt in range(ATTEMPTS):
+                asks = derive(seed, "again", attempt) if attempt else seed
+                point = _asked(models, known, space, horizon, _seeded(make_sampler, asks))
+                if allows(space, point, horizon):
+                    break
+                for model in models:
+                    model.refuse()
             if not is_blind:
                 known.append(Observation(point))
-            yield {name: point[name] for name in _names(space, str(point[FAMILY]))}
+            yield point
 
     return sample
+
+
+def _seeded(make_sampler: Callable[[int], BaseSampler], seed: int) -> Callable[[int], BaseSampler]:
+    """The sampler of each group of a proposal, by its number."""
+    return lambda number: make_sampler(derive(seed, "group", number))
+
+
+def _asked(
+    models: Sequence["_Model"],
+    known: Sequence[Observation],
+    space: Space,
+    horizon: int,
+    sampler: Callable[[int], BaseSampler],
+) -> Point:
+    """A new point: its family, then its shape, and last what bounds on rates narrow."""
+    first = models[0].ask(sampler(0), known)
+    family = str(suggested(first, space, FAMILY))
+    trials = dict.fromkeys(models[0].names, first)
+    for number, model in enumerate(models[1:], 1):
+        if model.serves(family):
+            trial = model.ask(sampler(number), known)
+            trials |= dict.fromkeys(model.names, trial)
+    last = turns(space, family)
+    point: Point = {FAMILY: family}
+    for name in (*(name for name in trials if name not in {FAMILY, *last}), *last):
+        part = part_of(space, point, name, horizon) if name in last else None
+        point[name] = suggested(trials[name], space, name, part)
+    return {name: point[name] for name in _names(space, family)}
 
 
 def groups(space: Space) -> list[tuple[str, ...]]:
@@ -94,26 +129,33 @@ class _Model:
     """
 
     def __init__(self, names: tuple[str, ...], space: Space, penalty: float) -> None:
-        self._names = names
+        self.names = names
         self._space = space
         self._penalty = penalty
         self._study = optuna.create_study()
         self._known = self._ended = 0
         self._free = distributions(space, names)
+        self._asked: optuna.Trial | None = None
 
     def serves(self, family: str) -> bool:
         """Whether the family uses these coordinates."""
-        return self._names[0] in _names(self._space, family)
+        return self.names[0] in _names(self._space, family)
 
-    def ask(self, sampler: BaseSampler, known: Sequence[Observation]) -> dict[str, ParameterValue]:
-        """New values of the group, given all that is known, in order."""
+    def ask(self, sampler: BaseSampler, known: Sequence[Observation]) -> optuna.Trial:
+        """A new trial, given all that is known, in order, which then suggests values."""
         for seen in known[self._known :]:
             self._study.add_trial(self._frozen(seen))
             self._ended += has_ended(seen)
         self._known = len(known) + 1  # with the trial that is asked now
         self._study.sampler = sampler
-        trial = self._study.ask()
-        return {name: suggested(trial, self._space, name) for name in self._names}
+        self._asked = self._study.ask()
+        return self._asked
+
+    def refuse(self) -> None:
+        """The trial that was asked last, if any, will not be made."""
+        if self._asked is not None:
+            self._study.tell(self._asked, state=TrialState.FAIL)
+        self._asked = None
 
     def _frozen(self, seen: Observation) -> optuna.trial.FrozenTrial:
         value = self._penalty if seen.is_bad else seen.value
@@ -127,12 +169,21 @@ class _Model:
         )
 
 
-def suggested(trial: optuna.Trial, space: Space, name: str) -> ParameterValue:
-    """What a trial suggests for the family or a parameter; what is fixed is not asked for."""
+def suggested(
+    trial: optuna.Trial, space: Space, name: str, part: Parameter | None = None
+) -> ParameterValue:
+    """What a trial suggests for the family or a parameter; what is fixed is not asked for.
+
+    Args:
+        trial: that was asked.
+        space: of the study.
+        name: of the parameter, or `family`.
+        part: of the parameter's range, if not all of it.
+    """
     if name == FAMILY:
         families = space.families
         return families[0] if len(families) == 1 else _choice(trial, name, families)
-    parameter = space.parameters[name]
+    parameter = part or space.parameters[name]
     if is_fixed(parameter):
         return parameter.choices[0] if parameter.kind == "choice" else parameter.low
     if parameter.kind == "choice":
