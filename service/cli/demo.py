@@ -59,25 +59,25 @@ def _make(folder: Path) -> None:
 
 def _take_up(client: Client, objective: str, trials: int) -> StudyView:
     """The unfinished study of an interrupted demo with the same question, or a new one."""
-    for study in client.studies(objective=objective, label=LABEL):
+    for study in client.studies.list(objective=objective, label=LABEL):
         is_same = study.spec["budget"]["trials"] == trials
         if is_same and study.state in {"running", "confirming"}:
             console.print("Taking up the study that was interrupted.")
             return study
     console.print(f"Searching for the best learning-rate schedule of {escape(objective)} ...")
-    return client.create_study(
+    return client.studies.create(
         {"objective": objective, "budget": {"trials": trials}, "label": LABEL}
     )
 
 
 def _tell(client: Client, study: StudyView, folder: Path) -> int:
-    best = client.best(study.id, table=True)
+    best = client.results.best(study.id, table=True)
     if best.verdict is None:
         raise ServiceError("the study completed without a verdict")
     console.print(f"\n[bold]{escape(best.verdict['words'])}[/bold]\n", highlight=False)
     console.print_json(data=_short(best))
     (folder / "best.json").write_text(json.dumps(best.model_dump(mode="json"), indent=2) + "\n")
-    (folder / "report.html").write_text(client.report(study.id))
+    (folder / "report.html").write_text(client.results.report(study.id))
     (folder / "schedule.png").write_bytes(_picture(client, study, best))
     console.print()
     for name, what in (
@@ -111,7 +111,7 @@ def _picture(client: Client, study: StudyView, best: BestView) -> bytes:
     arms = {arm["trial"] for arm in (best.verdict or {})["arms"]}
     winner = best.provenance["trial"]
     lines = []
-    for trial in client.trials(study.id):
+    for trial in client.trials.list(study.id):
         if trial.number in arms:
             steps, rates = Schedule.from_document(trial.schedule).preview(PICTURE_POINTS)
             label = f"{trial.params['family']}, peak {float(trial.params['peak']):.3g}"

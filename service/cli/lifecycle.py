@@ -24,19 +24,19 @@ app = typer.Typer()
 @app.command()
 def pause(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Pause a study: no run starts any more, those being trained finish and count."""
-    _move(Client.pause, study, url, as_json=as_json)
+    _move(lambda client: client.studies.pause(study), url, as_json=as_json)
 
 
 @app.command()
 def resume(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Let a paused study go on."""
-    _move(Client.resume, study, url, as_json=as_json)
+    _move(lambda client: client.studies.resume(study), url, as_json=as_json)
 
 
 @app.command()
 def stop(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """End the search of a study now; what was found is confirmed and judged."""
-    _move(Client.stop, study, url, as_json=as_json)
+    _move(lambda client: client.studies.stop(study), url, as_json=as_json)
 
 
 @app.command()
@@ -50,13 +50,13 @@ def cancel(
 ) -> None:
     """Cancel a study; nothing more is trained and there is no verdict."""
 
-    def move(client: Client, study: str) -> StudyView:
+    def move(client: Client) -> StudyView:
         if trial is None:
-            return client.cancel(study)
-        client.cancel_trial(study, trial)
-        return client.study(study)
+            return client.studies.cancel(study)
+        client.trials.cancel(study, trial)
+        return client.studies.get(study)
 
-    _move(move, study, url, as_json=as_json)
+    _move(move, url, as_json=as_json)
 
 
 @app.command()
@@ -85,7 +85,7 @@ def clone(
                 raise InvalidValue("--set", name, "a name within an object")
         place[last] = value
     with Client(url) as client:
-        print_study(client.clone(study, changes), as_json=as_json)
+        print_study(client.studies.clone(study, changes), as_json=as_json)
 
 
 @app.command()
@@ -107,7 +107,7 @@ def describe(
             raise InvalidValue("--set", name, "NAME=WORDS")
     told = None if labels is None else {name: words for name, _, words in pairs}
     with Client(url) as client:
-        changed = client.describe(study, label=label, labels=told, notes=notes)
+        changed = client.studies.describe(study, label=label, labels=told, notes=notes)
     print_study(changed, as_json=as_json)
 
 
@@ -115,7 +115,7 @@ def describe(
 def delete(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Remove a study that ended, with its trials, curves and verdicts."""
     with Client(url) as client:
-        client.delete(study)
+        client.studies.delete(study)
     if as_json:
         print_json({"deleted": study})
     else:
@@ -136,14 +136,14 @@ def extend(
 ) -> None:
     """Let a completed study search on with a larger budget, to another verdict on new seeds."""
 
-    def move(client: Client, study: str) -> StudyView:
-        return client.extend(
+    def move(client: Client) -> StudyView:
+        return client.studies.extend(
             study, trials=trials, steps=steps, seconds=seconds, evidence_budget=evidence_budget
         )
 
-    _move(move, study, url, as_json=as_json)
+    _move(move, url, as_json=as_json)
 
 
-def _move(call: Callable[[Client, str], StudyView], study: str, url: str, *, as_json: bool) -> None:
+def _move(call: Callable[[Client], StudyView], url: str, *, as_json: bool) -> None:
     with Client(url) as client:
-        print_study(call(client, study), as_json=as_json)
+        print_study(call(client), as_json=as_json)

@@ -25,7 +25,7 @@ VERDICTS = {True: "[green]kept[/]", False: "[bold red]broken[/]", None: "[dim]-[
 def list_objectives(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """List what the service can train."""
     with Client(url) as client:
-        found = client.objectives()
+        found = client.catalogue.objectives()
     if as_json:
         print_json({"items": [one.model_dump(mode="json") for one in found]})
         return
@@ -44,7 +44,7 @@ def list_objectives(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
 def show(name: Name, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Show an objective with its metrics and settings."""
     with Client(url) as client:
-        found = {one.name: one for one in client.objectives()}
+        found = {one.name: one for one in client.catalogue.objectives()}
     if name not in found:
         raise UnknownName("NAME", name, found)
     if as_json:

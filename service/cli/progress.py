@@ -28,7 +28,7 @@ def watch(client: Client, study: str) -> StudyView:
                 eta=_left(view.progress.eta),
             )
 
-        return client.wait(study, on_progress=show, poll_seconds=POLL_SECONDS)
+        return client.studies.wait(study, on_progress=show, poll_seconds=POLL_SECONDS)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def preview(
     """Show a schedule's learning rates, no extreme lost."""
     body = {"schedule": _read_schedule(file), "points": points, "horizon": horizon}
     with Client(url) as client:
-        seen = client.preview_schedule(body)
+        seen = client.schedules.preview(body)
     if as_json:
         print_json(seen.model_dump(mode="json"))
     else:
@@ -59,7 +59,7 @@ def lint(
     """Say what is suspicious about a schedule; ends with 1 if there is an error."""
     body = {"schedule": _read_schedule(file), "updates": updates, "max_jump": max_jump}
     with Client(url) as client:
-        found = client.lint_schedule(body)
+        found = client.schedules.lint(body)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -99,7 +99,7 @@ def convert(
         "to": to,
     }
     with Client(url) as client:
-        made = client.convert_schedule(body)
+        made = client.schedules.convert(body)
     for note in made.notes:
         errors.print(f"[dim]{note.code}:[/] {escape(note.message)}", highlight=False)
     if made.code is None:

@@ -129,7 +129,7 @@ def create(
         if chosen:
             body[part] = {**body.get(part, {}), **chosen}
     with Client(url) as client:
-        study = client.create_study(body)
+        study = client.studies.create(body)
         if watch:
             study = watch_progress(client, study.id)
     print_study(study, as_json=as_json)
@@ -140,7 +140,7 @@ def create(
 def list_studies(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """List the studies, newest first."""
     with Client(url) as client:
-        found = list(client.studies())
+        found = list(client.studies.list())
     if as_json:
         print_json({"items": [one.model_dump(mode="json") for one in found]})
     else:
@@ -151,7 +151,7 @@ def list_studies(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
 def show(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Show a study as it stands."""
     with Client(url) as client:
-        print_study(client.study(study), as_json=as_json)
+        print_study(client.studies.get(study), as_json=as_json)
 
 
 @app.command()
@@ -172,7 +172,7 @@ def events(
 ) -> None:
     """Print everything that happens to a study, a line each, until it ends."""
     with Client(url) as client:
-        for event in client.events(study, after=after):
+        for event in client.studies.events(study, after=after):
             if as_json:
                 typer.echo(event.model_dump_json())
             else:
@@ -196,9 +196,9 @@ def best(
     pick: PickName = "recommended" if recommended else "winner"
     with Client(url) as client:
         if framework not in {None, "json"}:
-            typer.echo(client.best_code(study, str(framework), pick=pick))
+            typer.echo(client.results.best_code(study, str(framework), pick=pick))
             return
-        print_json(client.best(study, table=table, pick=pick).model_dump(mode="json"))
+        print_json(client.results.best(study, table=table, pick=pick).model_dump(mode="json"))
 
 
 def _end_with(watched: StudyView | None) -> None:

@@ -2,11 +2,54 @@
 
 The one idea: every call may be repeated without harm (creation carries an idempotency key, the
 worker protocol its own ids), so every call is repeated until it is answered or patience ends.
+
+    client.studies    create, validate, list, get, wait, events, pause, resume, stop, cancel, …
+    client.trials     list, runs, cancel
+    client.results    best, best_code, verdict, report
+    client.schedules  preview, lint, convert, schema
+    client.catalogue  objectives, families
+    client.work       claim, heartbeat, report, tell
+    client.health     livez, readyz
+
+How it is built: a resource (one file, one final class) describes calls as values (`calls`) or, if
+it takes several, as flows of steps (`flows`, `stream`); `methods` turns a description into a
+method of `Client` and of `AsyncClient`; `drivers` perform the steps, blocking or awaited.
 Not here: anything that trains, plans or stores; importing this stays light.
 """
 
-from service.client.client import Client
-from service.client.errors import BadAnswer, ClientError, ProblemError, Unreachable
+from service.client.client import AsyncClient, Client
+from service.client.errors import (
+    BadAnswer,
+    ClientError,
+    Conflict,
+    Forbidden,
+    GaveUp,
+    Invalid,
+    NotAuthenticated,
+    NotFound,
+    ProblemError,
+    QuotaExceeded,
+    TooLarge,
+    Unavailable,
+    Unreachable,
+)
 from service.client.patience import Patience
 
-__all__ = ["BadAnswer", "Client", "ClientError", "Patience", "ProblemError", "Unreachable"]
+__all__ = [
+    "AsyncClient",
+    "BadAnswer",
+    "Client",
+    "ClientError",
+    "Conflict",
+    "Forbidden",
+    "GaveUp",
+    "Invalid",
+    "NotAuthenticated",
+    "NotFound",
+    "Patience",
+    "ProblemError",
+    "QuotaExceeded",
+    "TooLarge",
+    "Unavailable",
+    "Unreachable",
+]

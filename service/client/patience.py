@@ -3,7 +3,7 @@
 The one idea: exponential backoff with full jitter, so that a thousand workers whose server came
 back do not all knock at once. The waiting itself is an argument: a program that must stop passes
 an event's `wait`, which ends the patience the moment the event is set.
-Not here: which errors are worth another try (`service.client.exchange`).
+Not here: which errors are worth another try (`service.client.flows`).
 """
 
 import random
@@ -32,7 +32,8 @@ class Patience:
         seconds: no new try starts later than this after the first one; 0 means one try.
         answer_seconds: how long one try may wait for the network, at each of its steps.
         statuses: HTTP statuses that are worth another try.
-        pause: waits that many seconds; returns True to give up at once.
+        pause: waits that many seconds; returns True to give up at once. The asynchronous client
+            has a pause of its own, which it awaits.
         clock: monotonic seconds.
     """
 
@@ -54,14 +55,12 @@ class Patience:
             yield min(bound, LONGEST_PAUSE_SECONDS)
             bound = min(2 * bound, LONGEST_PAUSE_SECONDS)
 
-    def is_over(self, deadline: float, bound: float, at_least: float) -> bool:
-        """Pause for a random share of `bound`, and at least so long; True means give up.
+    def draw(self, bound: float, at_least: float) -> float:
+        """Seconds to pause: a random share of `bound`, and at least so long.
 
         Args:
-            deadline: when patience ends, on `clock`.
             bound: the longest jitter in seconds.
             at_least: what the server asked for in `Retry-After`, in seconds.
         """
         jitter = random.uniform(0, bound)  # noqa: S311 - jitter is no secret
-        pause = max(jitter, at_least)
-        return self.clock() + pause >= deadline or self.pause(pause)
+        return max(jitter, at_least)

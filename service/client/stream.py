@@ -2,90 +2,102 @@
 
 The one idea: the number of the last event is all that is remembered; whoever asks again with it
 misses nothing and sees nothing twice, however often the connection breaks.
-Not here: what is streamed (`service.client.client`).
+Not here: what is streamed (`service.client.studies`).
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 import httpx2
 from pydantic import ValidationError
 
-from service.client.errors import BadAnswer, ProblemError, Unreachable
-from service.client.exchange import read_problem
+from service.client.calls import Call, get, nothing
+from service.client.errors import BadAnswer, Unreachable, refusal
+from service.client.flows import Connect, Flow, Item, NextLine, Outcome, Telling, is_over
 from service.client.patience import Patience
 from service.schemas.live import StudyEvent
 
 SILENCE_SECONDS = 60.0  # without even a ping, after which a connection counts as broken
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Reads streams through one HTTP client."""
+def follow(path: str, after: int, patience: Patience, *, measurements: bool) -> Telling[StudyEvent]:
+    """Tell events after a revision until the study has ended and all was told.
 
-    http: httpx2.Client
-    patience: Patience
-
-    def events(self, path: str, after: int, *, measurements: bool) -> Iterator[StudyEvent]:
-        """Yield events after a revision until the study has ended and all was told.
-
-        Raises `Unreachable` once the server was away for longer than patience, `ProblemError` if it
-        refuses.
-        """
-        seen, tries = after, self._tries()
-        params = {"measurements": str(measurements).lower()}
-        while True:
-            trouble: Exception = EOFError("the stream ended before the study did")
-            try:
-                for event in self._connection(path, seen, params):
-                    if event is None:
-                        return
-                    tries = self._tries()  # it works, so patience begins anew
+    Raises `Unreachable` once the server was away for longer than patience, `ProblemError` if it
+    refuses.
+    """
+    call = get(path, nothing, {"measurements": measurements})
+    seen, tries = after, _Tries.of(patience)
+    while True:
+        outcome: Outcome = yield _connect(call, seen, patience)
+        if _is_end(outcome):
+            return
+        trouble: Exception | None = _trouble(outcome, patience)
+        if trouble is None:
+            events = _Events()
+            while isinstance(line := (yield NextLine()), str):
+                event = events.feed(line)
+                if event is not None:
+                    tries = _Tries.of(patience)  # it works, so patience begins anew
                     seen = seen if event.revision is None else event.revision
-                    yield event
-            except httpx2.RequestError as error:
-                trouble = error
-            except ProblemError as problem:
-                if problem.status not in self.patience.statuses:
-                    raise
-                trouble = problem
-            if next(tries):
-                raise Unreachable(str(self.http.base_url.join(path)), trouble) from trouble
-
-    def _tries(self) -> Iterator[bool]:
-        """Pause before another try; True once patience is over."""
-        deadline = self.patience.clock() + self.patience.seconds
-        for bound in self.patience.bounds():
-            yield self.patience.is_over(deadline, bound, 0.0)
-
-    def _connection(
-        self, path: str, seen: int, params: dict[str, str]
-    ) -> Iterator[StudyEvent | None]:
-        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(seen)}
-        timeout = httpx2.Timeout(self.patience.answer_seconds, read=SILENCE_SECONDS)
-        with self.http.stream(
-            "GET", path, params=params, headers=headers, timeout=timeout
-        ) as response:
-            if response.status_code == HTTPStatus.NO_CONTENT:
-                yield None
-                return
-            if not response.is_success:
-                response.read()
-                raise ProblemError(read_problem(response))
-            for data in _data(response.iter_lines()):
-                try:
-                    yield StudyEvent.model_validate_json(data, extra="ignore")
-                except ValidationError as error:
-                    raise BadAnswer(f"{response.url} told no event: {error}") from error
+                    yield Item(event)
+            trouble = line or EOFError("the stream ended before the study did")
+        if (yield from tries.is_over()):
+            raise Unreachable(str(outcome.request.url), trouble) from trouble
 
 
-def _data(lines: Iterable[str]) -> Iterator[str]:
-    """The data of every event of a stream (WHATWG HTML, section 9.2)."""
-    held: list[str] = []
-    for line in lines:
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """What is left of the patience with a server that is away."""
+
+    patience: Patience
+    deadline: float
+    bounds: Iterator[float]
+
+    @classmethod
+    def of(cls, patience: Patience) -> "_Tries":
+        return cls(patience, patience.clock() + patience.seconds, patience.bounds())
+
+    def is_over(self) -> Flow[bool]:
+        return is_over(self.patience, self.deadline, next(self.bounds))
+
+
+@dataclass(slots=True)
+class _Events:
+    """The events of a stream, line by line (WHATWG HTML, section 9.2)."""
+
+    held: list[str] = field(default_factory=list)
+
+    def feed(self, line: str) -> StudyEvent | None:
+        """The event that this line ends, if it does."""
         if line.startswith("data:"):
-            held.append(line.removeprefix("data:").removeprefix(" "))
-        elif not line and held:
-            yield "\n".join(held)
-            held = []
+            self.held.append(line.removeprefix("data:").removeprefix(" "))
+        if line or not self.held:
+            return None
+        data, self.held = "\n".join(self.held), []
+        try:
+            return StudyEvent.model_validate_json(data, extra="ignore")
+        except ValidationError as error:
+            raise BadAnswer(f"the stream told no event: {error}") from error
+
+
+def _connect(call: Call[None], seen: int, patience: Patience) -> Connect:
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(seen)}
+    return Connect(replace(call, headers=headers), patience.answer_seconds, SILENCE_SECONDS)
+
+
+def _is_end(outcome: Outcome) -> bool:
+    return isinstance(outcome, httpx2.Response) and outcome.status_code == HTTPStatus.NO_CONTENT
+
+
+def _trouble(outcome: Outcome, patience: Patience) -> Exception | None:
+    """Why there is nothing to read, for now; raises what no patience helps against."""
+    if isinstance(outcome, httpx2.RequestError):
+        return outcome
+    if outcome.is_success:
+        return None
+    problem = refusal(outcome)
+    if problem.status not in patience.statuses:
+        raise problem
+    return problem

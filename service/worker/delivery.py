@@ -60,15 +60,15 @@ class Delivery:
 
     def _beat(self, beats: Sequence[Beat]) -> Replies:
         request = HeartbeatRequest(worker=self.worker, runs=list(beats))
-        return self.client.heartbeat(request, patience=self.patience)
+        return self.client.work.heartbeat(request, patience=self.patience)
 
     def _report(self, reports: Sequence[Report]) -> Replies:
         request = ReportRequest(worker=self.worker, reports=list(reports))
-        return self.client.report_runs(request, patience=self.patience)
+        return self.client.work.report(request, patience=self.patience)
 
     def _tell(self, tells: Sequence[Tell]) -> Replies:
         request = TellRequest(worker=self.worker, results=list(tells))
-        return self.client.tell(request, patience=self.patience)
+        return self.client.work.tell(request, patience=self.patience)
 
     def _tell_refused(self, tell: Tell, problem: ProblemError) -> list[Lease]:
         reason = shorten(spell(f"the service refused the result: {problem}"))

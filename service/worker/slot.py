@@ -124,7 +124,7 @@ class Slot:
             objectives=None if objectives is None else list(objectives),
             wait_seconds=self._ask.wait_seconds,
         )
-        return self._client.claim(request, patience=self._claiming)
+        return self._client.work.claim(request, patience=self._claiming)
 
     def _hold(self, reply: ClaimReply, block: ClaimedBlock, waited: float) -> None:
         leases = [lease_of(run) for run in block.runs]

@@ -52,20 +52,20 @@ def ours(client: Client, seed: int, begin: float) -> Trace:
         "early_stop": False,
         "seed": seed,
     }
-    study = client.create_study(request)
+    study = client.studies.create(request)
     trace: Trace = []
     while study.state == "running":
         time.sleep(POLL_SECONDS)
-        study = client.study(study.id)
+        study = client.studies.get(study.id)
         if study.best is None:
             continue
-        schedule = Schedule.from_document(client.best(study.id).schedule)
+        schedule = Schedule.from_document(client.results.best(study.id).schedule)
         if not trace or schedule != trace[-1][1]:
             trace.append((time.perf_counter() - begin, schedule))
     if study.state == "failed" or not trace:
         raise RuntimeError(f"the study ended {study.state}: {study.error}")
     if study.state == "confirming":
-        client.cancel(study.id)
+        client.studies.cancel(study.id)
     return trace
 
 

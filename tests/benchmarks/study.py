@@ -73,7 +73,7 @@ def service(folder: Path, **settings: object) -> Iterator[Client]:
 def run_study(client: Client, request: Mapping[str, Any]) -> tuple[float, str]:
     """Seconds from the request to the verdict, and the study's id."""
     begin = time.perf_counter()
-    study = client.wait(client.create_study(dict(request)).id, poll_seconds=POLL_SECONDS)
+    study = client.studies.wait(client.studies.create(dict(request)).id, poll_seconds=POLL_SECONDS)
     if study.state != "completed":
         raise RuntimeError(f"the study ended {study.state}: {study.error}")
     return time.perf_counter() - begin, study.id
@@ -94,7 +94,7 @@ def ours(
         **asked,
     }
     seconds, study = run_study(client, request)
-    return seconds, Schedule.from_document(client.best(study).schedule)
+    return seconds, Schedule.from_document(client.results.best(study).schedule)
 
 
 def peer(folder: Path, seed: int) -> tuple[float, Schedule]:
@@ -210,7 +210,7 @@ def overhead(folder: Path) -> list[Figure]:
         }
         run_study(client, {**request, "budget": {"trials": 14}})
         seconds, study = run_study(client, request)
-        runs = client.study(study).progress.finished_runs
+        runs = client.studies.get(study).progress.finished_runs
     share = 1.0 - runs / 2 / seconds
     return [
         Figure(

@@ -87,7 +87,7 @@ class Watcher:
         with Client(url, patience=Patience(seconds=0.2, answer_seconds=2.0)) as client:
             while not self._over.wait(0.03):
                 try:
-                    self.view = client.study(study)
+                    self.view = client.studies.get(study)
                 except ClientError:
                     continue  # the server is down: that is the fault under test
                 if self.view.best is not None:
@@ -109,8 +109,8 @@ def serving(url: str, log: Path, tmp_path: Path, workers: int) -> Iterator[Any]:
 def trials_and_best(server: Server, study: str) -> str:
     """Everything that must be the same in a replay, as text."""
     with Client(server.url) as client:
-        trials = [one.model_dump(mode="json") for one in client.trials(study)]
-        best = client.best(study, table=True)
+        trials = [one.model_dump(mode="json") for one in client.trials.list(study)]
+        best = client.results.best(study, table=True)
     return json.dumps([trials, best.schedule, best.metric.model_dump(mode="json"), best.verdict])
 
 
@@ -139,7 +139,7 @@ def test_five_killed_workers_lose_nothing_and_change_nothing(
     rng = random.Random(SEED)
     with serving(empty_database_url, log, tmp_path, workers=3) as (server, workers):
         with Client(server.url) as client:
-            study = client.create_study(BODY).id
+            study = client.studies.create(BODY).id
         with Watcher(server.url, study) as watcher:
             for kill in range(5):
                 watcher.wait_for_runs(2 + 4 * kill)
@@ -149,10 +149,10 @@ def test_five_killed_workers_lose_nothing_and_change_nothing(
             assert watcher.wait_for_end().state == "completed"
         killed = trials_and_best(server, study)
         with Client(server.url) as client:
-            quiet = client.create_study(BODY).id
+            quiet = client.studies.create(BODY).id
             for worker in workers[1:]:
                 assert worker.stop() == 0
-            client.wait(quiet)
+            client.studies.wait(quiet)
         replayed = trials_and_best(server, quiet)
         assert workers[0].stop() == 0
         assert server.stop() == 0
@@ -176,7 +176,7 @@ def test_a_worker_stopped_beyond_its_lease_is_fenced(
     with serving(empty_database_url, log, tmp_path, workers=1) as (server, (frozen,)):
         with Client(server.url) as client:
             body = {**BODY, "horizon": 300, "seeds": 1, "evidence_budget": 9 * 300}
-            study = client.create_study(body).id
+            study = client.studies.create(body).id
         with Watcher(server.url, study) as watcher:
             watcher.wait_for_runs(1)
             frozen.freeze()
@@ -205,14 +205,14 @@ def test_a_killed_server_goes_on_where_it_was(
     """R2: studies and results that were acknowledged are there after each restart."""
     with serving(empty_database_url, log, tmp_path, workers=2) as (server, workers):
         with Client(server.url) as client:
-            study = client.create_study(BRIEF, idempotency_key="first").id
+            study = client.studies.create(BRIEF, idempotency_key="first").id
         with Watcher(server.url, study) as watcher:
             for kill in range(3):
                 watcher.wait_for_runs(2 + 6 * kill)
                 server.kill()
                 server.restart()
                 with Client(server.url) as client:
-                    assert client.create_study(BRIEF, idempotency_key="first").id == study
+                    assert client.studies.create(BRIEF, idempotency_key="first").id == study
             assert watcher.wait_for_end().state == "completed"
         for worker in workers:
             assert worker.stop() == 0
@@ -227,15 +227,15 @@ def test_many_claimers_get_each_run_once(empty_database_url: str, log: Path) -> 
     with ended(server), Client(server.url) as client:
         # Without baselines, whose later peaks wait for the first ones' results.
         body = {**BODY, "baselines": [], "batch": 64, "budget": {"trials": 64}, "seeds": 3}
-        study = client.create_study(body).id
+        study = client.studies.create(body).id
         deadline = time.monotonic() + LIMIT_SECONDS
-        while not any(client.trials(study)) and time.monotonic() < deadline:
+        while not any(client.trials.list(study)) and time.monotonic() < deadline:
             time.sleep(0.05)  # until the planner has filled the queue
 
         def drain(number: int) -> list[str]:
             found: list[str] = []
             for claim in range(1000):
-                reply = client.claim(
+                reply = client.work.claim(
                     ClaimRequest(worker=f"w{number}", claim=f"{number}-{claim}", wait_seconds=1.0)
                 )
                 if reply.block is None:
@@ -259,7 +259,7 @@ def test_the_server_replaces_its_killed_worker(
     server = Server(empty_database_url, log, has_worker=True)
     with ended(server):
         with Client(server.url) as client:
-            study = client.create_study(BRIEF).id
+            study = client.studies.create(BRIEF).id
         with Watcher(server.url, study) as watcher:
             injected = 0
             for kill in range(kills):

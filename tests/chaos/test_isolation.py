@@ -75,13 +75,13 @@ def test_each_study_loses_its_own_bad_runs_and_no_others(
     )
     with ended(server), Client(server.url) as client:
         studies = {
-            behaviour: client.create_study(
+            behaviour: client.studies.create(
                 {**BODY, "config": {"behaviour": behaviour, "above": ABOVE}}
             ).id
             for behaviour in behaviours
         }
         for behaviour, study in studies.items():
-            view = client.wait(study, poll_seconds=0.1)
+            view = client.studies.wait(study, poll_seconds=0.1)
             assert (view.state, view.error) == ("completed", None), behaviour
             check_runs(client, study, behaviour)
         assert server.stop() == 0
@@ -91,8 +91,8 @@ def check_runs(client: Client, study: str, behaviour: str) -> None:
     """Every run ended as it should, the bad ones where they began to be bad."""
     state, cause, attempts = ENDS[behaviour]
     bad = 0
-    for trial in client.trials(study):
-        for run in client.runs(study, trial.number):
+    for trial in client.trials.list(study):
+        for run in client.trials.runs(study, trial.number):
             if trial.schedule["peak"] > ABOVE:
                 bad += 1
                 assert (run.state, run.cause, run.attempt) == (state, cause, attempts), run

@@ -19,7 +19,7 @@ def settled(client: Client, study: str) -> int:
     """How many runs of a paused study are finished, once none is being trained any more."""
     seen, since = -1, time.monotonic()
     while time.monotonic() - since < 1.5:
-        finished = client.study(study).progress.finished_runs
+        finished = client.studies.get(study).progress.finished_runs
         if finished != seen:
             seen, since = finished, time.monotonic()
         time.sleep(0.05)
@@ -32,22 +32,22 @@ def test_a_study_paused_again_and_again_ends_like_one_that_never_was(
     """While it is paused no run starts; in the end it has the same trials and values."""
     with serving(empty_database_url, log, tmp_path, workers=2) as (server, workers):
         with Client(server.url) as client:
-            straight = client.create_study(BRIEF).id
+            straight = client.studies.create(BRIEF).id
             with Watcher(server.url, straight) as watcher:
                 watcher.wait_for_end()
-            study = client.create_study(BRIEF).id
+            study = client.studies.create(BRIEF).id
             with Watcher(server.url, study) as watcher:
                 for pause in range(3):
                     watcher.wait_for_runs(2 + 8 * pause)
-                    if client.study(study).state == "completed":
+                    if client.studies.get(study).state == "completed":
                         break
-                    assert client.pause(study).state == "paused"
+                    assert client.studies.pause(study).state == "paused"
                     finished = settled(client, study)
-                    assert finished < client.study(study).progress.expected_runs
-                    client.resume(study)
+                    assert finished < client.studies.get(study).progress.expected_runs
+                    client.studies.resume(study)
                 assert pause > 0
                 assert watcher.wait_for_end().state == "completed"
-            assert list(client.trials(study)) == list(client.trials(straight))
+            assert list(client.trials.list(study)) == list(client.trials.list(straight))
         for worker in workers:
             assert worker.stop() == 0
         assert server.stop() == 0
@@ -61,11 +61,11 @@ def test_a_cancelled_study_frees_the_worker_that_trains_it(
     """Its long runs are dropped at the next heartbeat, and the worker takes up another study."""
     with serving(empty_database_url, log, tmp_path, workers=1) as (server, workers):
         with Client(server.url) as client:
-            dropped = client.create_study(LONG).id
-            while client.study(dropped).started_at is None:
+            dropped = client.studies.create(LONG).id
+            while client.studies.get(dropped).started_at is None:
                 time.sleep(0.05)
-            assert client.cancel(dropped).state == "cancelled"
-            study = client.create_study(BRIEF).id
+            assert client.studies.cancel(dropped).state == "cancelled"
+            study = client.studies.create(BRIEF).id
             with Watcher(server.url, study) as watcher:
                 assert watcher.wait_for_end().state == "completed"
         assert workers[0].stop() == 0

@@ -19,13 +19,13 @@ def test_a_reader_that_is_cut_again_and_again_sees_every_event_once(
     chance = random.Random(11)
     with serving(empty_database_url, log, tmp_path, workers=1) as (server, _):
         with Client(server.url) as client:
-            study = client.create_study(BRIEF).id
+            study = client.studies.create(BRIEF).id
             seen: list[int] = []
             cuts = 0
             while True:
                 left = chance.randint(1, 3)
                 is_whole = True
-                for event in client.events(study, after=seen[-1] if seen else 0):
+                for event in client.studies.events(study, after=seen[-1] if seen else 0):
                     assert event.revision is not None
                     seen.append(event.revision)
                     left -= 1
@@ -37,7 +37,7 @@ def test_a_reader_that_is_cut_again_and_again_sees_every_event_once(
                 if cuts == 5:
                     server.kill()
                     server.restart()
-            found = client.study(study)
+            found = client.studies.get(study)
         assert found.state == "completed"
         assert seen == list(range(1, found.revision + 1))
         assert cuts > 5
@@ -52,8 +52,8 @@ def test_an_open_stream_does_not_hold_up_the_end_of_the_server(
         Client(server.url, patience=Patience(seconds=0.5)) as client,
         httpx2.Client(base_url=server.url) as other,
     ):
-        study = client.create_study(BRIEF).id
-        stream = client.events(study)
+        study = client.studies.create(BRIEF).id
+        stream = client.studies.events(study)
         assert next(stream).kind == "created"
         with other.stream("GET", f"/v1/studies/{study}/events") as silent:
             assert silent.status_code == 200

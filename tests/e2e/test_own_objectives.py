@@ -42,7 +42,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 def test_own_objectives_are_described(client: Client) -> None:
     """Beside the built-in ones, with the JSON Schema of their settings."""
-    found = {one.name: one for one in client.objectives()}
+    found = {one.name: one for one in client.catalogue.objectives()}
     assert {*NAMES, "realized_volatility"} <= set(found)
     for name in NAMES:
         assert found[name].config_schema["properties"]["noise"]["default"] == 0.1
@@ -57,10 +57,10 @@ def test_a_study_of_an_own_objective_ends_with_its_best_schedule(
     request = {"baselines": ["constant"], "seeds": 2, "confirm_seeds": 2, "seed": 3}
     config = {"noise": 0.5}
     body = {"objective": name, "config": config, "budget": {"trials": 4}, **request}
-    study = client.create_study(body)
-    final = client.wait(study.id, lambda _: None, poll_seconds=0.1)
+    study = client.studies.create(body)
+    final = client.studies.wait(study.id, lambda _: None, poll_seconds=0.1)
     assert (final.state, final.error) == ("completed", None)
-    best = client.best(study.id)
+    best = client.results.best(study.id)
 
     monkeypatch.syspath_prepend(HERE)
     objectives = load([MODULE])
@@ -86,7 +86,7 @@ def test_a_study_of_an_own_objective_ends_with_its_best_schedule(
         assert told.get("data_hash") == data_hash
     assert best.verdict["versions"] == outcome.verdict.versions
     assert best.provenance["versions"].items() >= outcome.verdict.versions.items()
-    served = list(client.trials(study.id))
+    served = list(client.trials.list(study.id))
     assert [(one.phase, one.params) for one in served] == [
         (trial.phase, trial.params) for trial in outcome.history.trials
     ]
@@ -105,9 +105,9 @@ def test_a_study_that_prunes_on_prefixes_is_the_same_as_in_memory(
     """Trials, prefixes, scores on them and drops, to the last bit, and the same warning."""
     request = {"baselines": ["constant"], "baseline_peaks": 2, "confirm_seeds": 2, "horizon": 80}
     body = {"objective": name, "budget": {"trials": 14}, "pruning": rule, **request}
-    study = client.create_study(body)
+    study = client.studies.create(body)
     assert PREFIXES in {one.code for one in study.warnings}
-    final = client.wait(study.id, lambda _: None, poll_seconds=0.1)
+    final = client.studies.wait(study.id, lambda _: None, poll_seconds=0.1)
     assert (final.state, final.error) == ("completed", None)
 
     monkeypatch.syspath_prepend(HERE)
@@ -122,19 +122,21 @@ def test_a_study_that_prunes_on_prefixes_is_the_same_as_in_memory(
         objectives=load([MODULE]),
     )
     outcome = run_study(spec, Inline(modules=[MODULE]))
-    served = list(client.trials(study.id))
+    served = list(client.trials.list(study.id))
     assert [one.params for one in served] == [one.params for one in outcome.history.trials]
     dropped = {one.number for one in served if one.state == "pruned"}
     assert dropped == set(outcome.history.pruned) != set()
     for number in range(len(served)):
         mine = [run for run in outcome.history.runs if run.trial == number]
-        theirs = client.runs(study.id, number)
+        theirs = client.trials.runs(study.id, number)
         assert [(one.horizon, one.updates, one.seed) for one in theirs] == [
             (80, run.updates, run.seed) for run in mine
         ]
         ends = [outcome.history.results[run.generation, run.index] for run in mine]
         assert [one.metrics for one in theirs] == [end.metrics for end in ends]
-    (told,) = [one for one in client.verdict(study.id)["warnings"] if one["code"] == PREFIXES]
+    (told,) = [
+        one for one in client.results.verdict(study.id)["warnings"] if one["code"] == PREFIXES
+    ]
     assert told["message"].startswith(f"{len(dropped)} trials were pruned by `{rule}`")
     charged = sum(run.updates for run in outcome.history.runs if run.phase is not Phase.CONFIRM)
     assert final.progress.search_steps == charged
@@ -143,6 +145,6 @@ def test_a_study_that_prunes_on_prefixes_is_the_same_as_in_memory(
 def test_a_config_that_an_own_objective_refuses_is_a_problem_document(client: Client) -> None:
     """Its own words name field, value and range; nothing is stored."""
     with pytest.raises(ProblemError, match=r"(?s)422.*/config/noise.*a number from 0"):
-        client.create_study({"objective": "loop", "config": {"noise": -1.0}})
+        client.studies.create({"objective": "loop", "config": {"noise": -1.0}})
     with pytest.raises(ProblemError, match=r"(?s)422.*/config/noises"):
-        client.create_study({"objective": "loop", "config": {"noises": 1.0}})
+        client.studies.create({"objective": "loop", "config": {"noises": 1.0}})

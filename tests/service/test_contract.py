@@ -1,53 +1,66 @@
 """The client and the API are two ends of one contract: a route without a method is half a route."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from inspect import isawaitable
+from operator import attrgetter
 from typing import Any
 
 import httpx2
 import pytest
 
 from service.app import create_app, open_store
-from service.client import Client, ClientError, Patience
+from service.client import AsyncClient, Client, ClientError, Patience
+from service.client.methods import Listing, Method
 from service.schemas.work import ClaimRequest, HeartbeatRequest, ReportRequest, TellRequest
 from service.settings import Settings
 
-# How every method of the client is called; `wait` and the health checks included.
-CALLS: dict[str, Callable[[Client], object]] = {
-    "create_study": lambda client: client.create_study({"objective": "x"}),
-    "validate_study": lambda client: client.validate_study({"objective": "x"}),
-    "studies": lambda client: list(client.studies()),
-    "study": lambda client: client.study("st_x"),
-    "pause": lambda client: client.pause("st_x"),
-    "resume": lambda client: client.resume("st_x"),
-    "stop": lambda client: client.stop("st_x"),
-    "clone": lambda client: client.clone("st_x"),
-    "describe": lambda client: client.describe("st_x", label="x"),
-    "cancel_trial": lambda client: client.cancel_trial("st_x", 0),
-    "delete": lambda client: client.delete("st_x"),
-    "extend": lambda client: client.extend("st_x", trials=100),
-    "cancel": lambda client: client.cancel("st_x"),
-    "best": lambda client: client.best("st_x"),
-    "best_code": lambda client: client.best_code("st_x", "torch"),
-    "verdict": lambda client: client.verdict("st_x"),
-    "trials": lambda client: list(client.trials("st_x")),
-    "runs": lambda client: client.runs("st_x", 0),
-    "report": lambda client: client.report("st_x"),
-    "events": lambda client: list(client.events("st_x")),
-    "wait": lambda client: client.wait("st_x"),
-    "preview_schedule": lambda client: client.preview_schedule({}),
-    "lint_schedule": lambda client: client.lint_schedule({}),
-    "convert_schedule": lambda client: client.convert_schedule({}),
-    "schedule_schema": lambda client: client.schedule_schema(),
-    "objectives": lambda client: client.objectives(),
-    "families": lambda client: client.families(),
-    "livez": lambda client: client.livez(),
-    "readyz": lambda client: client.readyz(),
-    "claim": lambda client: client.claim(ClaimRequest(worker="w", claim="c")),
-    "heartbeat": lambda client: client.heartbeat(HeartbeatRequest(worker="w", runs=[])),
-    "report_runs": lambda client: client.report_runs(ReportRequest(worker="w", reports=[])),
-    "tell": lambda client: client.tell(TellRequest(worker="w", results=[])),
+
+def args(*positional: object, **named: object) -> tuple[tuple[object, ...], dict[str, object]]:
+    """How a method is called."""
+    return positional, named
+
+
+# How every method of both clients is called.
+CALLS = {
+    "studies.create": args({"objective": "x"}),
+    "studies.validate": args({"objective": "x"}),
+    "studies.list": args(),
+    "studies.get": args("st_x"),
+    "studies.pause": args("st_x"),
+    "studies.resume": args("st_x"),
+    "studies.stop": args("st_x"),
+    "studies.cancel": args("st_x"),
+    "studies.extend": args("st_x", trials=100),
+    "studies.clone": args("st_x"),
+    "studies.describe": args("st_x", label="x"),
+    "studies.delete": args("st_x"),
+    "studies.events": args("st_x"),
+    "studies.wait": args("st_x"),
+    "trials.list": args("st_x"),
+    "trials.runs": args("st_x", 0),
+    "trials.cancel": args("st_x", 0),
+    "results.best": args("st_x"),
+    "results.best_code": args("st_x", "torch"),
+    "results.verdict": args("st_x"),
+    "results.report": args("st_x"),
+    "schedules.preview": args({}),
+    "schedules.lint": args({}),
+    "schedules.convert": args({}),
+    "schedules.schema": args(),
+    "catalogue.objectives": args(),
+    "catalogue.families": args(),
+    "work.claim": args(ClaimRequest(worker="w", claim="c")),
+    "work.heartbeat": args(HeartbeatRequest(worker="w", runs=[])),
+    "work.report": args(ReportRequest(worker="w", reports=[])),
+    "work.tell": args(TellRequest(worker="w", results=[])),
+    "health.livez": args(),
+    "health.readyz": args(),
 }
+URL = "http://service.test"
+ONCE = Patience(seconds=0)
 
 
 @pytest.fixture(scope="module")
@@ -60,28 +73,67 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     return paths
 
 
-def asked() -> set[tuple[str, str]]:
-    """Method and path of every request that the client makes."""
-    found = set()
+class Refuses:
+    """Refuses everything and notes method and path of what it was asked."""
 
-    def refuse(request: httpx2.Request) -> httpx2.Response:
-        found.add((request.method, request.url.path))
+    def __init__(self) -> None:
+        """Nothing was asked yet."""
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        """Note a request."""
+        self.asked.append((request.method, request.url.path))
         return httpx2.Response(404)
 
-    transport = httpx2.MockTransport(refuse)
-    with Client("http://service.test", transport=transport, patience=Patience(seconds=0)) as client:
-        for call in CALLS.values():
-            try:
-                call(client)
-            except ClientError:
-                continue  # refused, as everything here is
-    return found
+
+def asked() -> list[tuple[str, str]]:
+    """Method and path of every request that the blocking client makes."""
+    network = Refuses()
+    with Client(URL, transport=httpx2.MockTransport(network), patience=ONCE) as client:
+        for name, (positional, named) in CALLS.items():
+            with suppress(ClientError):
+                answer = attrgetter(name)(client)(*positional, **named)
+                if isinstance(answer, Iterator):
+                    list(answer)
+    return network.asked
 
 
-def test_every_method_of_the_client_is_tried_here() -> None:
-    """A new method needs a line in the table above."""
-    public = {name for name, value in vars(Client).items() if callable(value) and name[0] != "_"}
-    assert public - {"close"} == set(CALLS)
+async def asked_asynchronously() -> list[tuple[str, str]]:
+    """The same for the asynchronous client."""
+    network = Refuses()
+    async with AsyncClient(URL, transport=httpx2.MockTransport(network), patience=ONCE) as client:
+        for name, (positional, named) in CALLS.items():
+            with suppress(ClientError):
+                answer = attrgetter(name)(client)(*positional, **named)
+                if isinstance(answer, AsyncIterator):
+                    assert [item async for item in answer]
+                else:
+                    assert isawaitable(answer)
+                    await answer
+    return network.asked
+
+
+def methods(client: Client | AsyncClient) -> set[str]:
+    """Every method of every resource."""
+    return {
+        f"{resource}.{name}"
+        for resource, held in vars(client).items()
+        for name, value in vars(type(held)).items()
+        if isinstance(value, Method | Listing)
+    }
+
+
+def test_every_method_of_both_clients_is_tried_here() -> None:
+    """A new method needs a line in the table above, a new resource a line in both clients."""
+    transport = httpx2.MockTransport(Refuses())
+    assert methods(Client(URL, transport=transport)) == set(CALLS)
+    assert methods(AsyncClient(URL, transport=transport)) == set(CALLS)
+
+
+def test_both_clients_ask_for_the_same() -> None:
+    """Call by call, and every method says what it does."""
+    assert asked() == asyncio.run(asked_asynchronously())
+    assert len(asked()) == len(CALLS)
 
 
 def test_every_route_has_a_method_and_every_method_a_route(
@@ -93,7 +145,7 @@ def test_every_route_has_a_method_and_every_method_a_route(
         for path, methods in routes.items()
         for method in methods
     }
-    requests = asked()
+    requests = set(asked())
     matched = {
         route: {
             request

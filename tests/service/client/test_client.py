@@ -32,7 +32,7 @@ def trial(number: int) -> dict[str, Any]:
 def test_lists_follow_the_cursor_to_the_end() -> None:
     """All pages, in order, each asked for with the cursor of the one before."""
     network = Network(list(pages([study(id="st_b"), study(id="st_a")])))
-    found = network.client().studies(state="running", limit=1)
+    found = network.client().studies.list(state="running", limit=1)
 
     assert [one.id for one in found] == ["st_b", "st_a"]
     assert [dict(request.url.params) for request in network.asked] == [
@@ -45,19 +45,19 @@ def test_trials_come_in_order() -> None:
     """Pages of trials are one sequence."""
     network = Network(list(pages([trial(0), trial(1), trial(2)])))
 
-    assert [one.number for one in network.client().trials("st_a")] == [0, 1, 2]
+    assert [one.number for one in network.client().trials.list("st_a")] == [0, 1, 2]
 
 
 def test_an_empty_list_is_one_page() -> None:
     """Nothing is not an error."""
-    assert list(Network([ok({"items": [], "next": None})]).client().studies()) == []
+    assert list(Network([ok({"items": [], "next": None})]).client().studies.list()) == []
 
 
 def test_cancel_posts_to_the_study() -> None:
     """The verb is in the path, as the contract has it."""
     network = Network([ok(study(state="cancelled"))])
 
-    assert network.client().cancel("st_a").state == "cancelled"
+    assert network.client().studies.cancel("st_a").state == "cancelled"
     assert (network.asked[0].method, network.asked[0].url.path) == (
         "POST",
         "/v1/studies/st_a:cancel",
@@ -67,7 +67,7 @@ def test_cancel_posts_to_the_study() -> None:
 def test_a_study_id_cannot_change_the_path() -> None:
     """What a user types as an id stays one segment."""
     network = Network([ok(study())])
-    network.client().study("../v1/keys?x=1")
+    network.client().studies.get("../v1/keys?x=1")
 
     assert network.asked[0].url.raw_path == b"/v1/studies/..%2Fv1%2Fkeys%3Fx%3D1"
 
@@ -76,7 +76,7 @@ def test_nan_is_left_for_the_service_to_refuse() -> None:
     """The precise refusal is the service's; the client neither hides nor repairs the value."""
     network = Network([httpx2.Response(422, text="no")])
     with pytest.raises(ProblemError):
-        network.client().create_study({"horizon": float("nan")})
+        network.client().studies.create({"horizon": float("nan")})
 
     assert network.bodies == [b'{"horizon": NaN}']
 
@@ -84,7 +84,7 @@ def test_nan_is_left_for_the_service_to_refuse() -> None:
 def test_a_key_given_is_the_key_sent() -> None:
     """A program that keeps its own keys can repeat a creation after a restart."""
     network = Network([ok(study())])
-    network.client().create_study({"objective": "x"}, idempotency_key="mine")
+    network.client().studies.create({"objective": "x"}, idempotency_key="mine")
 
     assert network.asked[0].headers["Idempotency-Key"] == "mine"
     assert json.loads(network.bodies[0]) == {"objective": "x"}
@@ -102,7 +102,7 @@ def test_waiting_ends_with_the_final_state() -> None:
         ]
     )
     seen: list[StudyView] = []
-    final = network.client().wait("st_a", seen.append, poll_seconds=0.25)
+    final = network.client().studies.wait("st_a", seen.append, poll_seconds=0.25)
 
     assert final.state == "completed"
     assert [view.revision for view in seen] == [1, 2, 3]
@@ -114,7 +114,7 @@ def test_waiting_ends_with_the_final_state() -> None:
 def test_waiting_can_be_given_up() -> None:
     """A program that must stop does not wait for a study to end."""
     with pytest.raises(ClientError, match="st_a"):
-        Network([ok(study())], is_patient=False).client().wait("st_a")
+        Network([ok(study())], is_patient=False).client().studies.wait("st_a")
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_health_is_asked_once(answer: httpx2.Response | Exception, is_well: bool
     network = Network([answer])
     client = network.client()
 
-    assert client.readyz() is is_well
-    assert client.livez() is is_well
+    assert client.health.readyz() is is_well
+    assert client.health.livez() is is_well
     assert [request.url.path for request in network.asked] == ["/readyz", "/livez"]
 
 
@@ -145,14 +145,14 @@ def test_a_test_client_can_be_lent() -> None:
 
     with TestClient(app) as http:
         with Client("http://ignored.test", http=http) as client:
-            assert client.livez()
+            assert client.health.livez()
         assert not http.is_closed
 
 
 def test_an_own_connection_is_closed() -> None:
     """A client is a context manager."""
     with Network([ok(study())]).client() as client:
-        client.study("st_a")
+        client.studies.get("st_a")
 
     with pytest.raises(RuntimeError, match="closed"):
-        client.study("st_a")
+        client.studies.get("st_a")

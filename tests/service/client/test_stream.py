@@ -54,7 +54,7 @@ def test_no_event_is_missed_or_told_twice_however_often_it_breaks(count: int) ->
         return httpx2.Response(200, stream=Cut(seen + 1, told))
 
     with client_of(answer) as client:
-        revisions = [event.revision for event in client.events("st_1")]
+        revisions = [event.revision for event in client.studies.events("st_1")]
     assert revisions == list(range(1, LAST + 1))
     assert len(asked) > LAST // max(count, 1)
 
@@ -67,7 +67,7 @@ def test_a_stream_begins_after_the_revision_that_is_named() -> None:
         else httpx2.Response(200, stream=Cut(int(request.headers["Last-Event-ID"]) + 1, LAST))
     )
     with client_of(whole) as client:
-        assert [event.revision for event in client.events("st_1", after=37)] == [38, 39, 40]
+        assert [event.revision for event in client.studies.events("st_1", after=37)] == [38, 39, 40]
 
 
 def test_measurements_do_not_move_the_place_in_the_stream() -> None:
@@ -82,7 +82,7 @@ def test_measurements_do_not_move_the_place_in_the_stream() -> None:
         return httpx2.Response(200, content=frame(1) + f"data: {told}\n\n".encode())
 
     with client_of(answer) as client:
-        kinds = [one.kind for one in client.events("st_1", measurements=True)]
+        kinds = [one.kind for one in client.studies.events("st_1", measurements=True)]
     assert (kinds, asked) == (["progress", "measurements"], ["0", "1"])
 
 
@@ -95,7 +95,7 @@ def test_a_refusal_is_raised_and_not_tried_again() -> None:
         return httpx2.Response(404, text="no")
 
     with client_of(answer) as client, pytest.raises(ProblemError, match="404"):
-        next(client.events("st_1"))
+        next(client.studies.events("st_1"))
     assert next(asked) == 1
 
 
@@ -109,11 +109,11 @@ def test_patience_ends(status: int | None) -> None:
         return httpx2.Response(status)
 
     with client_of(answer, seconds=0) as client, pytest.raises(Unreachable):
-        next(client.events("st_1"))
+        next(client.studies.events("st_1"))
 
 
 def test_nonsense_is_a_bad_answer() -> None:
     """Data that is no event."""
     nonsense = httpx2.Response(200, content=b"data: {}\n\n")
     with client_of(lambda _: nonsense) as client, pytest.raises(BadAnswer, match="no event"):
-        next(client.events("st_1"))
+        next(client.studies.events("st_1"))

@@ -74,41 +74,43 @@ def test_a_whole_study_over_a_network_that_loses_answers(url: str) -> None:
     ):
         worker = Worker(network, Options(processes=2, wait_seconds=0.2), lambda: Puppet(train))
         worker.start()
-        study = user.create_study(REQUEST)
+        study = user.studies.create(REQUEST)
         with pytest.raises(ProblemError, match="409"):
-            user.best(study.id)
+            user.results.best(study.id)
         seen: list[int] = []
-        final = user.wait(study.id, lambda view: seen.append(view.revision), poll_seconds=0.05)
+        final = user.studies.wait(
+            study.id, lambda view: seen.append(view.revision), poll_seconds=0.05
+        )
         worker.stop()
 
         assert worker.wait() == 0
         assert (final.state, final.error) == ("completed", None)
         assert final.progress.finished_runs == final.progress.expected_runs
         assert seen == sorted(set(seen))
-        assert [one.id for one in user.studies(state="completed", limit=1)] == [study.id]
-        trials = list(user.trials(study.id, limit=2))
+        assert [one.id for one in user.studies.list(state="completed", limit=1)] == [study.id]
+        trials = list(user.trials.list(study.id, limit=2))
         assert [trial.number for trial in trials] == list(range(len(trials)))
         assert {trial.state for trial in trials} == {"completed"}
-        best = user.best(study.id, table=True)
+        best = user.results.best(study.id, table=True)
         assert len(best.schedule["table"]["values"]) == REQUEST["horizon"]
-        assert "<html" in user.report(study.id)
+        assert "<html" in user.results.report(study.id)
         with pytest.raises(ProblemError, match="cancel: the study is completed"):
-            user.cancel(study.id)
+            user.studies.cancel(study.id)
 
 
 def test_the_catalogue_is_understood(url: str) -> None:
     """Objectives and families of the service, as the client's types."""
     with Client(url) as user:
-        assert [one.name for one in user.objectives()] == list(OBJECTIVES)
-        assert "cosine" in {one.name for one in user.families()}
-        assert user.livez()
+        assert [one.name for one in user.catalogue.objectives()] == list(OBJECTIVES)
+        assert "cosine" in {one.name for one in user.catalogue.families()}
+        assert user.health.livez()
 
 
 def test_a_refusal_of_the_service_names_the_field(url: str) -> None:
     """What is wrong, where, and what would be allowed; nothing is stored."""
     with Client(url, patience=Patience(seconds=0)) as user:
         with pytest.raises(ProblemError, match=r"(?s)422.*/horizon.*allowed"):
-            user.create_study({**REQUEST, "horizon": 0, "label": "refused"})
-        assert list(user.studies(label="refused")) == []
+            user.studies.create({**REQUEST, "horizon": 0, "label": "refused"})
+        assert list(user.studies.list(label="refused")) == []
         with pytest.raises(ProblemError, match="404"):
-            user.study("st_none")
+            user.studies.get("st_none")
