@@ -44,7 +44,7 @@ class Call(Generic[T_co]):
     method: str
     path: str
     read: Callable[[httpx2.Response], T_co]
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | list[str]] = field(default_factory=dict)
     content: str | bytes | Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     patience: Patience | None = None
@@ -53,17 +53,21 @@ class Call(Generic[T_co]):
 def get(
     path: str, read: Callable[[httpx2.Response], T], params: Mapping[str, object] | None = None
 ) -> Call[T]:
-    """A call that reads; parameters that are None are left out.
+    """A call that reads; parameters that are None are left out, a list is told one by one.
 
-    >>> dict(get("/v1/studies", text, {"limit": 5, "table": True, "cursor": None}).params)
-    {'limit': '5', 'table': 'true'}
+    >>> get("/v1/x", text, {"limit": 5, "table": True, "cursor": None, "state": ["a", "b"]}).params
+    {'limit': '5', 'table': 'true', 'state': ['a', 'b']}
     """
     told = {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
+        name: [_word(one) for one in value] if isinstance(value, list | tuple) else _word(value)
         for name, value in (params or {}).items()
         if value is not None
     }
     return Call("GET", path, read, told)
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def post(
