@@ -10,7 +10,17 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service.api import catalogue, health, lifecycle, live, schedules, studies, work
+from service.api import (
+    catalogue,
+    health,
+    lifecycle,
+    live,
+    results,
+    schedules,
+    studies,
+    trials,
+    work,
+)
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
@@ -93,7 +103,7 @@ def _furnish(app: FastAPI) -> None:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     install(app)
-    for routes in (studies, lifecycle, live, work, catalogue, schedules):
+    for routes in (studies, lifecycle, trials, results, live, work, catalogue, schedules):
         app.include_router(routes.router, responses=responses(Forbidden))
     app.include_router(health.router)
 

@@ -4,7 +4,7 @@ import time
 from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
@@ -15,19 +15,17 @@ from service.api.context import Context, Here, StudyId
 from service.api.exports import Format, code_response
 from service.api.fields import merge_patch, read_moment
 from service.api.problems import responses
-from service.api.views import best_view, run_view, study_view, trial_view, warnings_of
+from service.api.views import best_view, study_view, warnings_of
 from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.base import Settings, Text
 from service.schemas.studies import (
     BestView,
     Estimate,
     PickName,
-    RunList,
     StudyCheck,
     StudyPage,
     StudyRequest,
     StudyView,
-    TrialPage,
 )
 from service.store import history, idempotency, studies
 from tuning.documents import write_spec
@@ -330,30 +328,6 @@ def read_verdict(
         wanted = number or found.verdicts
         told = studies.verdict(session, caller.project, study, wanted)
     return {**told, "number": wanted}
-
-
-@router.get("/{study}/trials", responses=responses(NotFound))
-def list_trials(
-    study: StudyId,
-    here: Here,
-    caller: Reader,
-    cursor: Annotated[str | None, Query(max_length=512)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 100,
-) -> TrialPage:
-    """A page of a study's trials, in order."""
-    with here.store.read() as session:
-        page = history.trials_page(session, caller.project, study, cursor=cursor, limit=limit)
-    return TrialPage(items=[trial_view(row) for row in page.items], next=page.next)
-
-
-@router.get("/{study}/trials/{number}/runs", responses=responses(NotFound))
-def list_runs(
-    study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here, caller: Reader
-) -> RunList:
-    """The runs of a trial: how each ended, why it failed or where it diverged."""
-    with here.store.read() as session:
-        rows = history.runs(session, caller.project, study, number)
-    return RunList(items=[run_view(row) for row in rows])
 
 
 @router.get("/{study}/report", response_class=HTMLResponse, responses=responses(NotFound))

@@ -160,6 +160,7 @@ def trial_view(row: TrialRow) -> TrialView:
         state=row.state.value,
         params=dict(row.trial.params),
         value=row.value,
+        metrics={split: dict(values) for split, values in row.metrics.items()},
         schedule=row.trial.schedule.document(),
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from service.cli import demo, lifecycle, objective, schedule, study
+from service.cli import demo, lifecycle, objective, results, schedule, study
 from service.cli.output import fail, misfit_words
 from service.client import Client, ClientError, ProblemError
 from service.errors import ServiceError
@@ -29,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 study.app.add_typer(lifecycle.app)
+study.app.add_typer(results.app)
 app.add_typer(study.app, name="study")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(objective.app, name="objective")

@@ -1,4 +1,4 @@
-"""Results of a study: its best schedule, its verdict, its report."""
+"""Results of a study: its best schedule, its verdict, its evidence, its report."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, final
@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar, final
 from service.client.calls import Call, document, get, parsed, study_path, text
 from service.client.drivers import Driver
 from service.client.methods import call
+from service.schemas.results import FamilyEvidenceList, Importances
 from service.schemas.studies import BestView, PickName
 
 D = TypeVar("D", bound=Driver)
@@ -39,6 +40,17 @@ class Results(Generic[D]):
         An extended study has several, from 1 on; without a number the last one answers.
         """
         return get(study_path(study) + "/verdict", document, {"number": number})
+
+    @call
+    def families(self, study: str, number: int | None = None) -> Call[FamilyEvidenceList]:
+        """What is known of every family; `number` asks for an earlier verdict."""
+        path = study_path(study) + "/families"
+        return get(path, parsed(FamilyEvidenceList), {"number": number})
+
+    @call
+    def importances(self, study: str) -> Call[Importances]:
+        """How much every coordinate decided whether a schedule was of the best."""
+        return get(study_path(study) + "/importances", parsed(Importances))
 
     @call
     def report(self, study: str) -> Call[str]:

@@ -204,7 +204,7 @@ class StudyPage(Schema):
 
 
 class TrialView(Schema):
-    """A trial of a study."""
+    """A trial of a study; `metrics` are means over its runs by split and name."""
 
     number: int
     generation: int
@@ -212,11 +212,12 @@ class TrialView(Schema):
     state: str
     params: dict[str, float | int | str]
     value: float | None
+    metrics: dict[str, dict[str, float | None]] = Field(default_factory=dict)
     schedule: dict[str, Any]
 
 
 class TrialPage(Schema):
-    """A page of trials in order of their numbers."""
+    """A page of trials in the order that was asked for; `next` is the cursor of the next page."""
 
     items: list[TrialView]
     next: str | None

@@ -22,6 +22,8 @@ Time is the database's clock (`clock.now`).
 | `stalls`      | studies to which nothing happens, and why                      |
 | `generations` | what the planner reads and inserts                             |
 | `history`     | trials, runs and curves of a study                             |
+| `trials`      | trials filtered and sorted by any figure                       |
+| `families`    | what was spent on a family, and which of its trials leads      |
 | `work`        | claim, heartbeat, report, sweep, requeue                       |
 | `claims`      | which runs a worker gets next                                  |
 | `leases`      | tokens, and who was fenced                                     |

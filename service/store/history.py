@@ -7,12 +7,12 @@ Not here: thinning of curves for display (the API).
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
@@ -34,11 +34,12 @@ from tuning.records import (
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """A trial as it stands; `value` is its score."""
+    """A trial as it stands; `value` is its score, `metrics` are means by split (`trials`)."""
 
     trial: Trial
     state: TrialState
     value: float | None
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
     row = session.get(models.Trial, (project, study, number))
     if row is None:
         raise NotFound("trial", f"{study}/{number}")
-    return _to_trial_row(row)
+    return to_trial_row(row)
 
 
 def best_trial(
@@ -107,28 +108,6 @@ def best_trial(
     """The trial of a confirmed arm, or without one of the search's leader, if there is one."""
     number = study.best_trial if arm is None else arm["trial"]
     return None if number is None else trial(session, study.project, study.id, number).trial
-
-
-def trials_page(
-    session: Session,
-    project: str,
-    study: str,
-    *,
-    state: TrialState | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> Page[TrialRow]:
-    """Trials by number; raises NotFound, and InvalidValue for a bad cursor or limit."""
-    studies.check_exists(session, project, study)
-    table = models.Trial
-    query = select(table).where(table.project == project, table.study == study)
-    if state is not None:
-        query = query.where(table.state == state)
-    if cursor is not None:
-        query = query.where(table.number > int(read_cursor(cursor, int)[0]))
-    rows = session.scalars(query.order_by(table.number).limit(check_limit(limit) + 1)).all()
-    items = tuple(_to_trial_row(row) for row in rows[:limit])
-    return Page(items, write_cursor(items[-1].trial.number) if len(rows) > limit else None)
 
 
 def runs(session: Session, project: str, study: str, number: int) -> list[RunRow]:
@@ -171,6 +150,53 @@ def curves(
         _to_curve(run, [data for _, data in group])
         for run, group in groupby(found, key=lambda pair: pair[0])
     ]
+
+
+def curves_page(
+    session: Session,
+    project: str,
+    study: str,
+    *,
+    trials: Collection[int] = (),
+    names: Collection[str] = (),
+    phases: Collection[Phase] = (),
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Curve]:
+    """Curves of runs that measured something, in order of proposal, as `curves` shows them.
+
+    Of these trials, ids and phases, or of any. Raises NotFound, and InvalidValue for a bad cursor
+    or limit.
+    """
+    studies.check_exists(session, project, study)
+    run, row = models.Run, models.Measurement
+    place = tuple_(run.generation, run.index)
+    query = select(run).where(
+        run.project == project,
+        run.study == study,
+        run.state != RunState.QUEUED,
+        *(column.in_(ids) for column, ids in ((run.trial, trials), (run.id, names)) if ids),
+        *((run.phase.in_(phases),) if phases else ()),
+        exists().where(
+            row.project == project, row.study == study, row.run == run.id, row.lease == run.lease
+        ),
+    )
+    if cursor is not None:
+        query = query.where(place > tuple_(*map(int, read_cursor(cursor, int, int))))
+    query = query.order_by(run.generation, run.index).limit(check_limit(limit) + 1)
+    found = list(session.scalars(query))
+    rows = found[:limit]
+    reports = session.execute(
+        select(row.run, row.lease, row.data)
+        .where(row.project == project, row.study == study, row.run.in_([one.id for one in rows]))
+        .order_by(row.run, row.lease, row.seq)
+    )
+    told: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for name, lease, data in reports:
+        told.setdefault((name, lease), []).append(data)
+    items = tuple(_to_curve(one, told[one.id, one.lease]) for one in rows)
+    has_more = len(found) > limit
+    return Page(items, write_cursor(rows[-1].generation, rows[-1].index) if has_more else None)
 
 
 def last_measurements(session: Session, project: str, study: str) -> list[Curve]:
@@ -245,7 +271,8 @@ def to_run(row: models.Run) -> Run:
     )
 
 
-def _to_trial_row(row: models.Trial) -> TrialRow:
+def to_trial_row(row: models.Trial) -> TrialRow:
+    """The trial as people see it."""
     return TrialRow(_to_record(row), TrialState(row.state), row.value)
 
 

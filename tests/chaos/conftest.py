@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from service.api.context import DEFAULT_PROJECT
-from service.store import events, history, models, studies
+from service.store import events, history, models, studies, trials
 from service.store.engine import Store
 from tests.chaos.checker import Seen, Stored
 from tuning.records import Phase, StudyState
@@ -25,7 +25,7 @@ def observe(empty_database_url: str) -> Spy:
         with store.read() as session:
             found = studies.get(session, DEFAULT_PROJECT, study)
             paired = {paired_seed(found.spec, number) for number in range(found.spec.seeds)}
-            rows = history.trials_page(session, DEFAULT_PROJECT, study, limit=200).items
+            rows = trials.page(session, DEFAULT_PROJECT, study, limit=200).items
             tokens = dict(session.execute(select(models.Run.id, models.Run.told_token)).all())
             stored = [
                 Stored(

@@ -16,6 +16,7 @@ from service.store import (
     models,
     projects,
     studies,
+    trials,
     work,
 )
 from service.store.engine import Store
@@ -54,7 +55,7 @@ def test_what_is_queued_is_dropped_and_what_runs_is_finished(
         assert tell(run).status is work.Status.OK
     with store.read() as session:
         story = history.load(session, "a", timed)
-        states = [row.state for row in history.trials_page(session, "a", timed).items]
+        states = [row.state for row in trials.page(session, "a", timed).items]
         found = studies.get(session, "a", timed)
     assert story.closed_from == 1
     assert [end.state for _, end in sorted(story.results.items())] == [

@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import func, select
 
 from service.errors import NotFound
-from service.store import deadlines, events, generations, history, lifecycle, models, studies, work
+from service.store import (
+    deadlines,
+    events,
+    generations,
+    history,
+    lifecycle,
+    models,
+    studies,
+    trials,
+    work,
+)
 from service.store.engine import Store
 from tuning.errors import IllegalCall, IllegalMove
 from tuning.records import Budget, Phase, Run, RunState, StudySpec, StudyState, TrialState
@@ -229,7 +239,7 @@ def test_cancelled_runs_are_told_to_stop(
     stale = work.Reply(run.id, work.Status.STALE, work.Stop.CANCELLED)
     assert (beat(run), reported, tell(run)) == (stale, stale, stale)
     with store.read() as session:
-        states = {row.state for row in history.trials_page(session, "a", study).items}
+        states = {row.state for row in trials.page(session, "a", study).items}
     assert states == {TrialState.CANCELLED}
 
 

@@ -9,7 +9,7 @@ from math import inf, nan
 import pytest
 
 from service.errors import Conflict
-from service.store import history, outcomes, studies, work
+from service.store import history, outcomes, studies, trials, work
 from service.store.engine import Store
 from tuning.documents import read_number
 from tuning.errors import InvalidValue
@@ -263,7 +263,7 @@ def test_concludes_a_trial_with_its_last_run(
 
     def states() -> list[tuple[str, float | None]]:
         with store.read() as session:
-            page = history.trials_page(session, "a", study)
+            page = trials.page(session, "a", study)
         return [(row.state, row.value) for row in page.items]
 
     runs = claim("c1", lanes=3).runs

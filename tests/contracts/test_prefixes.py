@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.store import generations, history, studies, work
+from service.store import generations, history, studies, trials, work
 from service.store.engine import Store
 from tuning.records import Phase, Run, Trial, TrialState
 from tuning.schedules import Schedule
@@ -44,7 +44,7 @@ def test_a_prefix_concludes_nothing_and_only_its_updates_are_counted(
     insert(study, 1, {0: 100}, pruned=(1,))
     tell(claim("c2").runs[0], value=2.0)
     with store.read() as session:
-        rows = history.trials_page(session, "a", study).items
+        rows = trials.page(session, "a", study).items
         found = studies.get(session, "a", study)
         story = history.load(session, "a", study)
     assert [(row.state, row.value) for row in rows] == [
@@ -87,5 +87,5 @@ def test_a_trial_that_diverges_on_a_prefix_is_over(
     insert(study, 0, {0: 25})
     tell(claim("c1").runs[0], outcome="diverged")
     with store.read() as session:
-        (row,) = history.trials_page(session, "a", study).items
+        (row,) = trials.page(session, "a", study).items
     assert row.state is TrialState.DIVERGED

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.store import generations, history, studies, work
+from service.store import generations, history, studies, trials, work
 from service.store.engine import Store
 from tuning.records import Phase, Run, StudyState, Trial, TrialState
 from tuning.schedules import Schedule
@@ -54,7 +54,7 @@ def insert(store: Store, trial: Callable[..., Trial]) -> Insert:
 
 def _states(store: Store, study: str) -> list[tuple[TrialState, float | None]]:
     with store.read() as session:
-        rows = history.trials_page(session, "a", study).items
+        rows = trials.page(session, "a", study).items
     return [(row.state, row.value) for row in rows]
 
 

@@ -15,6 +15,7 @@ from service.store import (
     lifecycle,
     projects,
     studies,
+    trials,
     work,
 )
 from service.store.engine import Store
@@ -97,7 +98,7 @@ def test_another_project_sees_nothing(
             lambda name: lifecycle.fail(session, "b", name, "why"),
             lambda name: history.load(session, "b", name),
             lambda name: history.trial(session, "b", name, 0),
-            lambda name: history.trials_page(session, "b", name),
+            lambda name: trials.page(session, "b", name),
             lambda name: history.runs(session, "b", name, 0),
             lambda name: history.curves(session, "b", name),
             lambda name: events.append(session, "b", name, "kind", {}),
@@ -184,8 +185,8 @@ def test_history_holds_all_trials_in_order(store: Store, new_study: Make, queue:
     queue(study, trials=3, seeds=1)
     queue(study, trials=3, seeds=1, generation=1)
     with store.read() as session:
-        first = history.trials_page(session, "a", study, limit=4)
-        second = history.trials_page(session, "a", study, limit=4, cursor=first.next)
+        first = trials.page(session, "a", study, limit=4)
+        second = trials.page(session, "a", study, limit=4, cursor=first.next)
         with pytest.raises(NotFound, match="trial"):
             history.runs(session, "a", study, 6)
     assert [row.trial.number for row in (*first.items, *second.items)] == list(range(6))

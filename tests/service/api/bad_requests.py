@@ -303,6 +303,26 @@ def _reads() -> Iterator[Bad]:
             "/cursor",
         )
     yield look("long cursor", f"{STUDIES}?cursor={'a' * 513}", *query, "/cursor")
+    for name, place, kind, pointer in (
+        ("a figure that is none", "trials?sort=mse", "value", "/sort"),
+        ("a choice to sort by", "trials?sort=-cooldown", "value", "/sort"),
+        ("a quote in a figure", "trials?sort=test.%22", "value", "/sort"),
+        ("a bound without a number", "trials?where=value%20%3C=%20x", "value", "/where/0"),
+        ("a second bound on no figure", "trials?where=peak>=0&where=x>=0", "value", "/where/1"),
+        ("17 bounds", "trials?" + "where=peak%3E=0&" * 17, "request", "/where"),
+        ("a state of no trial", "trials?state=queued", "request", "/state/0"),
+        ("65 families", "trials?" + "family=a&" * 65, "request", "/family"),
+        ("a phase that is none", "curves?phase=test", "request", "/phase/0"),
+        ("1 point", "curves?max_points=1", "request", "/max_points"),
+        ("10,001 points", "curves?max_points=10001", "request", "/max_points"),
+        ("a cursor of no curve", f"curves?cursor={cursor(1, 'x')}", "value", "/cursor"),
+        ("verdict 0 of families", "families?number=0", "request", "/number"),
+    ):
+        yield look(name, f"{STUDIES}/@study@/{place}", 422, f"invalid-{kind}", pointer)
+    yield look("a trial that is not there", f"{STUDIES}/@study@/trials/99")
+    yield look("families of a verdict there is not", f"{STUDIES}/@study@/families?number=1")
+    for place in ("trials", "trials/0", "curves", "families", "importances"):
+        yield look(f"{place} of no study", f"{STUDIES}/st_x/{place}")
     for method, path in (
         ("DELETE", STUDIES),
         ("PUT", f"{STUDIES}/@study@"),

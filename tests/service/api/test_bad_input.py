@@ -1,5 +1,6 @@
 """Whatever a client sends, it is told what is wrong, and nothing is stored."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -156,13 +157,10 @@ def test_refusals_are_declared(target: Target) -> None:
 def _route(path: str, paths: dict[str, Any]) -> str:
     """The route of a path, as OpenAPI spells it."""
     place = path.partition("?")[0]
-    if place in paths:
-        return place
-    rest = place.removeprefix(f"{STUDIES}/")
-    for action in ("/best", "/verdict", "/trials", "/report", ":cancel"):
-        if rest.endswith(action):
-            return f"{STUDIES}/{{study}}{action}"
-    return f"{STUDIES}/{{study}}"
+    patterns = {route: re.sub(r"\{\w+\}", "[^/]+?", route) for route in paths}
+    found = [route for route, pattern in patterns.items() if re.fullmatch(pattern, place)]
+    # `/{study}` would take `x:cancel`, too.
+    return min(found, key=lambda route: (route.count("{"), -len(route)), default=place)
 
 
 def test_a_file_without_a_data_folder_is_refused_saying_so(target: Target) -> None:

@@ -69,9 +69,25 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
     assert list(schedule.table()) == best["schedule"]["table"]["values"]
     assert "values" not in glideslope("study", "best", study["id"]).out
 
+    _check_results(glideslope, study["id"])
+
     again = glideslope("study", "cancel", study["id"])
     assert again.code == 2
     assert "cancel: the study is completed; allowed: extend, delete" in again.err
+
+
+def _check_results(glideslope: Command, study: str) -> None:
+    """What came of it, as tables and as JSON."""
+    narrowed = ("--sort", "-value", "--where", "value >= 0", "--phase", "search")
+    found = json.loads(glideslope("study", "trials", study, *narrowed, "--json").out)["items"]
+    assert {one["phase"] for one in found} == {"search"}
+    assert "completed" in glideslope("study", "trials", study).out
+    assert glideslope("study", "trials", study, "--sort", "colour").code == 2
+    told = json.loads(glideslope("study", "families", study, "--json").out)
+    assert {one["family"] for one in told["items"]} == {"constant", "cosine"}
+    assert "P(best)" in glideslope("study", "families", study, "--number", "1").out
+    assert "too few trials" in glideslope("study", "importances", study).out
+    assert json.loads(glideslope("study", "importances", study, "--json").out)["items"] == []
 
 
 def test_a_study_is_moved_from_its_first_pause_to_its_end(
