@@ -6,6 +6,8 @@
     ├── IllegalMove                    a state may not follow another
     │   └── IllegalCall                a state does not allow what was asked for
     ├── DataError                      a data file is missing, malformed or too short
+    │   ├── BadCell                    a cell of a table: names row, column, value, what is allowed
+    │   └── BadTable                   several of them, the first ones told
     ├── NotEnoughMemory                not even one lane fits into what is free
     ├── BrokenObjective                an objective does not do what every objective must
     └── TrainingCrashed                a training process died or raised
@@ -14,7 +16,7 @@ Diverged, failed or pruned runs are results, not errors: see `tuning.records.Run
 Not here: HTTP statuses (`service.errors` maps this tree to problem documents).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST_VALUE = 200  # characters of an offending value in a message
 
@@ -77,6 +79,49 @@ class IllegalCall(IllegalMove):
 
 class DataError(TuningError):
     """A data file is missing, malformed or too short."""
+
+
+class BadCell(DataError):
+    """A cell of a table does not hold what its column should.
+
+    >>> raise BadCell("bars.csv", "line 3", "Close", "'x' is not a positive number")
+    Traceback (most recent call last):
+    tuning.errors.BadCell: bars.csv, line 3, column Close: 'x' is not a positive number
+    """
+
+    def __init__(
+        self,
+        table: str,
+        row: str,
+        column: str | None,
+        fault: str,
+        *,
+        value: str | None = None,
+        allowed: str | None = None,
+    ) -> None:
+        """Name the table, the row in words, the column as it is spelled (None: the row), the fault.
+
+        `value` is what the cell holds and `allowed` what it may hold, where that can be said.
+        """
+        self.table = table
+        self.row = row
+        self.column = column
+        self.fault = fault
+        self.value = value
+        self.allowed = allowed
+        place = f"{table}, {row}" if column is None else f"{table}, {row}, column {column}"
+        super().__init__(f"{place}: {fault}")
+
+
+class BadTable(DataError):
+    """Several cells of a table do not hold what their columns should."""
+
+    def __init__(self, cells: Sequence[BadCell], *, is_all: bool) -> None:
+        """Tell the first ones, and whether these are all."""
+        self.cells = tuple(cells)
+        self.is_all = is_all
+        number = f"{len(cells)}" if is_all else f"at least {len(cells)}"
+        super().__init__(f"{number} rows cannot be used; {cells[0]}")
 
 
 class NotEnoughMemory(TuningError):

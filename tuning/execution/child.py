@@ -24,7 +24,11 @@ def serve(channel: Channel) -> None:
     give_way()
     greeting = channel.receive()
     pin(greeting["core"])
-    folders = Folders(_folder(greeting["data_folder"]), _folder(greeting["cache_folder"]))
+    folders = Folders(
+        data=_folder(greeting["data_folder"]),
+        cache=_folder(greeting["cache_folder"]),
+        datasets=_folder(greeting["dataset_folder"]),
+    )
     keep_programs(folders.cache)
     executor = Inline(folders, greeting["modules"], greeting["memory_bytes"])
     while True:

@@ -42,6 +42,7 @@ class Process:
         self._greeting = {
             "data_folder": _resolved(folders.data),
             "cache_folder": _resolved(folders.cache),
+            "dataset_folder": _resolved(folders.datasets),
             "modules": list(modules),
             "core": core,
             "memory_bytes": allowance.memory_bytes,

@@ -1,7 +1,7 @@
-"""Bars: price ranges over time, from a CSV file or from data that a package ships.
+"""Bars: price ranges over time, from a user's table or from data that a package ships.
 
 The one idea: whatever the source, the rest of the code sees three price columns in rising order
-of time, all finite and positive; a file that is not like that is refused with the line and column,
+of time, all finite and positive; a table that is not like that is refused with the row and column,
 and nothing is repaired but the order.
 Not here: how files are parsed (`tuning.objectives.tables`), features and targets
 (`tuning.objectives.volatility`).
@@ -10,23 +10,27 @@ Not here: how files are parsed (`tuning.objectives.tables`), features and target
 import functools
 import hashlib
 import importlib.metadata
-import itertools
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuning.errors import DataError
+from tuning.errors import BadCell, DataError
 from tuning.objectives import tables
-from tuning.objectives.base import Floats
-from tuning.objectives.tables import Row
+from tuning.objectives.base import Arrays, Floats, Folders
+from tuning.objectives.cached import cached
+from tuning.objectives.dataset_files import locate_dataset
+from tuning.objectives.tables import Row, Table
 
 KEPT_FILES = 4
+VERSION = 1  # of what is cached
 
 # Role -> column names in order of preference, lower case, letters only.
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
+COLUMNS: Mapping[str, tuple[str, ...]] = {
     "time": ("unix", "timestamp", "unixtimestamp", "opentime", "time", "datetime", "date"),
     "high": ("high", "highprice", "pricehigh", "h"),
     "low": ("low", "lowprice", "pricelow", "l"),
@@ -86,48 +90,82 @@ def sp500() -> Bars:
 
 
 def read(path: Path, date_format: str | None = None) -> Bars:
-    """Read bars from a CSV file, gzipped or not, oldest or newest first.
+    """Read bars from CSV, gzipped or not, or Parquet, oldest or newest first.
 
     The header names a time column (Unix time in seconds to nanoseconds, or ISO 8601, UTC if
     without offset) and high, low, close in any case; other columns are ignored.
 
     Args:
-        path: a file ending in .csv or .csv.gz, UTF-8.
+        path: a file of a table, see `tuning.objectives.tables`.
         date_format: how times are written (`strptime`), if not as above.
 
-    Raises `DataError` naming line and column of the first value that is missing, not a finite
+    Raises `DataError` naming row and column of the first value that is missing, not a finite
     positive number, not a time, or a repeated time.
     """
     return _parsed(path, date_format, tables.version(path))
+
+
+def read_dataset(dataset: str, folders: Folders) -> Bars:
+    """The bars of an uploaded dataset, kept as arrays in the cache folder once they were read.
+
+    Raises `InvalidValue` naming `config.dataset` if it is not there, and what `read` raises.
+    """
+    path = locate_dataset(dataset, folders.datasets)
+    recipe = {"dataset": dataset, "version": VERSION}
+    return _frozen(Bars(**cached(folders.cache, "bars", recipe, lambda: _arrays(read(path)))))
+
+
+def keep(bars: Bars, dataset: str, cache: Path | None) -> None:
+    """Put the bars of a dataset into the cache folder, where `read_dataset` finds them."""
+    cached(cache, "bars", {"dataset": dataset, "version": VERSION}, lambda: _arrays(bars))
+
+
+def parse(table: Table, date_format: str | None = None, most_errors: int = 1) -> Bars:
+    """The bars of an open table; tells up to `most_errors` rows that cannot be used."""
+    columns: list[array[Any]] = [array(kind) for kind in "qdddq"]  # Any: integers or floats
+    rows = tables.parse_rows(table, lambda row: _bar(row, date_format), most_errors)
+    for bar in rows:
+        for column, value in zip(columns, bar, strict=True):
+            column.append(value)
+    times, high, low, close, numbers = (np.array(column) for column in columns)
+    if not len(times):
+        raise DataError(f"{table.name}: no rows below the header")
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    repeated = np.flatnonzero(times[1:] == times[:-1])
+    if len(repeated):
+        first, second = sorted(numbers[order][repeated[0] : repeated[0] + 2].tolist())
+        raise BadCell(
+            table.name,
+            table.place(second),
+            table.spelled("time"),
+            f"same time as {table.place(first)}",
+            allowed="a time of its own for every row",
+        )
+    return _frozen(Bars(times, high[order], low[order], close[order]))
 
 
 @functools.lru_cache(KEPT_FILES)
 def _parsed(path: Path, date_format: str | None, version: tuple[int, ...]) -> Bars:
     """The bars of one version of a file: a server checks the same file study after study."""
     del version
-    rows = [_bar(row, date_format) for row in tables.read_rows(path, _COLUMNS)]
-    if not rows:
-        raise DataError(f"{path.name}: no rows below the header")
-    return _sorted(path.name, rows)
+    return parse(tables.open_table(path, COLUMNS), date_format)
 
 
 def _bar(row: Row, date_format: str | None) -> tuple[int, float, float, float, int]:
-    """Time, high, low, close and line number."""
+    """Time, high, low, close and number of the row."""
     time = row.seconds("time", date_format)
     high, low, close = (row.positive(role) for role in ("high", "low", "close"))
     if high < low:
-        raise DataError(f"{row.where}, column high: {high:g} is below low, {low:g}")
-    return time, high, low, close, row.line
+        raise row.error("high", f"{high:g} is below low, {low:g}", "a price of at least the low")
+    return time, high, low, close, row.number
 
 
-def _sorted(name: str, rows: list[tuple[int, float, float, float, int]]) -> Bars:
-    rows.sort(key=lambda row: row[0])
-    for before, after in itertools.pairwise(rows):
-        if before[0] == after[0]:
-            lines = sorted((before[4], after[4]))
-            raise DataError(f"{name}, line {lines[1]}, column time: same time as line {lines[0]}")
-    times, high, low, close, _ = zip(*rows, strict=True)
-    bars = Bars(np.array(times, np.int64), np.array(high), np.array(low), np.array(close))
-    for column in (bars.times, bars.high, bars.low, bars.close):
+def _arrays(bars: Bars) -> Arrays:
+    return {"times": bars.times, "high": bars.high, "low": bars.low, "close": bars.close}
+
+
+def _frozen(bars: Bars) -> Bars:
+    for column in _arrays(bars).values():
         column.setflags(write=False)  # shared by everyone who reads this file
     return bars

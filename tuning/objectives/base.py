@@ -175,10 +175,12 @@ class Folders:
     Args:
         data: where data files named in a config may lie; None allows none.
         cache: where what is dear to make is kept for the next time; None keeps nothing.
+        datasets: where uploaded datasets lie, by id; None allows none.
     """
 
     data: Path | None = None
     cache: Path | None = None
+    datasets: Path | None = None
 
 
 NO_FOLDERS = Folders()
@@ -224,6 +226,8 @@ class Objective:
             if nobody knows.
         packages: what its figures depend on beside NumPy, as pip spells it; the versions are kept
             with every run.
+        dataset: the kind of dataset that the setting `dataset` of a config names, a name in
+            `tuning.objectives.datasets.KINDS`; None if there is no such setting.
     """
 
     name: str
@@ -246,6 +250,7 @@ class Objective:
     # Any: each objective knows its own problem.
     training_bytes: Callable[[Any, int, int], int] | None = None
     packages: tuple[str, ...] = ()
+    dataset: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a description that does not hold together, naming the field."""

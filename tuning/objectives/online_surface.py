@@ -15,6 +15,7 @@ from typing import Annotated
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives import drifting, quotes, tables
 from tuning.objectives.base import JAX, TEST, VALIDATION, Folders, Objective, Score, Trainer
+from tuning.objectives.dataset_files import check_source
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.snapshots import ORDERS, Snapshots
@@ -32,17 +33,20 @@ class Config:
     """Settings of `online_surface`.
 
     Args:
-        file: a CSV file of option quotes, relative to the data folder; None generates a surface.
-        snapshots: of each of the two segments; None is 250 generated ones, or all of a file.
+        file: a file of option quotes (CSV, CSV.GZ or Parquet), relative to the data folder.
+        dataset: the id of an uploaded dataset of option quotes. Without it and without a file a
+            surface is generated.
+        snapshots: of each of the two segments; None is 250 generated ones, or all that are given.
         updates: per snapshot.
         batch: quotes per update.
         embargo: snapshots left out between the segments.
         width: units of each hidden layer.
-        noise_bp: noise of generated quotes, in basis points of volatility; not beside a file.
-        data_seed: of generated quotes; not beside a file.
+        noise_bp: noise of generated quotes, in basis points of volatility; not beside given ones.
+        data_seed: of generated quotes; not beside given ones.
     """
 
     file: str | None = None
+    dataset: str | None = None
     snapshots: Annotated[int | None, OrNone(Integer(LEAST_SNAPSHOTS, MOST_SNAPSHOTS))] = None
     updates: Annotated[int, Integer(1, 1_000)] = 12
     batch: Annotated[int, Integer(1, 4_096)] = 32
@@ -54,9 +58,15 @@ class Config:
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
         tables.check_file(self.file)
+        check_source(self.file, self.dataset)
         settle(self, "config")
-        if self.file is not None:
+        if not self.is_generated:
             refuse_idle(self, "quotes are generated", "noise_bp", "data_seed")
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether the quotes are generated."""
+        return self.file is None and self.dataset is None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,15 +137,15 @@ def _scored(count: int) -> int:
 def _open(config: Config, folders: Folders) -> OnlineSurfaceProblem:
     """Read or generate the snapshots and cut them into two segments.
 
-    Raises `InvalidValue` naming `config.file` if it may not be read, `DataError` if it is
-    malformed or too short.
+    Raises `InvalidValue` naming `config.file` or `config.dataset` if it may not be read,
+    `DataError` if it is malformed or too short.
     """
-    if config.file is None:
+    if config.is_generated:
         count = _generated_snapshots(config)
         path = drifting.generate(2 * count + config.embargo, config.noise_bp, config.data_seed)
     else:
-        path = quotes.read(tables.locate(config.file, folders.data))
-        count = _file_snapshots(config, len(path))
+        path = _given(config, folders)
+        count = _given_snapshots(config, len(path))
     segments = {
         VALIDATION: path.between(0, count),
         TEST: path.between(count + config.embargo, 2 * count + config.embargo),
@@ -148,24 +158,32 @@ def _generated_snapshots(config: Config) -> int:
     return 250 if config.snapshots is None else config.snapshots
 
 
-def _file_snapshots(config: Config, known: int) -> int:
+def _given(config: Config, folders: Folders) -> Snapshots:
+    if config.dataset is not None:
+        return quotes.read_dataset(config.dataset, folders)
+    return quotes.read(tables.locate(str(config.file), folders.data))
+
+
+def _given_snapshots(config: Config, known: int) -> int:
     most = (known - config.embargo) // 2
     if most < LEAST_SNAPSHOTS:
         needed = 2 * LEAST_SNAPSHOTS + config.embargo
-        raise DataError(f"{config.file}: {known} snapshots; at least {needed} are needed")
+        raise DataError(
+            f"{config.dataset or config.file}: {known} snapshots; at least {needed} are needed"
+        )
     if config.snapshots is None:
         return most
     return check_integer("config.snapshots", config.snapshots, LEAST_SNAPSHOTS, most)
 
 
 def _horizon(config: Config, folders: Folders) -> int:
-    if config.file is None:
+    if config.is_generated:
         return config.updates * _generated_snapshots(config)
     return _open(config, folders).horizon(VALIDATION, 0)
 
 
 def _inspect(config: Config, folders: Folders) -> None:
-    if config.file is not None:
+    if not config.is_generated:
         _open(config, folders)
 
 
@@ -217,4 +235,5 @@ ONLINE_SURFACE = Objective(
     trains_per_split=True,
     training_bytes=_training_bytes,
     packages=JAX,
+    dataset="quotes",
 )

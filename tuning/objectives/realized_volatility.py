@@ -19,6 +19,7 @@ from tuning.objectives import bars as sources
 from tuning.objectives import tables, volatility
 from tuning.objectives.bars import Bars
 from tuning.objectives.base import JAX, TEST, VALIDATION, Folders, Objective, Trainer
+from tuning.objectives.dataset_files import check_source
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.lanes import OneByOne
@@ -69,7 +70,8 @@ class Config:
             network with one hidden layer, by Adam.
         hidden: units of the network's hidden layer; for `mlp` alone.
         folds: that each split is cut into; a model is trained for each.
-        file: a CSV file of bars, relative to the data folder; None is the S&P 500.
+        file: a file of bars (CSV, CSV.GZ or Parquet), relative to the data folder.
+        dataset: the id of an uploaded dataset of bars. Without it and without a file: the S&P 500.
         target_bars: bars `H` the forecast averages over; None is a day of intraday bars, or
             5 daily ones.
         embargo_bars: bars left out between training and scoring, at least `H`; None is `H`.
@@ -81,6 +83,7 @@ class Config:
     hidden: Annotated[int, Integer(1, MOST_HIDDEN)] = 24
     folds: Annotated[int, Integer(1, MOST_FOLDS)] = 3
     file: str | None = None
+    dataset: str | None = None
     target_bars: Annotated[int | None, OrNone(Integer(1, MAX_TARGET_BARS))] = None
     embargo_bars: Annotated[int | None, OrNone(Integer(1, 2 * MAX_TARGET_BARS))] = None
     batch: Annotated[int, Integer(1, MAX_BATCH)] = 64
@@ -90,6 +93,7 @@ class Config:
         """Refuse values outside their range, naming the field."""
         settle(self, "config")
         tables.check_file(self.file)
+        check_source(self.file, self.dataset)
         if self.embargo_bars is not None:
             low = self.target_bars or 1
             check_integer("config.embargo_bars", self.embargo_bars, low, 2 * MAX_TARGET_BARS)
@@ -148,14 +152,14 @@ def _fold_bytes(fold: Fold, config: Config, lanes: int) -> int:
 def _open(config: Config, folders: Folders) -> RealizedVolatilityProblem:
     """Read the data and lay out the folds.
 
-    Raises `InvalidValue` naming `config.file` if it may not be read, or `config.embargo_bars`
-    if it is shorter than the target; `DataError` if the data are malformed or too short.
+    Raises `InvalidValue` naming `config.file` or `config.dataset` if it may not be read, or
+    `config.embargo_bars` if it is shorter than the target; `DataError` if the data are malformed
+    or too short.
     """
-    if config.file is None:
-        bars = sources.sp500()
+    bars = _bars(config, folders)
+    if config.file is None and config.dataset is None:
         edges = {split: _years(bars, *years, config.folds) for split, years in SP500_YEARS.items()}
     else:
-        bars = sources.read(tables.locate(config.file, folders.data))
         edges = {split: _spans(bars, *span, config.folds) for split, span in FILE_SPANS.items()}
     target = config.target_bars or (DAILY_TARGET if bars.per_day == 1 else bars.per_day)
     embargo = target if config.embargo_bars is None else config.embargo_bars
@@ -167,6 +171,14 @@ def _open(config: Config, folders: Folders) -> RealizedVolatilityProblem:
     return RealizedVolatilityProblem(bars.sha256, folds, config)
 
 
+def _bars(config: Config, folders: Folders) -> Bars:
+    if config.dataset is not None:
+        return sources.read_dataset(config.dataset, folders)
+    if config.file is not None:
+        return sources.read(tables.locate(config.file, folders.data))
+    return sources.sp500()
+
+
 REALIZED_VOLATILITY = Objective(
     name="realized_volatility",
     title="Realised volatility (regression, walk-forward)",
@@ -174,7 +186,7 @@ REALIZED_VOLATILITY = Objective(
         "scikit-learn's SGDRegressor, or a small network, forecasts the mean log range-based "
         "variance of the next days from its averages over a day, a week, a month and a quarter "
         "and from recent returns. "
-        "Real S&P 500 prices 1999-2018, or a file of your own. Expanding folds: three for the "
+        "Real S&P 500 prices 1999-2018, or bars of your own. Expanding folds: three for the "
         "search, three later ones read once. Schedules differ by about 1 % here: expect a tie."
     ),
     metrics=(
@@ -199,6 +211,7 @@ REALIZED_VOLATILITY = Objective(
     inspect=_open,
     training_bytes=_training_bytes,
     packages=(*JAX, "scikit-learn"),
+    dataset="ohlcv",
 )
 
 

@@ -1,28 +1,60 @@
-"""Tables: rows of a user's CSV file, each cell checked.
+"""Tables: rows of a user's file, each cell checked.
 
-The one idea: a file is read by the standard library alone, which starts fast and counts lines
-exactly; roles are found in the header by their known spellings, and a cell that is not what its
-role needs is refused with its line and column. Nothing is guessed and nothing repaired.
-Not here: what rows mean (`tuning.objectives.bars`, `tuning.objectives.quotes`).
+The one idea: a table is read row by row, so its length costs time and no memory; roles are found in
+the header by their known spellings, and a cell that is not what its role needs is refused with its
+row and column. Nothing is guessed and nothing repaired.
+Not here: how files are unpacked (`tuning.objectives.table_files`), what rows mean
+(`tuning.objectives.bars`, `tuning.objectives.quotes`).
 """
 
-import csv
-import gzip
-import io
+import itertools
 import math
 import re
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from tuning.errors import DataError, InvalidValue
+from tuning.errors import BadCell, BadTable, DataError, InvalidValue
+from tuning.objectives.table_files import TableFile, open_file
 
-MAX_BYTES = 64 * 2**20  # of CSV text: about 700,000 bars
-SUFFIXES = (".csv", ".csv.gz")
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+MAX_ROWS = 4_000_000
+LONGEST_CELL = 200  # characters of a cell that is read
 
 Roles = Mapping[str, tuple[str, ...]]
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An open table, whose rows can be read once.
+
+    Args:
+        name: of its file.
+        columns: where each role stands in the header.
+        file: what is open.
+    """
+
+    name: str
+    columns: Mapping[str, int]
+    file: TableFile
+
+    def rows(self) -> Iterator["Row"]:
+        """The rows that are not blank; raises `DataError` if they are too many or unreadable."""
+        for count, (number, cells) in enumerate(self.file.rows):
+            if count == MAX_ROWS:
+                raise DataError(f"{self.name}: more than {MAX_ROWS:,} rows")
+            yield Row(self, number, cells)
+
+    def place(self, number: int) -> str:
+        """Where a row stands, in words."""
+        return f"{self.file.unit} {number}"
+
+    def spelled(self, role: str) -> str:
+        """The column of a role as the header spells it."""
+        return self.file.header[self.columns[role]].strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +62,43 @@ class Row:
     """One row of a table.
 
     Args:
-        name: of its file.
-        line: its number in the file; the header is line 1.
-        cells: text by role.
+        table: that it is of.
+        number: of its line in a file of text, where the header is line 1, else of the row.
+        cells: as text.
     """
 
-    name: str
-    line: int
-    cells: Mapping[str, str]
+    table: Table
+    number: int
+    cells: Sequence[str]
 
-    @property
-    def where(self) -> str:
-        """The row, in words."""
-        return f"{self.name}, line {self.line}"
+    def cell(self, role: str) -> str:
+        """The text of a cell without spaces around it."""
+        at = self.table.columns[role]
+        if at >= len(self.cells):
+            raise self.error(None, f"only {len(self.cells)} columns")
+        text = self.cells[at].strip()
+        if len(text) > LONGEST_CELL:
+            allowed = f"text of at most {LONGEST_CELL} characters"
+            raise self.error(role, f"longer than {LONGEST_CELL} characters", allowed)
+        return text
 
     def positive(self, role: str) -> float:
         """A finite number above 0."""
-        return self._number(role, "a positive number", above=0.0)
-
-    def _number(self, role: str, allowed: str, above: float) -> float:
+        text = self.cell(role)
         try:
-            value = float(self.cells[role])
+            value = float(text)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and value > above):
-            raise DataError(f"{self.where}, column {role}: {self.cells[role]!r} is not {allowed}")
+        if not 0.0 < value < math.inf:
+            raise self.misfit(role, text, "a positive number")
         return value
 
     def among(self, role: str, names: Mapping[str, str]) -> str:
         """One of some names, whatever its case, as `names` has it."""
-        found = names.get(self.cells[role].strip().lower())
+        text = self.cell(role)
+        found = names.get(text.lower())
         if found is None:
-            allowed = " or ".join(names)
-            raise DataError(f"{self.where}, column {role}: {self.cells[role]!r} is not {allowed}")
+            raise self.misfit(role, text, " or ".join(names))
         return found
 
     def seconds(self, role: str, date_format: str | None = None) -> int:
@@ -72,7 +108,33 @@ class Row:
             role: the column.
             date_format: how moments are written (`strptime`), if not as above.
         """
-        return _seconds(self.where, role, self.cells[role].strip(), date_format)
+        text = self.cell(role)
+        if date_format is None and re.fullmatch(r"\d{9,19}(\.\d*)?", text):
+            value = int(text.partition(".")[0])
+            while value >= 10**11:
+                value //= 1000
+            return value
+        try:
+            if date_format is None:
+                moment = datetime.fromisoformat(text)
+            else:
+                moment = datetime.strptime(text, date_format)  # noqa: DTZ007 - made UTC below
+            return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError) as error:
+            allowed = date_format or "Unix time or ISO 8601"
+            raise self.misfit(role, text, allowed) from error
+
+    def misfit(self, role: str, text: str, allowed: str) -> BadCell:
+        """What to raise for a cell that is not what is allowed."""
+        return self.error(role, f"{text!r} is not {allowed}", allowed)
+
+    def error(self, role: str | None, fault: str, allowed: str | None = None) -> BadCell:
+        """What to raise for a cell, or for the whole row if there is no role."""
+        table, place = self.table, self.table.place(self.number)
+        if role is None:
+            return BadCell(table.name, place, None, fault, allowed=allowed)
+        value = self.cells[table.columns[role]][:LONGEST_CELL]
+        return BadCell(table.name, place, table.spelled(role), fault, value=value, allowed=allowed)
 
 
 def version(path: Path) -> tuple[int, int, int]:
@@ -84,35 +146,60 @@ def version(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def read_rows(path: Path, roles: Roles) -> Iterator[Row]:
-    r"""The rows of a CSV file, gzipped or not, UTF-8, that are not blank.
+def open_table(path: Path, roles: Roles, name: str | None = None) -> Table:
+    r"""Open a table: CSV in UTF-8, gzipped or not, or Parquet.
 
     Args:
-        path: a file ending in .csv or .csv.gz.
+        path: the file; its first bytes tell what it is.
         roles: per role the names its column may have, in order of preference, lower case, letters
-            only; other columns are ignored.
+            only; other columns are not read.
+        name: what errors call the file.
 
-    Raises `DataError` if a role has no column or the file is too long or no table.
+    Raises `DataError` if a role has no column or the file is no table.
 
     >>> from tempfile import NamedTemporaryFile
     >>> with NamedTemporaryFile("w", suffix=".csv") as file:
     ...     _ = file.write("Close (USD),Volume\n7.5,1\n\n8.5,2\n")
     ...     file.flush()
-    ...     rows = list(read_rows(Path(file.name), {"close": ("closeusd", "close")}))
-    >>> [(row.line, row.cells) for row in rows]
-    [(2, {'close': '7.5'}), (4, {'close': '8.5'})]
+    ...     table = open_table(Path(file.name), {"close": ("closeusd", "close")})
+    ...     [(row.number, row.positive("close")) for row in table.rows()]
+    [(2, 7.5), (4, 8.5)]
     """
-    lines = csv.reader(io.StringIO(_text(path), newline=""))
-    try:
-        columns = _columns(path.name, next(lines, []), roles)
-        for number, cells in enumerate(lines, start=2):
-            if not cells:
-                continue
-            if len(cells) <= max(columns.values()):
-                raise DataError(f"{path.name}, line {number}: only {len(cells)} columns")
-            yield Row(path.name, number, {role: cells[at] for role, at in columns.items()})
-    except csv.Error as error:
-        raise DataError(f"{path.name}, line {lines.line_num}: {error}") from error
+    name = name or path.name
+    file = open_file(path, name, lambda header: _columns(name, header, roles).values())
+    return Table(name, _columns(name, file.header, roles), file)
+
+
+def parse_rows(
+    table: Table, parse: Callable[[Row], Parsed], most_errors: int = 1
+) -> Iterator[Parsed]:
+    """What `parse` makes of each row, in order.
+
+    Raises the `BadCell` of the one row that cannot be parsed, or a `BadTable` of several: of all,
+    or the first `most_errors`.
+    """
+    wrong: list[BadCell] = []
+    is_all = True
+    for row in table.rows():
+        try:
+            value = parse(row)
+        except BadCell as error:
+            wrong.append(error)
+            if len(wrong) == most_errors:
+                is_all = False
+                break
+        else:
+            yield value
+    if len(wrong) > 1:
+        raise BadTable(wrong, is_all=is_all)
+    if wrong:
+        raise wrong[0]
+
+
+def preview(path: Path, count: int) -> list[list[str]]:
+    """The first rows of a table as they stand, all columns."""
+    file = open_file(path, path.name, lambda header: range(len(header)))
+    return [cells for _, cells in itertools.islice(file.rows, count)]
 
 
 def check_file(file: object) -> None:
@@ -133,10 +220,6 @@ def locate(file: str, data_folder: Path | None, suffixes: tuple[str, ...] = SUFF
 
     Raises `InvalidValue` naming `config.file` if there is no data folder, or if the file is not a
     regular file of these `suffixes` that lies within it.
-
-    >>> locate("../prices.csv", Path("data"))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    tuning.errors.InvalidValue: config.file: '../prices.csv' is not allowed; allowed: a path ...
     """
     if data_folder is None:
         raise InvalidValue("config.file", file, "no file: this installation has no data folder")
@@ -157,21 +240,6 @@ def locate(file: str, data_folder: Path | None, suffixes: tuple[str, ...] = SUFF
     return path
 
 
-def _text(path: Path) -> str:
-    unpack = gzip.open if path.name.lower().endswith(".gz") else open
-    try:
-        with unpack(path, "rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name}: cannot be read: {error}") from error
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{path.name}: longer than {MAX_BYTES:,} bytes of text")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path.name}: not UTF-8 text: {error}") from error
-
-
 def _columns(name: str, header: Sequence[str], roles: Roles) -> dict[str, int]:
     """Where each role stands in the header."""
     spelled = [re.sub(r"[^a-z]", "", cell.lower()) for cell in header]
@@ -184,21 +252,3 @@ def _columns(name: str, header: Sequence[str], roles: Roles) -> dict[str, int]:
             raise DataError(f"{name}: two columns are called {found!r}")
         columns[role] = spelled.index(found)
     return columns
-
-
-def _seconds(where: str, role: str, text: str, date_format: str | None) -> int:
-    """UTC seconds; a number of nine digits or more is Unix time in the unit its size tells."""
-    if date_format is None and re.fullmatch(r"\d{9,19}(\.\d*)?", text):
-        value = int(text.partition(".")[0])
-        while value >= 10**11:
-            value //= 1000
-        return value
-    try:
-        if date_format is None:
-            moment = datetime.fromisoformat(text)
-        else:
-            moment = datetime.strptime(text, date_format)  # noqa: DTZ007 - made UTC below
-    except ValueError as error:
-        allowed = date_format or "Unix time or ISO 8601"
-        raise DataError(f"{where}, column {role}: {text!r} is not {allowed}") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

@@ -81,7 +81,7 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
 
 def test_a_file_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small archive of an enormous text is not unpacked in full."""
-    monkeypatch.setattr("tuning.objectives.tables.MAX_BYTES", 1000)
+    monkeypatch.setattr("tuning.objectives.table_files.MAX_BYTES", 1000)
 
     with pytest.raises(DataError, match="longer than 1,000 bytes"):
         read(write(tmp_path, "Date,High,Low,Close" + " " * 1000, name="bars.csv.gz"))
@@ -96,16 +96,16 @@ def test_a_file_that_vanished_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("2020-01-02,nan,1,1", "line 3, column high: 'nan'"),
-        ("2020-01-02,inf,1,1", "line 3, column high: 'inf'"),
-        ("2020-01-02,2,0,1", "line 3, column low: '0'"),
-        ("2020-01-02,2,1,-1", "line 3, column close: '-1'"),
-        ("2020-01-02,2,1,", "line 3, column close: ''"),
-        ("2020-01-02,1,2,1", "line 3, column high: 1 is below low, 2"),
+        ("2020-01-02,nan,1,1", "line 3, column High: 'nan'"),
+        ("2020-01-02,inf,1,1", "line 3, column High: 'inf'"),
+        ("2020-01-02,2,0,1", "line 3, column Low: '0'"),
+        ("2020-01-02,2,1,-1", "line 3, column Close: '-1'"),
+        ("2020-01-02,2,1,", "line 3, column Close: ''"),
+        ("2020-01-02,1,2,1", "line 3, column High: 1 is below low, 2"),
         ("2020-01-02,2,1", "line 3: only 3 columns"),
-        ("2020-01-01,2,1,1", "line 3, column time: same time as line 2"),
-        ("01/02/2020,2,1,1", "line 3, column time: '01/02/2020'"),
-        ("\n2020-01-02,x,1,1", "line 4, column high: 'x'"),
+        ("2020-01-01,2,1,1", "line 3, column Date: same time as line 2"),
+        ("01/02/2020,2,1,1", "line 3, column Date: '01/02/2020'"),
+        ("\n2020-01-02,x,1,1", "line 4, column High: 'x'"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_place(tmp_path: Path, row: str, message: str) -> None:

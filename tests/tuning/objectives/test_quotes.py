@@ -56,9 +56,9 @@ def test_a_wide_quote_weighs_less(tmp_path: Path) -> None:
     [
         (LATER.replace("0.60", "0.70"), "line 3: not bid <= mid <= ask <= 10"),
         (LATER.replace(",110,", ",-110,"), "line 3, column strike: '-110' is not a positive"),
-        (LATER.replace(",C,", ",X,"), "line 3, column kind: 'X' is not c or call or p or put"),
-        (LATER.replace("2026-01-02T", "someday T"), "line 3, column time: 'someday T00"),
-        (LATER.replace(",0.25,", ",nan,"), "line 3, column maturity: 'nan' is not a positive"),
+        (LATER.replace(",C,", ",X,"), "line 3, column cp: 'X' is not c or call or p or put"),
+        (LATER.replace("2026-01-02T", "someday T"), "line 3, column ts: 'someday T00"),
+        (LATER.replace(",0.25,", ",nan,"), "line 3, column ttm: 'nan' is not a positive"),
         (EARLIER, "line 3: the same quote as in line 2"),
     ],
 )

@@ -1,0 +1,54 @@
+"""Surveys in a process of their own: the same answers, and no harm from what kills the reader."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tuning.errors import BadTable, DataError, UnknownName
+from tuning.execution.surveying import read_error, survey_apart, write_error
+from tuning.execution.watch import Allowance
+from tuning.objectives.dataset_files import dataset_id
+from tuning.objectives.datasets import survey
+
+ID = dataset_id("0" * 64)
+BARS = "date,high,low,close\n2020-01-01,2,1,1.5\n2020-01-02,3,2,2.5\n"
+
+
+def test_the_child_tells_what_a_survey_tells(tmp_path: Path) -> None:
+    """And keeps what it read."""
+    path = tmp_path / "bars"
+    path.write_text(BARS)
+
+    told = survey_apart(path, "ohlcv", ID, name="mine", cache=tmp_path / "cache")
+    assert told == survey(path, "ohlcv", ID).document()
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_the_child_tells_every_bad_cell(tmp_path: Path) -> None:
+    """As if it had been read here."""
+    path = tmp_path / "bars"
+    path.write_text(BARS.replace("1.5", "x").replace("2.5", "y"))
+
+    with pytest.raises(BadTable) as refusal:
+        survey_apart(path, "ohlcv", ID, name="mine")
+    assert [cell.value for cell in refusal.value.cells] == ["x", "y"]
+    assert str(read_error(write_error(refusal.value))) == str(refusal.value)
+
+
+def test_an_unknown_kind_needs_no_child(tmp_path: Path) -> None:
+    """It is refused at once."""
+    with pytest.raises(UnknownName, match="kind"):
+        survey_apart(tmp_path, "bars", ID, name="mine")
+
+
+def test_a_reader_that_takes_too_much_is_ended(tmp_path: Path) -> None:
+    """And the table is refused, in words."""
+    path = tmp_path / "bars"
+    path.write_bytes(gzip.compress(b"date,high,low,close\n" + b"\n" * 2**28, compresslevel=1))
+    for allowance, words in (
+        (Allowance(run_seconds=0.5), "within 0.5 s"),
+        (Allowance(memory_bytes=2**20), "within 1 MiB of memory"),
+    ):
+        with pytest.raises(DataError, match=f"mine: cannot be read {words}"):
+            survey_apart(path, "ohlcv", ID, name="mine", allowance=allowance)
