@@ -4,14 +4,16 @@ The one idea: everything is made here from one `Settings` and handed down; nothi
 environment or keeps a global. Not here: the command line (`service.cli`).
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 
 from service.api import (
     catalogue,
+    datasets,
     health,
     lifecycle,
     live,
@@ -26,6 +28,7 @@ from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
 from service.api.problems import install, responses
 from service.api.requests import RequestIds
+from service.api.uploads import Uploads
 from service.errors import Forbidden
 from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
@@ -39,6 +42,7 @@ from service.store.engine import Store
 from service.store.generations import Frontier
 from service.ui.report import render_report
 from tuning.evidence import note_test_reads
+from tuning.execution.surveying import survey_apart
 from tuning.objectives import load
 from tuning.records import History, StudySpec
 from tuning.search.policy import Generation, GiveUp
@@ -46,9 +50,17 @@ from tuning.search.policy import Generation, GiveUp
 PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
 
 
-def create_app(store: Store, settings: Settings) -> FastAPI:
-    """Make the application over an open store; its planner starts and stops with it."""
-    bell = Bell()
+def create_app(
+    store: Store,
+    settings: Settings,
+    *,
+    survey: Callable[..., Mapping[str, Any]] = survey_apart,
+) -> FastAPI:
+    """Make the application over an open store; its planner starts and stops with it.
+
+    `survey` reads uploads, by default in a process of its own.
+    """
+    bell, uploads = Bell(), Uploads(settings.dataset_folder)
 
     def on_progress() -> None:
         planning.ring()  # after a generation, too: the next one needs none of its results
@@ -64,23 +76,11 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         delay_seconds=2 * settings.heartbeat_seconds,
     )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        bell.hang()
-        planning.start()
-        sweeping.start()
-        try:
-            yield
-        finally:
-            sweeping.stop()
-            planning.stop(planner.interrupt)
-            planner.close()
-
     app = FastAPI(
         title="Glideslope",
         version=version("glideslope"),
         summary="Finds the best learning-rate schedule, and proves it.",
-        lifespan=lifespan,
+        lifespan=_life(bell, uploads, planner, planning, sweeping),
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
@@ -93,17 +93,40 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         objectives=load(settings.modules),
         render_report=render_report,
         versions=versions(),
+        survey=survey,
+        uploads=uploads,
     )
-    _furnish(app)
+    _furnish(app, settings)
     return app
 
 
-def _furnish(app: FastAPI) -> None:
+def _life(
+    bell: Bell, uploads: Uploads, planner: Planner, planning: Loop, sweeping: Loop
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What starts before the first request and ends after the last one."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        bell.hang()
+        uploads.sweep()
+        planning.start()
+        sweeping.start()
+        try:
+            yield
+        finally:
+            sweeping.stop()
+            planning.stop(planner.interrupt)
+            planner.close()
+
+    return lifespan
+
+
+def _furnish(app: FastAPI, settings: Settings) -> None:
     """Add what every request passes, and the routes; all but health ask who asks."""
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={datasets.PATH: settings.dataset_mib * 2**20})
     app.add_middleware(RequestIds)
     install(app)
-    for routes in (studies, lifecycle, trials, results, live, work, catalogue, schedules):
+    for routes in (studies, lifecycle, trials, results, live, work, catalogue, schedules, datasets):
         app.include_router(routes.router, responses=responses(Forbidden))
     app.include_router(health.router)
 

@@ -5,6 +5,7 @@ arguments and never reads the environment. Not here: settings of a study (`tunin
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -35,6 +36,13 @@ class Settings(BaseSettings):
     cache_folder: Path = Field(
         default=Path("var/cache"),
         description="folder for what is dear to make: data, pretrained weights, compiled programs",
+    )
+    dataset_folder: Path = Field(
+        default=Path("var/datasets"),
+        description="folder of uploaded datasets; replicas of a server share one",
+    )
+    dataset_mib: int = Field(
+        default=200, ge=1, le=10_000, description="MiB that an uploaded dataset may have"
     )
     objectives: str | None = Field(
         default=None,
@@ -94,7 +102,12 @@ class Settings(BaseSettings):
     @property
     def folders(self) -> Folders:
         """Where objectives may read and keep files."""
-        return Folders(self.data_folder, self.cache_folder)
+        return Folders(self.data_folder, self.cache_folder, self.dataset_folder)
+
+    @property
+    def worker_folders(self) -> Folders:
+        """The same for a worker, who fetches datasets over HTTP and keeps them in its cache."""
+        return replace(self.folders, datasets=self.cache_folder / "datasets")
 
     @property
     def allowance(self) -> Allowance:

@@ -5,6 +5,9 @@ a length that is announced counts before the first byte. A route that reads no b
 Not here: how the refusal is put into words (`service.api.problems`).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,10 +16,16 @@ MAX_BODY_BYTES = 2**20
 
 
 class BodyLimit:
-    """ASGI middleware that refuses bodies of more than `MAX_BODY_BYTES` with a 413."""
+    """ASGI middleware that refuses larger bodies with a 413.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: what is behind it.
+        larger: bytes by path, where they are not `MAX_BODY_BYTES`.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int] = MappingProxyType({})) -> None:
         self._app = app
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -24,14 +33,15 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = _announced(scope)
+        limit = self._larger.get(scope["path"], MAX_BODY_BYTES)
         seen = 0
 
         async def receive_counted() -> Message:
             nonlocal seen
-            _check(announced)
+            _check(announced, limit)
             message = await receive()
             seen += len(message.get("body", b""))
-            _check(seen)
+            _check(seen, limit)
             return message
 
         await self._app(scope, receive_counted, send)
@@ -44,8 +54,8 @@ def _announced(scope: Scope) -> int:
     return int(length[:19]) if length.isdecimal() else 0
 
 
-def _check(size: int) -> None:
-    if size > MAX_BODY_BYTES:
+def _check(size: int, limit: int) -> None:
+    if size > limit:
         # The rest is not read, so the connection cannot be used for another request.
         headers = {"Connection": "close"}
-        raise HTTPException(413, f"a body has at most {MAX_BODY_BYTES:,} bytes", headers)
+        raise HTTPException(413, f"a body has at most {limit:,} bytes", headers)

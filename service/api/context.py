@@ -3,14 +3,16 @@
 The one idea: one frozen value, made by `service.app`, found at `app.state.context`; no globals.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from service.api.attendance import Attendance
 from service.api.bell import Bell
+from service.api.uploads import Uploads
 from service.errors import NotFound
 from service.settings import Settings
 from service.store.engine import Store
@@ -18,6 +20,7 @@ from tuning.objectives import Objective
 
 DEFAULT_PROJECT = "default"
 LONGEST_ID = 64
+READERS = 2  # of uploads at once: each may take a core and much memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Context:
     `is_ready` tells whether planner and sweeper do their work; `bell` rings when a study may have
     changed or have runs to claim. `objectives` are those that can be tuned. `render_report` makes
     the HTML of a study, and `versions` are those of the libraries the planner depends on.
+    `survey` tells what is in an upload, of which few are read at once (`reading`).
     """
 
     store: Store
@@ -38,7 +42,10 @@ class Context:
     objectives: Mapping[str, Objective]
     render_report: Callable[..., str]
     versions: Mapping[str, str]
+    survey: Callable[..., Mapping[str, Any]]
+    uploads: Uploads
     attendance: Attendance = field(default_factory=Attendance)
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 
 
 async def _context(request: Request) -> Context:

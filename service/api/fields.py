@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.schemas.problems import FieldProblem
-from tuning.errors import InvalidValue, show
+from tuning.errors import BadCell, InvalidValue, show
 
 MAX_ECHO = 256  # characters of an offending value that are echoed
 MAX_DETAIL = 1024
@@ -59,6 +59,17 @@ def of_core(error: InvalidValue) -> FieldProblem:
         detail=readable(f"{show(error.value)} is not allowed"),
         value=echo(error.value),
         allowed=readable(error.allowed),
+    )
+
+
+def of_cell(error: BadCell) -> FieldProblem:
+    """The cell of an uploaded table that cannot be used; the pointer names its row and column."""
+    steps = [error.row.replace(" ", "_")] + ([] if error.column is None else [error.column])
+    return FieldProblem(
+        pointer=_pointer(steps),
+        detail=readable(error.fault),
+        value=echo(error.value),
+        allowed=None if error.allowed is None else readable(error.allowed),
     )
 
 

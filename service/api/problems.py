@@ -15,11 +15,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from service.api.fields import of_core, of_schema, readable
+from service.api.fields import of_cell, of_core, of_schema, readable
 from service.api.requests import request_id
 from service.errors import Conflict, Forbidden, KeyReused, NotFound, StaleBatch, StoreBusy
 from service.schemas.problems import FieldProblem, Problem
-from tuning.errors import DataError, IllegalMove, InvalidValue
+from tuning.errors import BadCell, BadTable, DataError, IllegalMove, InvalidValue
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +82,20 @@ def responses(
 
 async def _answer(request: Request, error: Exception) -> JSONResponse:
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
-    fields = [of_core(error)] if isinstance(error, InvalidValue) else []
+    fields = _fields(error)
     more = {"replies": list(error.replies)} if isinstance(error, StaleBatch) else {}
     return _document(request, kind, str(error), fields, more=more)
+
+
+def _fields(error: Exception) -> list[FieldProblem]:
+    match error:
+        case InvalidValue():
+            return [of_core(error)]
+        case BadTable():
+            return [of_cell(cell) for cell in error.cells]
+        case BadCell():
+            return [of_cell(error)]
+    return []
 
 
 async def _answer_misfit(request: Request, error: Exception) -> JSONResponse:

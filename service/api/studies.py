@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from service.api.caller import Caller, Reader, Writer
 from service.api.context import Context, Here, StudyId
+from service.api.datasets import check_dataset
 from service.api.exports import Format, code_response
 from service.api.fields import merge_patch, read_moment
 from service.api.problems import responses
@@ -126,6 +127,7 @@ def clone_study(
 
 def complete(body: StudyRequest, here: Context, caller: Caller) -> StudySpec:
     """The complete, checked spec of a request."""
+    check_dataset(here, caller, body.objective, body.config)
     peak = body.space.peak
     return specify(
         body.objective,
@@ -192,7 +194,10 @@ def validate_study(body: StudyRequest, here: Here, caller: Writer) -> StudyCheck
             fte=round(steps / spec.horizon, 4),
             evidence_steps=evidence_steps(spec),
         ),
-        warnings=warnings_of(spec),
+        warnings=[
+            *warnings_of(spec),
+            *check_dataset(here, caller, spec.objective, spec.config),
+        ],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from service.cli import demo, lifecycle, objective, results, schedule, study
+from service.cli import dataset, demo, lifecycle, objective, results, schedule, study
 from service.cli.output import fail, misfit_words
 from service.client import Client, ClientError, ProblemError
 from service.errors import ServiceError
@@ -33,6 +33,7 @@ study.app.add_typer(results.app)
 app.add_typer(study.app, name="study")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(objective.app, name="objective")
+app.add_typer(dataset.app, name="dataset")
 
 
 @app.command()
@@ -90,7 +91,7 @@ def worker(
             lanes=settings.lanes,
             drain_seconds=settings.drain_seconds,
             allowance=settings.allowance,
-            folders=settings.folders,
+            folders=settings.worker_folders,
             modules=settings.modules,
         )
     raise typer.Exit(code)

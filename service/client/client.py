@@ -15,6 +15,7 @@ import httpx2
 
 from service.client.addresses import open_async_http, open_http
 from service.client.catalogue import Catalogue
+from service.client.datasets import Datasets
 from service.client.drivers import AsyncDriver, SyncDriver, sleep
 from service.client.health import Health
 from service.client.patience import Patience
@@ -53,6 +54,7 @@ class Client:
         self.results = Results(driver)
         self.schedules = Schedules(driver)
         self.catalogue = Catalogue(driver)
+        self.datasets = Datasets(driver)
         self.work = Work(driver)
         self.health = Health(driver)
 
@@ -104,6 +106,7 @@ class AsyncClient:
         self.results = Results(driver)
         self.schedules = Schedules(driver)
         self.catalogue = Catalogue(driver)
+        self.datasets = Datasets(driver)
         self.work = Work(driver)
         self.health = Health(driver)
 

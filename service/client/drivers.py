@@ -15,12 +15,22 @@ from typing import Any, Protocol, TypeVar, final
 import httpx2
 
 from service.client.calls import Call
-from service.client.flows import Connect, Flow, Item, NextLine, Outcome, Pause, Step, Telling
+from service.client.flows import (
+    Connect,
+    Flow,
+    Item,
+    NextBlock,
+    NextLine,
+    Outcome,
+    Pause,
+    Step,
+    Telling,
+)
 from service.client.patience import Patience
 
 T = TypeVar("T")
 
-BLOCK_BYTES = 2**18  # of a file that is sent
+BLOCK_BYTES = 2**18  # of a file that is sent, or of an answer that is read
 
 
 class Driver(Protocol):
@@ -60,6 +70,7 @@ class SyncDriver:
         """Perform a flow and yield its items, each when it is asked for."""
         answer: object = None
         lines: Iterator[str] = iter(())
+        blocks: Iterator[bytes] = iter(())
         with ExitStack() as connection:
             while True:
                 try:
@@ -73,9 +84,11 @@ class SyncDriver:
                     connection.close()
                     answer = opened = self._connect(step, connection)
                     if isinstance(opened, httpx2.Response):
-                        lines = opened.iter_lines()
+                        lines, blocks = opened.iter_lines(), opened.iter_bytes(BLOCK_BYTES)
                 elif isinstance(step, NextLine):
                     answer = _next(lines)
+                elif isinstance(step, NextBlock):
+                    answer = _next(blocks)
                 else:
                     answer = self._do(step)
 
@@ -127,6 +140,7 @@ class AsyncDriver:
         """Perform a flow and yield its items, each when it is asked for."""
         answer: object = None
         lines: AsyncIterator[str] | None = None
+        blocks: AsyncIterator[bytes] | None = None
         async with AsyncExitStack() as connection:
             while True:
                 try:
@@ -140,9 +154,11 @@ class AsyncDriver:
                     await connection.aclose()
                     answer = opened = await self._connect(step, connection)
                     if isinstance(opened, httpx2.Response):
-                        lines = opened.aiter_lines()
+                        lines, blocks = opened.aiter_lines(), opened.aiter_bytes(BLOCK_BYTES)
                 elif isinstance(step, NextLine):
                     answer = await _anext(lines)
+                elif isinstance(step, NextBlock):
+                    answer = await _anext(blocks)
                 else:
                     answer = await self._do(step)
 
@@ -179,18 +195,18 @@ def _parts(call: Call[object]) -> dict[str, Any]:
     }
 
 
-def _next(lines: Iterator[str]) -> str | httpx2.RequestError | None:
+def _next(parts: Iterator[T]) -> T | httpx2.RequestError | None:
     try:
-        return next(lines, None)
+        return next(parts, None)
     except httpx2.RequestError as error:
         return error
 
 
-async def _anext(lines: AsyncIterator[str] | None) -> str | httpx2.RequestError | None:
-    if lines is None:
+async def _anext(parts: AsyncIterator[T] | None) -> T | httpx2.RequestError | None:
+    if parts is None:
         return None
     try:
-        return await anext(lines, None)
+        return await anext(parts, None)
     except httpx2.RequestError as error:
         return error
 

@@ -54,6 +54,11 @@ class NextLine:
 
 
 @dataclass(frozen=True, slots=True)
+class NextBlock:
+    """Read some bytes of the open answer: brings them, or what `NextLine` brings instead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item(Generic[T_co]):
     """Hand this to the caller."""
 
@@ -63,7 +68,7 @@ class Item(Generic[T_co]):
 Outcome: TypeAlias = httpx2.Response | httpx2.RequestError
 Step: TypeAlias = Send | Pause
 Flow: TypeAlias = Generator[Step, Any, T]
-Telling: TypeAlias = Generator[Step | Connect | NextLine | Item[T], Any, None]
+Telling: TypeAlias = Generator[Step | Connect | NextLine | NextBlock | Item[T], Any, None]
 
 
 def perform(call: Call[T], patience: Patience) -> Flow[T]:

@@ -28,18 +28,18 @@ def follow(path: str, after: int, patience: Patience, *, measurements: bool) -> 
     refuses.
     """
     call = get(path, nothing, {"measurements": measurements})
-    seen, tries = after, _Tries.of(patience)
+    seen, tries = after, Tries.of(patience)
     while True:
         outcome: Outcome = yield _connect(call, seen, patience)
         if _is_end(outcome):
             return
-        trouble: Exception | None = _trouble(outcome, patience)
+        trouble: Exception | None = trouble_of(outcome, patience)
         if trouble is None:
             events = _Events()
             while isinstance(line := (yield NextLine()), str):
                 event = events.feed(line)
                 if event is not None:
-                    tries = _Tries.of(patience)  # it works, so patience begins anew
+                    tries = Tries.of(patience)  # it works, so patience begins anew
                     seen = seen if event.revision is None else event.revision
                     yield Item(event)
             trouble = line or EOFError("the stream ended before the study did")
@@ -48,7 +48,7 @@ def follow(path: str, after: int, patience: Patience, *, measurements: bool) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Tries:
+class Tries:
     """What is left of the patience with a server that is away."""
 
     patience: Patience
@@ -56,10 +56,12 @@ class _Tries:
     bounds: Iterator[float]
 
     @classmethod
-    def of(cls, patience: Patience) -> "_Tries":
+    def of(cls, patience: Patience) -> "Tries":
+        """Begin with all of it."""
         return cls(patience, patience.clock() + patience.seconds, patience.bounds())
 
     def is_over(self) -> Flow[bool]:
+        """Pause before another try; True if patience is over."""
         return is_over(self.patience, self.deadline, next(self.bounds))
 
 
@@ -91,7 +93,7 @@ def _is_end(outcome: Outcome) -> bool:
     return isinstance(outcome, httpx2.Response) and outcome.status_code == HTTPStatus.NO_CONTENT
 
 
-def _trouble(outcome: Outcome, patience: Patience) -> Exception | None:
+def trouble_of(outcome: Outcome, patience: Patience) -> Exception | None:
     """Why there is nothing to read, for now; raises what no patience helps against."""
     if isinstance(outcome, httpx2.RequestError):
         return outcome

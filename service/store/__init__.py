@@ -32,4 +32,5 @@ Time is the database's clock (`clock.now`).
 | `reads`       | who looked at which test split                                 |
 | `events`      | the change log of a study, numbered by its revision            |
 | `idempotency` | answers remembered by key                                      |
+| `datasets`    | tables that projects uploaded; their table: `dataset_models`   |
 """

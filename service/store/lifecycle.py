@@ -16,7 +16,7 @@ from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import deadlines, history, models, outcomes
+from service.store import datasets, deadlines, history, models, outcomes
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_runs, lock_study
@@ -163,7 +163,7 @@ def extend(
         evidence_budget: updates of the next confirmation.
 
     Raises NotFound, IllegalCall unless the study is completed, and InvalidValue unless the budget
-    grows.
+    grows and its dataset is still there.
     """
     row = lock_study(session, project, study)
     spec = read_spec(row.spec)
@@ -173,6 +173,7 @@ def extend(
     if row.extensions and all(value in {None, has[name]} for name, value in asked.items()):
         return to_study(row)
     check_call(StudyState(row.state), Call.EXTEND)
+    datasets.hold(session, project, spec)
     larger = rounds.extend(
         spec, trials=trials, steps=steps, seconds=seconds, evidence_budget=evidence_budget
     )

@@ -17,7 +17,7 @@ from sqlalchemy import Select, String, select, tuple_
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, NotFound
-from service.store import conditions, models
+from service.store import conditions, datasets, models
 from service.store.clock import now
 from service.store.conditions import Condition, Stall
 from service.store.locks import lock_study
@@ -111,13 +111,15 @@ def create(
         labels: the user's own words by the user's own names.
         notes: the user's own words, at length.
 
-    Raises NotFound if there is no such project, InvalidValue if the deadline has passed.
+    Raises NotFound if there is no such project, InvalidValue if the deadline has passed or there
+    is no such dataset.
     """
     check_integer("expected_runs", expected_runs, 0, MAX_RUNS)
     if session.get(models.Project, project) is None:
         raise NotFound("project", project)
     at = now(session)
     check_deadline(deadline, at)
+    datasets.hold(session, project, spec)
     row = models.Study(
         id="st_" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH)),
         project=project,

@@ -22,10 +22,11 @@ from types import FrameType
 
 from service.client import Client, ClientError, Patience
 from service.client.patience import TEMPORARY
+from service.worker.datasets import DatasetCache
 from service.worker.delivery import Delivery
 from service.worker.heartbeat import beat
 from service.worker.leases import Leases
-from service.worker.slot import Ask, Slot, Stoppable
+from service.worker.slot import Ask, Bring, Slot, Stoppable
 from tuning.execution import UNLIMITED, Allowance, Process
 from tuning.execution.pinning import cores
 from tuning.objectives import NO_FOLDERS, Folders, load
@@ -69,12 +70,20 @@ class Options:
 
 
 class Worker:
-    """A worker of the service behind `client`; `open_executor` makes one executor per slot."""
+    """A worker of the service behind `client`.
+
+    `open_executor` makes one executor per slot; `bring` gets the data that a block needs.
+    """
 
     def __init__(
-        self, client: Client, options: Options, open_executor: Callable[[], Stoppable]
+        self,
+        client: Client,
+        options: Options,
+        open_executor: Callable[[], Stoppable],
+        bring: Bring = lambda _objective, _config: None,
     ) -> None:
         self._client = client
+        self._bring = bring
         self._options = options
         self._draining = threading.Event()
         self._halting = threading.Event()
@@ -133,6 +142,7 @@ class Worker:
             leases=self._leases,
             executor=executor,
             draining=self._draining,
+            bring=self._bring,
         )
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
@@ -222,15 +232,21 @@ def run(
     Returns:
         0 after a signal, 1 if the worker could not go on.
     """
+    known = load(modules)
     options = Options(
         worker=name or worker_name(),
         processes=processes,
         lanes=lanes,
         drain_seconds=drain_seconds,
-        objectives=tuple(sorted(load(modules))),
+        objectives=tuple(sorted(known)),
     )
     free = iter(cores(processes))
-    working = Worker(client, options, lambda: Process(folders, modules, next(free), allowance))
+    working = Worker(
+        client,
+        options,
+        lambda: Process(folders, modules, next(free), allowance),
+        DatasetCache(client, folders.datasets, known).bring,
+    )
     with _signals(working.stop):
         working.start()
         return working.wait()

@@ -10,10 +10,11 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from service.client import Client, Patience
 from service.schemas.work import ClaimedBlock, ClaimReply, ClaimRequest
@@ -31,6 +32,8 @@ FLUSH_SECONDS = 1.0
 FLUSH_NUMBERS = 4096  # about 64 KiB of JSON
 EMPTY_PAUSE_SECONDS = 0.5  # least time between claims while there is nothing to do
 NO_RESULT = "the training ended without a result"
+
+Bring = Callable[[str, Mapping[str, Any]], None]  # the data that an objective's config names
 
 
 class Stoppable(Executor, Protocol):
@@ -65,6 +68,7 @@ class Slot:
         leases: Leases,
         executor: Stoppable,
         draining: threading.Event,
+        bring: Bring = lambda _objective, _config: None,
     ) -> None:
         self.number = number
         self._ask = ask
@@ -74,6 +78,7 @@ class Slot:
         self._leases = leases
         self._executor = executor
         self._draining = draining
+        self._bring = bring
         self._lock = threading.Lock()  # guards the two flags below
         self._is_training = False
         self._is_interrupted = False
@@ -153,6 +158,7 @@ class Slot:
             return
         crash = TrainingCrashed(NO_RESULT)
         try:
+            self._bring(claimed.objective, claimed.config)
             self._follow(block_of(claimed), outbox)
         except TrainingCrashed as error:
             crash = error

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from inspect import isawaitable
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -56,6 +57,11 @@ CALLS = {
     "schedules.schema": args(),
     "catalogue.objectives": args(),
     "catalogue.families": args(),
+    "datasets.add": args(Path(__file__), "ohlcv"),
+    "datasets.list": args(),
+    "datasets.get": args("ds_x"),
+    "datasets.content": args("ds_x"),
+    "datasets.delete": args("ds_x"),
     "work.claim": args(ClaimRequest(worker="w", claim="c")),
     "work.heartbeat": args(HeartbeatRequest(worker="w", runs=[])),
     "work.report": args(ReportRequest(worker="w", reports=[])),

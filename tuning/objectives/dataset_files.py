@@ -25,6 +25,15 @@ def dataset_id(sha256: str) -> str:
     return f"ds_{sha256[:ID_DIGITS]}"
 
 
+def is_dataset_id(value: object) -> bool:
+    """Whether a value is spelled as the id of a dataset.
+
+    >>> is_dataset_id(dataset_id("ab" * 32)), is_dataset_id("bars.csv")
+    (True, False)
+    """
+    return isinstance(value, str) and bool(re.fullmatch(rf"ds_[0-9a-f]{{{ID_DIGITS}}}", value))
+
+
 def hash_file(path: Path) -> str:
     """SHA-256 of the bytes of a file, in hexadecimal; raises `OSError` if it cannot be read."""
     digest = hashlib.sha256()
@@ -46,7 +55,7 @@ dataset, as ds_ and 32 hexadecimal digits, or null
     """
     if dataset is None:
         return
-    if not (isinstance(dataset, str) and re.fullmatch(rf"ds_[0-9a-f]{{{ID_DIGITS}}}", dataset)):
+    if not is_dataset_id(dataset):
         raise InvalidValue("config.dataset", dataset, f"{ALLOWED}, or null")
     if file is not None:
         raise InvalidValue("config.dataset", dataset, "null, for config.file is given")

@@ -71,6 +71,13 @@ class Row:
     number: int
     cells: Sequence[str]
 
+    def check_length(self) -> None:
+        """Refuse a row with more cells than the header: what it holds has slipped aside."""
+        known = len(self.table.file.header)
+        if any(self.cells[known:]):
+            allowed = f"{known} columns, as in the header"
+            raise self.error(None, f"{len(self.cells)} columns", allowed)
+
     def cell(self, role: str) -> str:
         """The text of a cell without spaces around it."""
         at = self.table.columns[role]
@@ -182,6 +189,7 @@ def parse_rows(
     is_all = True
     for row in table.rows():
         try:
+            row.check_length()
             value = parse(row)
         except BadCell as error:
             wrong.append(error)

@@ -20,6 +20,7 @@ from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
 from service.store.models import Base
+from tuning.objectives.datasets import survey
 from tuning.search.policy import Conclude, Generation, GiveUp, decide
 
 SMALL = {
@@ -48,13 +49,18 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def api(store: Store, data_folder: Path) -> Iterator[TestClient]:
+def api(store: Store, data_folder: Path, tmp_path: Path) -> Iterator[TestClient]:
     """A client of the application; what the server did not foresee is answered, not raised."""
     with store.write() as session:
         projects.ensure(session, DEFAULT_PROJECT)
-    settings = Settings(data_folder=data_folder)
-    # Not as a context manager: the loops of the server stay still.
-    client = TestClient(create_app(store, settings), raise_server_exceptions=False)
+    settings = Settings(
+        data_folder=data_folder, cache_folder=tmp_path / "cache", dataset_folder=tmp_path / "sets"
+    )
+    # Not as a context manager: the loops of the server stay still. Uploads are read right here.
+    app = create_app(
+        store, settings, survey=lambda *args, **named: survey(*args, **named).document()
+    )
+    client = TestClient(app, raise_server_exceptions=False)
     yield client
     client.close()
 
