@@ -150,6 +150,8 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
     def places() -> list[Frontier]:
         with store.read() as session:
             overdue = deadlines.overdue(session)
+            if not overdue:
+                return generations.frontiers(session)
         for project, study in overdue:
             with store.write() as session:
                 deadlines.enforce(session, project, study)

@@ -42,15 +42,15 @@ async def claim_work(
 ) -> ClaimReply:
     """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some."""
     deadline = time.monotonic() + body.wait_seconds
+    ticket = here.bell.ticket()
     block = await run_in_threadpool(_claim, here, caller, body)
     while block is None and (left := deadline - time.monotonic()) > 0:
-        ticket = here.bell.ticket()
-        if await run_in_threadpool(_has_queued, here, caller, body):
-            block = await run_in_threadpool(_claim, here, caller, body)
-            continue
         await here.bell.wait(ticket, min(POLL_SECONDS, left))
         if await request.is_disconnected():  # nobody would train what is handed out now
             break
+        ticket = here.bell.ticket()
+        if await run_in_threadpool(_has_queued, here, caller, body):
+            block = await run_in_threadpool(_claim, here, caller, body)
     return ClaimReply(
         claim=body.claim,
         lease_seconds=here.settings.lease_seconds,

@@ -177,6 +177,8 @@ def _candidates(
     if project is not None:
         query = query.where(study.project == project)
     waiting = session.execute(query).all()
+    if not waiting:
+        return []
     by_project, by_study = _leased_lanes(session)
     ordered = sorted(
         waiting,

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, func, select
+from sqlalchemy import insert as insert_rows
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
@@ -105,9 +106,12 @@ def insert(
         raise Conflict(f"generation {generation} of {study!r} comes before {row.next_generation}")
     if row.closed_from is not None and not confirming:
         return False
-    session.add_all(_trial_row(project, study, trial) for trial in trials)
-    session.flush()  # runs refer to trials
-    session.add_all(_run_row(project, study, run) for run in runs)
+    for table, rows in (  # runs refer to trials
+        (models.Trial, [_trial_row(project, study, trial) for trial in trials]),
+        (models.Run, [_run_row(project, study, run) for run in runs]),
+    ):
+        if rows:
+            session.execute(insert_rows(table), rows)
     _drop(session, row, generation, pruned)
     row.next_generation += 1
     row.search_steps += sum(run.updates for run in runs if run.phase is not Phase.CONFIRM)
@@ -157,6 +161,8 @@ def complete(session: Session, project: str, study: str, verdict: Mapping[str, A
 
 def _drop(session: Session, row: models.Study, generation: int, pruned: Collection[int]) -> None:
     """Conclude trials that the search takes no further."""
+    if not pruned:
+        return
     trial = models.Trial
     mine = (trial.project == row.project, trial.study == row.id, trial.number.in_(pruned))
     for one in session.scalars(select(trial).where(*mine).order_by(trial.number)):
@@ -194,36 +200,36 @@ def _has_open_runs(session: Session, row: models.Study) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def _trial_row(project: str, study: str, trial: Trial) -> models.Trial:
-    return models.Trial(
-        project=project,
-        study=study,
-        number=trial.number,
-        generation=trial.generation,
-        phase=trial.phase,
-        state=TrialState.PROPOSED,
-        params=dict(trial.params),
-        schedule=trial.schedule.document(),
-        identity=trial.schedule.identity,
-    )
+def _trial_row(project: str, study: str, trial: Trial) -> dict[str, Any]:
+    return {
+        "project": project,
+        "study": study,
+        "number": trial.number,
+        "generation": trial.generation,
+        "phase": trial.phase,
+        "state": TrialState.PROPOSED,
+        "params": dict(trial.params),
+        "schedule": trial.schedule.document(),
+        "identity": trial.schedule.identity,
+    }
 
 
-def _run_row(project: str, study: str, run: Run) -> models.Run:
-    return models.Run(
-        id=f"{study}.{run.generation}.{run.index}",
-        project=project,
-        study=study,
-        generation=run.generation,
-        index=run.index,
-        trial=run.trial,
-        phase=run.phase,
-        seed=run.seed,
-        horizon=run.horizon,
-        updates=run.updates,
-        peak_factor=run.peak_factor,
-        splits=list(run.splits),
-        state=RunState.QUEUED,
-        attempt=0,
-        lease=0,
-        isolation=leases.Isolation.NONE,
-    )
+def _run_row(project: str, study: str, run: Run) -> dict[str, Any]:
+    return {
+        "id": f"{study}.{run.generation}.{run.index}",
+        "project": project,
+        "study": study,
+        "generation": run.generation,
+        "index": run.index,
+        "trial": run.trial,
+        "phase": run.phase,
+        "seed": run.seed,
+        "horizon": run.horizon,
+        "updates": run.updates,
+        "peak_factor": run.peak_factor,
+        "splits": list(run.splits),
+        "state": RunState.QUEUED,
+        "attempt": 0,
+        "lease": 0,
+        "isolation": leases.Isolation.NONE,
+    }
