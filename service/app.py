@@ -6,6 +6,7 @@ environment or keeps a global. Not here: the command line (`service.cli`).
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -147,17 +148,6 @@ def open_store(settings: Settings) -> Store:
 def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledger:
     """What the planner may do to the store; `on_new_runs` is called when runs were queued."""
 
-    def places() -> list[Frontier]:
-        with store.read() as session:
-            overdue = deadlines.overdue(session)
-            if not overdue:
-                return generations.frontiers(session)
-        for project, study in overdue:
-            with store.write() as session:
-                deadlines.enforce(session, project, study)
-        with store.read() as session:
-            return generations.frontiers(session)
-
     def recall(place: Frontier) -> tuple[StudySpec, History]:
         with store.read() as session:
             study = stored_studies.get(session, place.project, place.study)
@@ -190,7 +180,20 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
     def give_up(place: Frontier, reason: str) -> None:
         commit(place, GiveUp(reason))
 
-    return Ledger(places, recall, commit, give_up)
+    return Ledger(partial(_places, store), recall, commit, give_up)
+
+
+def _places(store: Store) -> list[Frontier]:
+    """Where the studies stand that may go on, once those are closed whose time is up."""
+    with store.read() as session:
+        overdue = deadlines.overdue(session)
+        if not overdue:
+            return generations.frontiers(session)
+    for project, study in overdue:
+        with store.write() as session:
+            deadlines.enforce(session, project, study)
+    with store.read() as session:
+        return generations.frontiers(session)
 
 
 def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> None:

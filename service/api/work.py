@@ -23,6 +23,7 @@ from service.schemas.work import (
     HeartbeatRequest,
     Replies,
     Reply,
+    Report,
     ReportRequest,
     Tell,
     TellRequest,
@@ -121,15 +122,14 @@ def heartbeat(body: HeartbeatRequest, here: Here, caller: Trainer) -> Replies:
 def report(body: ReportRequest, here: Here, caller: Trainer) -> Replies:
     """Store measurements, once per (run, token, seq)."""
     with here.store.write() as session:
-        replies = work.report(
-            session,
-            [
-                work.Report(one.run, one.token, one.seq, tuple(one.steps), dict(one.values))
-                for one in body.reports
-            ],
-            project=caller.reach,
-        )
+        replies = work.report(session, _reports(body.reports), project=caller.reach)
     return _replies(replies)
+
+
+def _reports(told: Sequence[Report]) -> list[work.Report]:
+    return [
+        work.Report(one.run, one.token, one.seq, tuple(one.steps), dict(one.values)) for one in told
+    ]
 
 
 @router.post("/runs:tell", responses=responses(Conflict, has_body=True))
@@ -156,6 +156,7 @@ def tell(body: TellRequest, here: Here, caller: Trainer) -> Replies:
             ],
             max_attempts=here.settings.max_attempts,
             project=caller.reach,
+            reports=_reports(body.reports),
         )
     here.on_progress()
     return _replies(replies)

@@ -143,10 +143,11 @@ class Tell(Schema):
 
 
 class TellRequest(Schema):
-    """A batch of ends."""
+    """A batch of ends; `reports` are what the runs measured last, stored before, or nothing is."""
 
     worker: Name
     results: Annotated[list[Tell], Field(max_length=1000)]
+    reports: Annotated[list[Report], Field(max_length=1000)] = Field(default_factory=list)
 
 
 class Reply(Schema):
@@ -158,6 +159,6 @@ class Reply(Schema):
 
 
 class Replies(Schema):
-    """One reply per item, in order."""
+    """One reply per item, in order; those of a tell's reports come first."""
 
     replies: list[Reply]

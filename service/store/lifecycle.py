@@ -20,7 +20,7 @@ from service.store import datasets, deadlines, history, models, outcomes
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_runs, lock_study
-from service.store.studies import Study, note, to_study
+from service.store.studies import Study, estimate_end, note, to_study
 from tuning import rounds
 from tuning.documents import read_spec, write_extension, write_spec
 from tuning.records import Extension, Phase, RunState, StudySpec, StudyState, TrialState, move
@@ -179,7 +179,7 @@ def extend(
     )
     _begin_round(session, row, spec, larger, now(session))
     row.expected_runs = expect(larger) + _count_confirmed(session, row)
-    row.eta = outcomes.estimate_end(row, now(session))
+    row.eta = estimate_end(row, now(session))
     return to_study(row)
 
 
@@ -259,7 +259,7 @@ def _wake(session: Session, row: models.Study, at: datetime) -> None:
         row.paused = None
     if not is_confirming:
         deadlines.go_on(row, at)
-    row.eta = outcomes.estimate_end(row, at)
+    row.eta = estimate_end(row, at)
     note(session, row, "resumed", {"state": row.state}, at)
 
 

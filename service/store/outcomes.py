@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 
@@ -19,10 +19,11 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import leases, models, provenances, reads, studies
+from service.store import leases, measurements, models, provenances, reads, studies
 from service.store.clock import now
 from service.store.leases import Isolation, Reply, Status
 from service.store.locks import lock_runs, lock_studies_of
+from service.store.measurements import Report
 from tuning.documents import (
     read_number,
     read_result,
@@ -119,7 +120,12 @@ class Tell:
 
 
 def tell(
-    session: Session, results: Sequence[Tell], *, max_attempts: int, project: str | None = None
+    session: Session,
+    results: Sequence[Tell],
+    *,
+    max_attempts: int,
+    project: str | None = None,
+    reports: Sequence[Report] = (),
 ) -> list[Reply]:
     """Take the ends of runs, each counted once; one reply per item.
 
@@ -129,17 +135,18 @@ def tell(
         max_attempts: bad ends (crashed alone, lease expired) after which a run has failed; one is
             enough if it used up its time alone.
         project: whose runs they may be; anyone's if None.
+        reports: what the runs measured last, stored before; their replies come first.
 
     Raises Conflict if a token that told an end tells another one, InvalidValue naming the item if
     what it tells does not fit its run; then none of the batch is stored.
     """
-    names = {one.run for one in results}
+    names = {one.run for one in results} | {one.run for one in reports}
     locked = lock_studies_of(session, names, project)
     runs = lock_runs(session, names, project)
     metrics = {study.id: read_spec(study.spec).metric for study in locked.values()}
     at = now(session)
     taken: list[tuple[models.Run, Tell]] = []
-    replies = []
+    replies = measurements.keep(session, reports, runs)
     for position, one in enumerate(results):
         refusal = leases.refuse(runs, one.run, one.token)
         if refusal is None:
@@ -254,7 +261,7 @@ def _follow_study(
     ended = [run for run in runs if RunState(run.state).is_final]
     study.finished_runs += len(ended)
     concluded = _conclude_trials(session, study, ended)
-    study.eta = estimate_end(study, at)
+    study.eta = studies.estimate_end(study, at)
     changes = {
         "runs": [{"run": run.id, "trial": run.trial, "state": run.state} for run in runs],
         "trials": [{"number": t.number, "state": t.state, "value": t.value} for t in concluded],
@@ -369,15 +376,6 @@ def _offer(study: models.Study, number: int, value: float, metric: Metric) -> No
         or (value == best and number < holder)
     ):
         study.best_trial, study.best_value = number, value
-
-
-def estimate_end(study: models.Study, at: datetime) -> datetime | None:
-    """When all expected runs will have ended at the pace so far; None if nobody can tell."""
-    if study.started is None or study.finished_runs == 0 or study.paused is not None:
-        return None
-    remaining = max(0, study.expected_runs - study.finished_runs)
-    busy = at - study.started - timedelta(seconds=study.idle_seconds)
-    return at + busy / study.finished_runs * remaining
 
 
 def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:

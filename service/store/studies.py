@@ -271,6 +271,15 @@ def note(
     return row.revision
 
 
+def estimate_end(study: models.Study, at: datetime) -> datetime | None:
+    """When all expected runs will have ended at the pace so far; None if nobody can tell."""
+    if study.started is None or study.finished_runs == 0 or study.paused is not None:
+        return None
+    remaining = max(0, study.expected_runs - study.finished_runs)
+    busy = at - study.started - timedelta(seconds=study.idle_seconds)
+    return at + busy / study.finished_runs * remaining
+
+
 def to_study(row: models.Study) -> Study:
     """The frozen value of a row."""
     return Study(

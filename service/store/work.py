@@ -3,13 +3,13 @@
 The one idea: every call may be repeated. A claim id gets the same runs and tokens again, a report
 counts once by (run, token, seq); whoever lost its lease is told to stop. Workers may
 serve all projects, so they name runs; the token proves the rest.
-Not here: what tokens mean (`leases`), the ends of runs (`outcomes.tell`).
+Not here: what tokens mean (`leases`), the ends of runs (`outcomes.tell`), how measurements are kept
+(`measurements`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -19,8 +19,7 @@ from service.store.claims import Claim, ClaimedRun, claim, has_queued
 from service.store.clock import now
 from service.store.leases import Reply, Status, Stop
 from service.store.locks import lock_runs, lock_studies_of
-from tuning.documents import write_number
-from tuning.errors import InvalidValue
+from service.store.measurements import Report, report
 from tuning.records import RunState
 
 __all__ = [
@@ -49,20 +48,6 @@ class Beat:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Measurements of a run: `values[name][i]` after `steps[i]` updates, None if not finite.
-
-    `seq` numbers the reports of one lease, so that a repetition is recognised.
-    """
-
-    run: str
-    token: str
-    seq: int
-    steps: Sequence[int]
-    values: Mapping[str, Sequence[float | None]]
-
-
 def heartbeat(
     session: Session, beats: Sequence[Beat], lease_seconds: float, project: str | None = None
 ) -> list[Reply]:
@@ -78,20 +63,6 @@ def heartbeat(
         if refusal is None:
             runs[beat.run].lease_until = until
         replies.append(refusal or Reply(beat.run, Status.OK))
-    session.flush()
-    return replies
-
-
-def report(session: Session, reports: Sequence[Report], project: str | None = None) -> list[Reply]:
-    """Store measurements; one reply per report; of the runs of one project, if it is named.
-
-    Raises InvalidValue naming the report whose columns differ in length from its steps.
-    """
-    for position, one in enumerate(reports):
-        _check_columns(one, f"reports[{position}]")
-    runs = lock_runs(session, {one.run for one in reports}, project)
-    known = _known_reports(session, runs)
-    replies = [_store_report(session, one, runs, known) for one in reports]
     session.flush()
     return replies
 
@@ -142,59 +113,3 @@ def _take_back(
         how(run)
     outcomes.follow(session, locked, still, at)
     return len(still)
-
-
-def _check_columns(one: Report, where: str) -> None:
-    for name, column in one.values.items():
-        if len(column) != len(one.steps):
-            allowed = f"{len(one.steps)} values, one per step"
-            raise InvalidValue(f"{where}.values.{name}", f"{len(column)} values", allowed)
-
-
-def _known_reports(session: Session, runs: Mapping[str, models.Run]) -> set[tuple[str, int, int]]:
-    row = models.Measurement
-    query = select(row.run, row.lease, row.seq).where(
-        row.project.in_({run.project for run in runs.values()}),
-        row.study.in_({run.study for run in runs.values()}),
-        row.run.in_(runs),
-    )
-    return set(session.execute(query))
-
-
-def _store_report(
-    session: Session,
-    one: Report,
-    runs: Mapping[str, models.Run],
-    known: set[tuple[str, int, int]],
-) -> Reply:
-    run = runs.get(one.run)
-    # A report may arrive after the end that its own token told.
-    is_late = run is not None and run.told_token == one.token and RunState(run.state).is_final
-    refusal = None if is_late else leases.refuse(runs, one.run, one.token)
-    if run is None or refusal is not None:
-        return refusal or Reply(one.run, Status.STALE, Stop.FENCED)
-    key = (run.id, run.lease, one.seq)
-    if key in known:
-        return Reply(one.run, Status.DUPLICATE)
-    known.add(key)
-    session.add(
-        models.Measurement(
-            project=run.project,
-            study=run.study,
-            run=run.id,
-            lease=run.lease,
-            seq=one.seq,
-            data=_columns(one),
-        )
-    )
-    return Reply(one.run, Status.OK)
-
-
-def _columns(one: Report) -> dict[str, Any]:
-    return {
-        "steps": list(one.steps),
-        "values": {
-            name: [None if value is None else write_number(value) for value in column]
-            for name, column in one.values.items()
-        },
-    }

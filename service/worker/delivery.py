@@ -44,6 +44,22 @@ class Delivery:
         beats = [Beat(run=lease.run, token=lease.token) for lease in leases]
         return _send(beats, self._beat, _drop)
 
+    def deliver(self, reports: Sequence[Report], tells: Sequence[Tell]) -> list[Lease]:
+        """Deliver measurements and ends, together if there are both and the service takes them all.
+
+        Returns the leases that turned out to be lost.
+        """
+        if reports and tells:
+            items: list[Report | Tell] = [*reports, *tells]
+            leases = [Lease(item.run, item.token) for item in items]
+            request = TellRequest(worker=self.worker, results=list(tells), reports=list(reports))
+            try:
+                return _lost(leases, self.client.work.tell(request, patience=self.patience).replies)
+            except ProblemError as problem:
+                if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+        return [*self.report(reports), *self.tell(tells)]
+
     def report(self, reports: Sequence[Report]) -> list[Lease]:
         """Deliver measurements; returns the leases that turned out to be lost.
 

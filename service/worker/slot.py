@@ -201,11 +201,14 @@ class Slot:
         return self._claimed in self._leases.losers()
 
     def _flush(self, outbox: Outbox) -> None:
-        """Deliver what waits, measurements first."""
-        for lease in self._delivery.report(outbox.take_reports(self._leases.is_held)):
-            self._leases.lose(lease)
+        """Deliver what waits."""
+        reports = outbox.take_reports(self._leases.is_held)
         tells = outbox.take_tells(self._leases.is_held)
-        for lease in self._delivery.tell(tells):
-            logger.info("an end came too late and was dropped", extra={"run": lease.run})
-        for tell in tells:
-            self._leases.end(outbox.leases[tell.run])
+        ended = {outbox.leases[tell.run] for tell in tells}
+        for lease in set(self._delivery.deliver(reports, tells)):
+            if lease in ended:
+                logger.info("an end came too late and was dropped", extra={"run": lease.run})
+            else:
+                self._leases.lose(lease)
+        for lease in ended:
+            self._leases.end(lease)

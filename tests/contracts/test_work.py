@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from service.store import generations, history, lifecycle, studies, work
+from service.store import generations, history, lifecycle, outcomes, studies, work
 from service.store.engine import Store
 from tuning.errors import InvalidValue
 from tuning.records import (
@@ -360,6 +360,29 @@ def test_shows_only_the_accepted_training(
     with store.read() as session:
         (curve,) = history.curves(session, "a", study, trials=(0,))
     assert curve.values == {"mse": (1.0,)}
+
+
+def test_measurements_may_come_with_the_end(
+    store: Store, new_study: Make, queue: Queue, claim: Claim
+) -> None:
+    """They are stored before it, all or nothing; repeated, both are duplicates."""
+    study = new_study()
+    queue(study, trials=1, seeds=1)
+    run = claim("c1").runs[0]
+    last = work.Report(run.id, run.token, 0, (10, 20), {"mse": (2.0, 1.0)})
+    end = outcomes.Tell(
+        run.id, run.token, outcomes.Outcome.COMPLETED, metrics={"validation": {"mse": 1.0}}
+    )
+    bad = replace(last, values={"mse": (1.0,)})
+    with pytest.raises(InvalidValue, match=r"reports\[0\]"), store.write() as session:
+        outcomes.tell(session, [end], max_attempts=3, reports=[bad])
+    for status in ("ok", "duplicate"):
+        with store.write() as session:
+            replies = outcomes.tell(session, [end], max_attempts=3, reports=[last])
+        assert [one.status for one in replies] == [status, status]
+    with store.read() as session:
+        (curve,) = history.curves(session, "a", study)
+    assert (curve.steps, curve.values) == ((10, 20), {"mse": (2.0, 1.0)})
 
 
 def test_refuses_columns_of_another_length(

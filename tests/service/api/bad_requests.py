@@ -401,6 +401,14 @@ def _work() -> Iterator[Bad]:
     yield work(
         "columns of two lengths", "runs:report", columns, "/reports/0/values/mse", "invalid-value"
     )
+    together = {"worker": "w", "results": [], "reports": columns["reports"]}
+    yield work(
+        "columns of two lengths with the ends",
+        "runs:tell",
+        together,
+        "/reports/0/values/mse",
+        "invalid-value",
+    )
     yield work("report of an unknown run", "runs:report", reported(run="st_x.0.0"), None)
     yield work("report with a foreign token", "runs:report", reported(token="0" * 32), None)
     beat = {"run": "@run@", "token": "0" * 32}

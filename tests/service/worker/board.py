@@ -7,7 +7,7 @@ happen; nobody sleeps. It is strict: a run that is told twice by living tokens i
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -149,29 +149,36 @@ class Board:
     def report(self, request: ReportRequest) -> Replies:
         """Store measurements, once per number."""
         with self._changed:
-            self.order.append("report")
-            self._refuse_poison([name for one in request.reports for name in one.values])
-            replies = []
-            for one in request.reports:
-                reply = self._look(one.run, one.token)
-                if reply.status == "ok":
-                    known = self.cards[one.run].reports.setdefault(one.seq, one)
-                    assert known == one, "a report was repeated with other measurements"
-                replies.append(reply)
+            replies = self._keep(request.reports)
             self._changed.notify_all()
             return Replies(replies=replies)
 
     def tell(self, request: TellRequest) -> Replies:
         """Store ends, once per token."""
         with self._changed:
-            self.order.append("tell")
             metrics = [
                 name for one in request.results for split in one.metrics.values() for name in split
             ]
             self._refuse_poison(metrics)
-            replies = [self._tell(one) for one in request.results]
+            replies = self._keep(request.reports)
+            self.order.append("tell")
+            replies += [self._tell(one) for one in request.results]
             self._changed.notify_all()
             return Replies(replies=replies)
+
+    def _keep(self, reports: Sequence[Report]) -> list[Reply]:
+        self._refuse_poison([name for one in reports for name in one.values])
+        self.order += ["report"] * bool(reports)
+        replies = []
+        for one in reports:
+            reply = self._look(one.run, one.token)
+            is_late = any(told.token == one.token for told in self.cards[one.run].tells)
+            if reply.status == "ok" or is_late:
+                known = self.cards[one.run].reports.setdefault(one.seq, one)
+                assert known == one, "a report was repeated with other measurements"
+                reply = Reply(run=one.run, status="ok")
+            replies.append(reply)
+        return replies
 
     def _free(self, lanes: int) -> list[Card]:
         now = time.monotonic()
