@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli.options import DEFAULT_URL, AsJson, Url
 from service.cli.output import console, print_json
-from service.cli.study import DEFAULT_URL, AsJson, Url
 from service.client import Client
 from service.schemas.datasets import DatasetView, KindName
 from tuning.errors import UnknownName
@@ -67,11 +67,14 @@ def show(dataset: Id, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
 
 
 @app.command()
-def delete(dataset: Id, url: Url = DEFAULT_URL) -> None:
+def delete(dataset: Id, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Remove a dataset that no study under way trains on."""
     with Client(url) as client:
         client.datasets.delete(dataset)
-    console.print(f"deleted {escape(dataset)}", highlight=False)
+    if as_json:
+        print_json({"deleted": dataset})
+    else:
+        console.print(f"deleted {escape(dataset)}", highlight=False)
 
 
 def _print_dataset(one: DatasetView, *, as_json: bool) -> None:

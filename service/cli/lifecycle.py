@@ -12,8 +12,9 @@ import typer
 from rich.markup import escape
 
 from service.cli.files import read_object
+from service.cli.options import DEFAULT_URL, AsJson, StudyId, Url
 from service.cli.output import console, print_json, print_study
-from service.cli.study import DEFAULT_URL, AsJson, StudyId, Url, parse_setting
+from service.cli.study import parse_setting
 from service.client import Client
 from service.schemas.studies import StudyView
 from tuning.errors import InvalidValue

@@ -9,9 +9,21 @@ from typing import Annotated, get_args
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from service.cli import dataset, demo, lifecycle, objective, results, schedule, study
+from service.cli import (
+    dataset,
+    db,
+    demo,
+    lifecycle,
+    objective,
+    results,
+    schedule,
+    study,
+    trial,
+    verdict,
+)
+from service.cli.options import DEFAULT_URL, Url
 from service.cli.output import fail, misfit_words
-from service.client import Client, ClientError, ProblemError
+from service.client import BadAnswer, Client, ClientError, ProblemError, Unreachable
 from service.errors import ServiceError
 from service.schemas.base import Name
 from service.settings import LogLevel, Settings
@@ -20,6 +32,7 @@ from tuning.errors import InvalidValue, TuningError, UnknownName
 from tuning.execution.link import die_with_parent
 
 LOG_LEVEL = "GLIDESLOPE_LOG_LEVEL"
+FAILURE, MISTAKE, NO_SERVICE = 1, 2, 3  # exit codes; 0 is success, 130 an interruption
 
 app = typer.Typer(
     name="glideslope",
@@ -30,10 +43,13 @@ app = typer.Typer(
 )
 study.app.add_typer(lifecycle.app)
 study.app.add_typer(results.app)
+study.app.add_typer(trial.app)
+study.app.add_typer(verdict.app)
 app.add_typer(study.app, name="study")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(objective.app, name="objective")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(db.app, name="db")
 
 
 @app.command()
@@ -67,7 +83,7 @@ def serve(
 
 @app.command()
 def worker(
-    url: study.Url = study.DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     name: Annotated[
         str | None, typer.Option(help="Name of this worker; made up if left out.")
     ] = None,
@@ -120,17 +136,19 @@ def run() -> None:
     """Run the command line of this process."""
     try:
         _start_logging()
-        app()
+        app(prog_name="glideslope")
     except ProblemError as error:
-        fail(str(error), code=2 if error.status < 500 else 1)
+        fail(str(error), code=MISTAKE if error.status < 500 else NO_SERVICE)
+    except (Unreachable, BadAnswer) as error:
+        fail(str(error), code=NO_SERVICE)
     except (ClientError, ServiceError) as error:
-        fail(str(error), code=1)
+        fail(str(error), code=FAILURE)
     except TuningError as error:
-        fail(str(error), code=2)
+        fail(str(error), code=MISTAKE)
     except ValidationError as error:
-        fail(misfit_words(error), code=2)
+        fail(misfit_words(error), code=MISTAKE)
     except OSError as error:
-        fail(f"{error.filename or 'a file'}: {error.strerror or error}", code=1)
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}", code=FAILURE)
 
 
 def _start_logging() -> None:

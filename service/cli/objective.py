@@ -6,8 +6,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli.options import DEFAULT_URL, AsJson, Url
 from service.cli.output import console, print_json
-from service.cli.study import DEFAULT_URL, AsJson, Url, parse_setting
+from service.cli.study import parse_setting
 from service.client import Client
 from service.schemas.catalogue import ObjectiveView
 from service.settings import Settings

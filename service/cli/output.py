@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.api.fields import allowed_range
-from service.schemas.studies import StudyView
+from service.schemas.studies import StudyCheck, StudyView
 from tuning.errors import show
 
 WIDE = 1000  # columns, where no terminal cuts them: whoever reads a pipe wants whole words
@@ -93,6 +93,29 @@ def print_study(study: StudyView, *, as_json: bool) -> None:
         or None,
         "beware": "\n".join(f"{one.code}: {one.message}" for one in study.warnings) or None,
         "error": study.error,
+    }
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(f"[bold]{name}", escape(value))
+    console.print(table)
+
+
+def print_check(check: StudyCheck, *, as_json: bool) -> None:
+    """Print what a study would be and cost."""
+    if as_json:
+        print_json(check.model_dump(mode="json"))
+        return
+    cost, spec = check.estimate, check.spec
+    table = Table(box=None, show_header=False)
+    rows = {
+        "objective": spec["objective"],
+        "horizon": f"{spec['horizon']:,} updates",
+        "families": ", ".join(spec["space"]["families"]),
+        "trials": f"{cost.trials:,}",
+        "runs": f"{cost.runs:,}",
+        "updates": f"at most {cost.search_steps:,} of the search ({cost.fte:g} full trainings), "
+        f"{cost.evidence_steps:,} of evidence",
+        "beware": "\n".join(f"{one.code}: {one.message}" for one in check.warnings) or None,
     }
     for name, value in rows.items():
         if value is not None:

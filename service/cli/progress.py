@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from service.cli.output import best_words, console
+from service.cli.output import best_words, errors
 from service.client import Client
 from service.schemas.studies import StudyView
 
@@ -14,7 +14,19 @@ POLL_SECONDS = 0.25
 
 
 def watch(client: Client, study: str) -> StudyView:
-    """Show a study's progress until it ends; returns it as it then stands."""
+    """Show a study's progress on standard error until it ends; returns it as it then stands.
+
+    Interrupted, it says that the study goes on.
+    """
+    try:
+        return _watch(client, study)
+    except KeyboardInterrupt:
+        again = f"glideslope study watch {study}"
+        errors.print(f"\nThe study goes on; {again} shows it again.", highlight=False, markup=False)
+        raise
+
+
+def _watch(client: Client, study: str) -> StudyView:
     with _bar() as progress:
         task = progress.add_task("queued", total=None, best="-", eta="…")
 
@@ -41,7 +53,7 @@ def _bar() -> Iterator[Progress]:
         TextColumn("runs"),
         TextColumn("best {task.fields[best]}"),
         TextColumn("[cyan]{task.fields[eta]}"),
-        console=console,
+        console=errors,
     ) as progress:
         yield progress
 

@@ -6,8 +6,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli.options import DEFAULT_URL, AsJson, StudyId, Url
 from service.cli.output import console, print_json
-from service.cli.study import DEFAULT_URL, AsJson, StudyId, Url
 from service.client import Client
 from service.schemas.studies import TrialView
 

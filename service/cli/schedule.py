@@ -1,25 +1,30 @@
-"""`glideslope schedule preview | lint | convert`."""
+"""`glideslope schedule preview | plot | lint | convert | families`."""
 
 import json
+from collections.abc import Mapping
+from math import nan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from service.cli.canvas import HEIGHT, WIDEST, Curve, draw
 from service.cli.files import read_object
+from service.cli.options import DEFAULT_URL, AsJson, Url
 from service.cli.output import console, errors, print_json
-from service.cli.study import DEFAULT_URL, AsJson, Url
 from service.client import Client
 from service.schemas.schedules import FindingView, PreviewView
 from tuning.errors import InvalidValue
 
 app = typer.Typer(help="Look at schedules and translate them.", no_args_is_help=True)
 
+POINTS = 2000  # of a schedule in a picture
 BAR = 40  # characters of the largest learning rate in a preview
 COLOURS = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
+PictureKind = Literal["png", "svg"]
 Source = Annotated[
     Path, typer.Argument(metavar="FILE", help="A schedule's document, or what `study best` prints.")
 ]
@@ -42,6 +47,57 @@ def preview(
         print_json(seen.model_dump(mode="json"))
     else:
         console.print(_picture(seen))
+
+
+@app.command()
+def plot(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Schedules, as for `preview`; drawn together."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="A .png or .svg file to draw to, not the terminal.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="A logarithmic axis in the terminal.")] = False,
+    horizon: Horizon = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Draw schedules in the terminal or into a file."""
+    kind = None if out is None else _picture_kind(out)
+    points = POINTS if out else 2 * console.width
+    with Client(url) as client:
+        seen = {
+            str(file): client.schedules.preview(
+                {"schedule": _read_schedule(file), "points": points, "horizon": horizon}
+            )
+            for file in files
+        }
+    if out and kind:
+        out.write_bytes(_drawn(seen, kind))
+        errors.print(escape(str(out)), highlight=False)
+    if as_json:
+        print_json({name: one.model_dump(mode="json") for name, one in seen.items()})
+    elif out is None:
+        curves = [Curve(_label(name, one), one.steps, one.values) for name, one in seen.items()]
+        console.print(draw(curves, width=min(WIDEST, console.width), height=HEIGHT, is_log=log))
+
+
+@app.command()
+def families(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """List the families of schedules and the parameters that a search moves."""
+    with Client(url) as client:
+        found = client.catalogue.families()
+    if as_json:
+        print_json({"items": [one.model_dump(mode="json") for one in found]})
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in ("family", "parameters", ""):
+        table.add_column(heading)
+    for one in found:
+        names = " ".join(parameter.name for parameter in one.parameters)
+        table.add_row(escape(one.name), escape(names), escape(one.help.partition("\n")[0]))
+    console.print(table)
 
 
 @app.command()
@@ -114,6 +170,29 @@ def _read_schedule(file: Path) -> dict[str, Any]:
     content = read_object(file, "FILE")
     inner = content.get("schedule")
     return inner if isinstance(inner, dict) and "format" not in content else content
+
+
+def _picture_kind(out: Path) -> PictureKind:
+    kinds: dict[str, PictureKind] = {".png": "png", ".svg": "svg"}
+    kind = kinds.get(out.suffix.lower())
+    if kind is None:
+        raise InvalidValue("--out", str(out), "a file that ends in .png or .svg")
+    return kind
+
+
+def _drawn(seen: Mapping[str, PreviewView], kind: PictureKind) -> bytes:
+    # Here and not above: Matplotlib takes half a second to load.
+    from service.ui.picture import Line, draw_schedules  # noqa: PLC0415
+
+    lines = [
+        Line(_label(name, one), one.steps, [nan if lr is None else lr for lr in one.values])
+        for name, one in seen.items()
+    ]
+    return draw_schedules(lines, kind=kind)
+
+
+def _label(name: str, seen: PreviewView) -> str:
+    return f"{seen.schedule.get('family', 'schedule')} ({name})"
 
 
 def _parse_object(text: str) -> dict[str, Any]:

@@ -1,13 +1,22 @@
-"""`glideslope study create | list | show | watch | best`; the other calls are in `lifecycle`."""
+"""`glideslope study create | list | show | watch | best | verdict`; moves are in `lifecycle`."""
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from service.cli.files import read_object
-from service.cli.output import console, print_json, print_study, study_table
+from service.cli.files import Given, located, read_given
+from service.cli.options import (
+    DEFAULT_URL,
+    AsJson,
+    StudyId,
+    Url,
+    complete_family,
+    complete_objective,
+)
+from service.cli.output import console, errors, print_check, print_json, print_study, study_table
 from service.cli.progress import watch as watch_progress
 from service.client import Client
 from service.schemas.studies import PickName, StudyView
@@ -16,15 +25,15 @@ from tuning.errors import InvalidValue
 app = typer.Typer(help="Create and read studies.", no_args_is_help=True)
 
 PARTS = ("budget", "space", "config")  # of a request, that options are merged into
-DEFAULT_URL = "http://127.0.0.1:8000"
-Url = Annotated[str, typer.Option("--url", envvar="GLIDESLOPE_URL", help="Where the service is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-StudyId = Annotated[str, typer.Argument(metavar="STUDY", help="Id of the study.")]
+LIST_LIMIT = 100
 
 
 @app.command()
 def create(
-    objective: Annotated[str | None, typer.Argument(help="Registered objective.")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Argument(help="Registered objective.", autocompletion=complete_objective),
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="Distinct schedules to try.")] = None,
     steps: Annotated[int | None, typer.Option(help="Updates to spend, over all phases.")] = None,
     seconds: Annotated[
@@ -37,7 +46,8 @@ def create(
     seed: Annotated[int | None, typer.Option(help="Everything random derives from it.")] = None,
     sampler: Annotated[str | None, typer.Option(help="How schedules are proposed.")] = None,
     family: Annotated[
-        list[str] | None, typer.Option(help="A family to search; repeatable.")
+        list[str] | None,
+        typer.Option(help="A family to search; repeatable.", autocompletion=complete_family),
     ] = None,
     peak: Annotated[
         tuple[float, float] | None, typer.Option(help="Range of the peak learning rate.")
@@ -86,14 +96,23 @@ def create(
     ] = None,
     label: Annotated[str | None, typer.Option(help="Your own words.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="A JSON file with the request; options override it.")
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="A YAML or JSON file with the request, '-': standard input; options override it.",
+        ),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Do not submit it: say what it would be and cost.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Wait and show the progress.")] = False,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Submit a study."""
-    body = _read_request(file)
+    source = None if file is None else _read_request(file)
+    body = {} if source is None else dict(source.content)
     if no_rungs and rung:
         raise InvalidValue("--rung", rung, "none beside --no-rungs")
     given = {
@@ -129,7 +148,12 @@ def create(
         if chosen:
             body[part] = {**body.get(part, {}), **chosen}
     with Client(url) as client:
-        study = client.studies.create(body)
+        if check:
+            with located(source, body):
+                print_check(client.studies.validate(body), as_json=as_json)
+            return
+        with located(source, body):
+            study = client.studies.create(body)
         if watch:
             study = watch_progress(client, study.id)
     print_study(study, as_json=as_json)
@@ -137,14 +161,27 @@ def create(
 
 
 @app.command("list")
-def list_studies(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
-    """List the studies, newest first."""
+def list_studies(
+    state: Annotated[str | None, typer.Option(help="Of this state, as running.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="Of this objective.", autocompletion=complete_objective)
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="With this label.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = LIST_LIMIT,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """List the studies that match, newest first."""
     with Client(url) as client:
-        found = list(client.studies.list())
+        matching = client.studies.list(state=state, objective=objective, label=label)
+        found = list(islice(matching, limit))
+        has_more = next(matching, None) is not None
     if as_json:
         print_json({"items": [one.model_dump(mode="json") for one in found]})
     else:
         console.print(study_table(found))
+    if has_more:
+        errors.print(f"[dim]there are more; --limit {10 * limit} shows them[/]", highlight=False)
 
 
 @app.command()
@@ -155,11 +192,11 @@ def show(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> Non
 
 
 @app.command()
-def watch(study: StudyId, url: Url = DEFAULT_URL) -> None:
+def watch(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Show a study's progress until it ends."""
     with Client(url) as client:
         found = watch_progress(client, study)
-    print_study(found, as_json=False)
+    print_study(found, as_json=as_json)
     _end_with(found)
 
 
@@ -190,9 +227,12 @@ def best(
     recommended: Annotated[
         bool, typer.Option("--recommended", help="What the verdict recommends: simplest of a tie.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, as without it.")] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Print the best schedule as JSON, or as code."""
+    if as_json and framework not in {None, "json"}:
+        raise InvalidValue("--format", framework, "none beside --json")
     pick: PickName = "recommended" if recommended else "winner"
     with Client(url) as client:
         if framework not in {None, "json"}:
@@ -207,14 +247,13 @@ def _end_with(watched: StudyView | None) -> None:
         raise typer.Exit(1)
 
 
-def _read_request(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    body = read_object(file, "--file")
+def _read_request(file: Path) -> Given:
+    given = read_given(file, "--file")
     for part in PARTS:
-        if not isinstance(body.get(part, {}), dict):
-            raise InvalidValue(f"{part} of --file", body[part], "a JSON object")
-    return body
+        if not isinstance(given.content.get(part, {}), dict):
+            allowed = f"an object (line {given.lines.get(f'/{part}', 1)})"
+            raise InvalidValue(f"{part} of --file", given.content[part], allowed)
+    return given
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

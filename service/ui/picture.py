@@ -1,4 +1,4 @@
-"""The picture of a schedule: one PNG to look at, to mail, to put into a slide.
+"""The picture of a schedule: one PNG or SVG to look at, to mail, to put into a slide.
 
 The one idea: the same lines twice, on a linear and on a logarithmic axis, since the large steps and
 the small ones both decide; drawn with objects only, so that no global state of matplotlib is
@@ -9,6 +9,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,15 +40,17 @@ class Line:
     is_winner: bool = False
 
 
-def draw_schedules(lines: Sequence[Line], title: str = "Learning-rate schedules") -> bytes:
+def draw_schedules(
+    lines: Sequence[Line],
+    title: str = "Learning-rate schedules",
+    kind: Literal["png", "svg"] = "png",
+) -> bytes:
     """Draw schedules side by side on a linear and a logarithmic axis.
 
     Args:
         lines: what to draw; winners are drawn thick and on top.
         title: what stands above the panels.
-
-    Returns:
-        A PNG of `INCHES` times `DPI` pixels.
+        kind: a PNG of `INCHES` times `DPI` pixels, or an SVG.
     """
     engine = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, wspace=0.04)
     figure = Figure(figsize=INCHES, dpi=DPI, facecolor="white", layout=engine)
@@ -69,7 +72,7 @@ def draw_schedules(lines: Sequence[Line], title: str = "Learning-rate schedules"
             labelcolor=INK[0],
         )
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    figure.savefig(file, format=kind)
     return file.getvalue()
 
 

@@ -122,9 +122,9 @@ def test_a_taken_port_is_named(glideslope: Command, taken_port: int) -> None:
 
 @pytest.mark.full
 def test_a_service_out_of_reach_is_no_mistake(glideslope: Command) -> None:
-    """Exit code 1 after ten seconds of patience, and the address that was tried."""
+    """Exit code 3 after ten seconds of patience, and the address that was tried."""
     ended = glideslope("study", "list", "--url", NOWHERE)
-    assert ended.code == 1
+    assert ended.code == 3
     assert f"no answer from {NOWHERE}" in ended.err
 
 
@@ -132,7 +132,7 @@ def test_a_service_out_of_reach_is_no_mistake(glideslope: Command) -> None:
 def test_an_address_that_is_none_is_named(glideslope: Command, url: str) -> None:
     """At once, as a service that cannot be reached."""
     ended = glideslope("study", "list", "--url", url)
-    assert ended.code == 1
+    assert ended.code == 3
     assert f"no answer from {url}" in ended.err
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.cli.conftest import Command
-from tuning.schedules import Cosine, Schedule, Table, Warmup
+from tuning.schedules import FAMILIES, Cosine, Schedule, Table, Warmup
 
 SCHEDULE = Schedule(Cosine(0.1, warmup=Warmup(20)), 100)
 pytestmark = pytest.mark.usefixtures("there")
@@ -32,6 +32,48 @@ def test_a_preview_is_a_picture_or_json(glideslope: Command, file: str) -> None:
     assert longest == ["20", "0.1"]
     raw = json.loads(glideslope("schedule", "preview", file, "--horizon", "50", "--json").out)
     assert raw["schedule"]["horizon"] == 50
+
+
+def test_schedules_are_drawn_in_the_terminal(
+    glideslope: Command, file: str, tmp_path: Path
+) -> None:
+    """Together, each with its name; the highest rate is at the top, the last update at the end."""
+    other = tmp_path / "steps.json"
+    other.write_text(json.dumps(Schedule(Table(0.2, values=(1.0, 0.5)), 2).document()))
+    drawn = glideslope("schedule", "plot", file, str(other), "--horizon", "50")
+    assert (drawn.code, drawn.err) == (0, "")
+    lines = drawn.out.splitlines()
+    assert lines[0].split()[0] == "0.2"
+    assert lines[-3].split() == ["0", "49"]
+    assert [line.split()[1] for line in lines[-2:]] == ["cosine", "table"]
+    assert max(map(len, lines)) <= 120
+    low = glideslope("schedule", "plot", file, "--log").out.splitlines()
+    assert float(low[-3].split()[0]) > 0.0
+    raw = json.loads(glideslope("schedule", "plot", file, "--json").out)
+    assert raw[file]["schedule"]["horizon"] == 100
+
+
+@pytest.mark.parametrize(("name", "begin"), [("a.png", b"\x89PNG"), ("a.SVG", b"<?xml")])
+def test_schedules_are_drawn_into_a_file(
+    glideslope: Command, file: str, tmp_path: Path, name: str, begin: bytes
+) -> None:
+    """A picture, of the kind that its name says."""
+    out = tmp_path / name
+    ended = glideslope("schedule", "plot", file, "--out", str(out))
+    assert (ended.code, ended.out) == (0, "")
+    assert out.read_bytes().startswith(begin)
+
+
+def test_families_are_listed(glideslope: Command) -> None:
+    """All of them, with the parameters a search moves."""
+    items = json.loads(glideslope("schedule", "families", "--json").out)["items"]
+    assert [one["name"] for one in items] == list(FAMILIES)
+    (row,) = [
+        line
+        for line in glideslope("schedule", "families").out.splitlines()
+        if line.split()[0] == "wsd"
+    ]
+    assert "hold" in row
 
 
 def test_lint_fails_for_errors_only(glideslope: Command, file: str, tmp_path: Path) -> None:
@@ -72,6 +114,10 @@ def test_a_call_becomes_a_document_and_a_document_code(
         (("preview", "missing.json"), "FILE: 'missing.json'"),
         (("preview", "@", "--points", "3"), "/points: Input should be"),
         (("lint", "@", "--max-jump", "1"), "/max_jump"),
+        (("plot",), "FILE"),
+        (("plot", "@", "missing.json"), "FILE: 'missing.json'"),
+        (("plot", "@", "--out", "a.gif"), "a file that ends in .png or .svg"),
+        (("plot", "@", "--horizon", "0"), "/horizon"),
         (("convert",), "/schedule"),
         (("convert", "--call", "StepLR"), "/from/framework"),
         (("convert", *CALL, "--kwargs", "[]"), "--kwargs: '[]'"),

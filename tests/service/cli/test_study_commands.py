@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.cli.options import complete_family, complete_objective, complete_study
 from tests.service.cli.conftest import Command
 from tuning.schedules import Schedule
 
@@ -74,6 +75,32 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
     again = glideslope("study", "cancel", study["id"])
     assert again.code == 2
     assert "cancel: the study is completed; allowed: extend, delete" in again.err
+    look_at_results(glideslope, study["id"], shown["best"]["trial"], request_file.parent)
+
+
+def look_at_results(glideslope: Command, study: str, best: int, folder: Path) -> None:
+    """The verdict, the report, the best trial with its runs and their curves; each also as JSON."""
+    ended = json.loads(glideslope("study", "watch", study, "--json").out)
+    assert ended["state"] == "completed"
+    verdict = json.loads(glideslope("study", "verdict", study, "--json").out)
+    told = glideslope("study", "verdict", study, "--number", "1").out
+    assert " ".join(verdict["words"].split()) in " ".join(told.split())
+    assert all(arm["family"] in told for arm in verdict["arms"])
+    page = folder / "page.html"
+    assert glideslope("study", "report", study, "--out", str(page)).code == 0
+    assert page.read_text().startswith("<!doctype html>")
+    size = json.loads(glideslope("study", "report", study, "--out", str(page), "--json").out)
+    assert size == {"file": str(page), "characters": len(page.read_text())}
+    trial = json.loads(glideslope("study", "trial", study, str(best), "--json").out)
+    assert trial["number"] == best
+    shown = glideslope("study", "trial", study, str(best)).out
+    assert all(run["id"] in shown and run["state"] in shown for run in trial["runs"])
+    curves = json.loads(glideslope("study", "curves", study, "--json").out)["items"]
+    assert {one["trial"] for one in curves} == {best}
+    drawn = glideslope("study", "curves", study, "--trial", str(best), "--log")
+    assert (drawn.code, drawn.out.count("▬")) == (0, len(curves))
+    unknown = glideslope("study", "curves", study, "--metric", "nonsense")
+    assert (unknown.code, "--metric" in unknown.err) == (2, True)
 
 
 def _check_results(glideslope: Command, study: str) -> None:
@@ -155,6 +182,55 @@ def test_what_the_service_refuses_is_a_mistake(
     assert ended.code == 2
     assert told in ended.err
     assert study_ids(glideslope) == before
+
+
+def test_a_request_in_yaml_is_checked_and_submitted(glideslope: Command, tmp_path: Path) -> None:
+    """What is wrong is told with its line; `--check` says what it would cost and starts nothing."""
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        "objective: realized_volatility\nhorizon: 10\nlabel: no\nbaselines: [constant]\n"
+        "space:\n  families:\n    - cosine\n    - cosin\n  peak: [1e-3, 0.1]\n"
+    )
+    before = study_ids(glideslope)
+    for option in ("--check", "--json"):
+        refused = glideslope("study", "create", "-f", str(file), option)
+        assert refused.code == 2
+        assert f"{file}:8 /space/families/1: 'cosin' is not allowed" in refused.err
+    replaced = glideslope("study", "create", "-f", str(file), "--family", "cosin")
+    assert "  /space/families/0: 'cosin'" in replaced.err
+    file.write_text(file.read_text().replace("    - cosin\n", ""))
+    shown = glideslope("study", "create", "-f", str(file), "--trials", "4", "--check")
+    assert (shown.code, "full trainings" in shown.out) == (0, True)
+    cost = json.loads(glideslope("study", "create", "-f", str(file), "--check", "--json").out)
+    assert "0.001" in json.dumps(cost["spec"]["space"])
+    assert study_ids(glideslope) == before
+    made = glideslope("study", "create", "-f", str(file), "--trials", "4", "--json")
+    assert json.loads(made.out)["label"] == "no"
+    study = json.loads(made.out)["id"]
+    assert glideslope("study", "cancel", study).code == 0
+    listed = glideslope("study", "list", "--label", "no", "--state", "cancelled", "--json")
+    assert [one["id"] for one in json.loads(listed.out)["items"]] == [study]
+    first = glideslope("study", "list", "--limit", "1")
+    assert "--limit 10 shows them" in first.err
+    assert len(first.out.splitlines()) == 2
+
+
+def test_the_shell_completes_what_the_service_knows(
+    glideslope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids of studies with their state, objectives and families; nothing where nobody answers."""
+    study = study_ids(glideslope)[0]
+    assert study in dict(complete_study("st_"))
+    assert complete_study("nonsense") == []
+    assert "realized_volatility" in dict(complete_objective("real"))
+    assert {"cosine", "cosine_waves"} <= set(dict(complete_family("cos")))
+    monkeypatch.setenv("_GLIDESLOPE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "glideslope study show st_")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert study in glideslope().out.split()
+    monkeypatch.setenv("GLIDESLOPE_URL", "http://127.0.0.1:9")
+    ended = glideslope()
+    assert (ended.out.strip(), ended.err) == ("", "")
 
 
 def study_ids(glideslope: Command) -> list[str]:
