@@ -4,7 +4,7 @@ The one idea: they follow from the spec alone, so whoever validates a request ca
 Not here: warnings of a verdict, which follow from results (`tuning.evidence.cautions`).
 """
 
-from tuning.evidence.cautions import Caveat, doubt_pruning
+from tuning.evidence.cautions import Caveat, doubt_pruning, doubt_untested
 from tuning.records import StudySpec
 from tuning.search.policy import trial_limit
 from tuning.search.policy.spending import race_cost
@@ -15,7 +15,7 @@ FEW_PEAKS = 3
 
 def foresee(spec: StudySpec) -> list[Caveat]:
     """Everything about a spec that needs telling before it starts."""
-    found = doubt_pruning(spec)
+    found = doubt_pruning(spec) + doubt_untested(spec)
     searched = trial_limit(spec) - len(spec.baselines) * spec.baseline_peaks
     if searched < FEW_SEARCHED:
         message = f"the budget leaves {searched} schedules to the search beside the baselines"

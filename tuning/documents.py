@@ -22,6 +22,7 @@ from tuning.records import (
     Constraint,
     Direction,
     Extension,
+    External,
     History,
     Metric,
     Phase,
@@ -43,13 +44,16 @@ LONGEST_KEPT = 10_000  # characters: an explicit table may have millions
 
 
 def write_spec(spec: StudySpec) -> Document:
-    """A spec as JSON-able values."""
-    return asdict(spec)
+    """A spec as JSON-able values; `external` stands in it only if there is one."""
+    document = asdict(spec)
+    if spec.external is None:  # a spec has the same document, and hash, as before there were any
+        del document["external"]
+    return document
 
 
 def read_spec(document: Mapping[str, Any]) -> StudySpec:
     """The spec that `write_spec` wrote."""
-    space, metric = document["space"], document["metric"]
+    space, external = document["space"], document.get("external")
     parameters = {
         name: replace(PARAMETERS[name], **{**fields, "choices": tuple(fields["choices"])})
         for name, fields in space["parameters"].items()
@@ -60,6 +64,7 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
         "cap": Cap(document.get("cap", Cap.GIVEN)),
         "pruning": Pruning(document.get("pruning", Pruning.NONE)),
         "starts": tuple(Start(**start) for start in document.get("starts", ())),
+        "external": None if external is None else _read_external(external),
     }
     return StudySpec(
         **{
@@ -70,11 +75,22 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
                 parameters=parameters,
                 constraints=tuple(map(_read_constraint, space.get("constraints", ()))),
             ),
-            "metric": Metric(**{**metric, "direction": Direction(metric["direction"])}),
+            "metric": _read_metric(document["metric"]),
             "budget": Budget(**document["budget"]),
             "baselines": tuple(document["baselines"]),
         }
     )
+
+
+def _read_metric(document: Mapping[str, Any]) -> Metric:
+    return Metric(**{**document, "direction": Direction(document["direction"])})
+
+
+def _read_external(document: Mapping[str, Any]) -> External:
+    metrics = tuple(map(_read_metric, document["metrics"]))
+    low, high = document["peak"]
+    rungs = tuple(document["rungs"])
+    return External(**{**document, "metrics": metrics, "peak": (low, high), "rungs": rungs})
 
 
 def _read_constraint(document: Mapping[str, Any]) -> Constraint:

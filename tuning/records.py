@@ -15,6 +15,7 @@ from typing import Any
 
 from tuning.budgets import MAX_SECONDS, MAX_STEPS, MAX_TRIALS, Budget, Extension
 from tuning.checks import check_integer, check_number
+from tuning.declarations import MAX_HORIZON, MAX_RUNGS, External, Metric
 from tuning.errors import InvalidValue
 from tuning.provenance import Provenance
 from tuning.schedules import Parameter, Schedule
@@ -31,11 +32,9 @@ from tuning.states import (
     move,
 )
 
-MAX_HORIZON = 10_000_000
 MAX_SEEDS = 1_000
 MAX_BATCH = 64
 MAX_LEADERS = 64
-MAX_RUNGS = 8
 MAX_STARTS = 1_000
 MAX_FAILURES = 10**9
 MAX_LABEL_LENGTH = 128
@@ -43,16 +42,6 @@ TIME_IS_UP = "the search's time was up"
 MAX_SCORE = 1e60  # of the compared metric, in size: beyond it is divergence, and squares overflow
 
 ParameterValue = float | int | str
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A named figure of merit of an objective."""
-
-    name: str
-    direction: Direction = Direction.MINIMIZE
-    unit: str = ""
-    help: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +102,7 @@ class StudySpec:
     """One search, complete: nothing is defaulted after this was written down.
 
     Args:
-        objective: its name in `tuning.objectives.OBJECTIVES`.
+        objective: its name, in `tuning.objectives.OBJECTIVES` unless it is external.
         config: the objective's own settings, complete and valid.
         horizon: updates `T` of a full training.
         space: what may be proposed.
@@ -145,6 +134,8 @@ class StudySpec:
         probe_steps: updates of the range test that estimates a soft cap; 0: there is none.
         early_stop: whether the search may end once nothing worthwhile is to be expected.
         starts: what earlier studies know.
+        external: what is declared of an objective that somebody else trains; None if it is known
+            by its name.
     """
 
     objective: str
@@ -175,6 +166,7 @@ class StudySpec:
     probe_steps: int = 0
     early_stop: bool = False
     starts: tuple[Start, ...] = ()
+    external: External | None = None
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""
@@ -362,6 +354,7 @@ __all__ = [
     "Constraint",
     "Direction",
     "Extension",
+    "External",
     "History",
     "Measurement",
     "Metric",

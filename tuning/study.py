@@ -6,18 +6,28 @@ Not here: durable storage, leases and processes across machines (`service`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuning import defaults
 from tuning.defaults import BASELINES
-from tuning.errors import UnknownName
+from tuning.errors import InvalidValue, UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
 from tuning.execution import Block, Ended, Executor, Lane, Measured
-from tuning.objectives import NO_FOLDERS, OBJECTIVES, Folders, Objective, configure, find
+from tuning.objectives import (
+    NO_FOLDERS,
+    OBJECTIVES,
+    Folders,
+    Objective,
+    configure,
+    external_objective,
+    find,
+    write_config,
+)
 from tuning.records import (
     Budget,
     Cap,
+    External,
     History,
     Measurement,
     ParameterValue,
@@ -92,13 +102,14 @@ def specify(
     max_failures: int | None = None,
     goal: float | None = None,
     label: str = "",
+    external: External | None = None,
     folders: Folders = NO_FOLDERS,
     objectives: Mapping[str, Objective] = OBJECTIVES,
 ) -> StudySpec:
     """Complete and check a study: defaults come from the objective, nothing is repaired.
 
     Args:
-        objective: a name in `objectives`.
+        objective: a name in `objectives`; none of them if it is external.
         config: the objective's settings; missing ones take its defaults.
         horizon: updates of a full training; the objective's own by default.
         families: what may be proposed; by default `tuning.search.space.DEFAULT_FAMILIES`, and free
@@ -137,12 +148,13 @@ def specify(
             of the trials in the budget, at least 10.
         goal: a value of the metric that ends the search once a trial reaches it on all its seeds.
         label: the user's own words.
+        external: what there is to know of an objective that somebody else trains.
         folders: where objectives may read and keep files.
         objectives: what may be tuned; by default the built-in ones.
 
     Raises InvalidValue or UnknownName naming the field, the value and what is allowed.
     """
-    found = find(objective, objectives)
+    found = _find(objective, external, objectives)
     settings = configure(found, config or {})
     found.check(settings, folders)
     if sampler not in SAMPLERS:
@@ -155,7 +167,7 @@ def specify(
     cap = defaults.cap(peak, found.cap(settings))
     spec = StudySpec(
         objective=objective,
-        config=asdict(settings),
+        config=write_config(settings),
         horizon=updates,
         space=space,
         metric=found.metrics[0],
@@ -184,10 +196,19 @@ def specify(
         probe_steps=probe_steps(updates) if cap is Cap.SOFT and found.fixed_horizon is None else 0,
         early_stop=early_stop,
         starts=tuple(starts),
+        external=external,
     )
     defaults.check_grid(spec)
     defaults.check_budget(spec)
     return spec
+
+
+def _find(name: str, external: External | None, objectives: Mapping[str, Objective]) -> Objective:
+    if external is None:
+        return find(name, objectives)
+    if name in objectives:
+        raise InvalidValue("objective", name, "a name that no objective of the service has")
+    return external_objective(name, external)
 
 
 def run_study(

@@ -60,7 +60,7 @@ def extend_study(study: StudyId, body: ExtendRequest, here: Here, caller: Writer
 
 @router.patch("/{study}", responses=responses(has_body=True))
 def describe_study(study: StudyId, body: StudyWords, here: Here, caller: Writer) -> StudyView:
-    """Change the label, the labels or the notes of a study, whatever its state."""
+    """Change label, labels, notes or priority of a study, whatever its state."""
     return _move(partial(studies.describe, **body.model_dump()), study, here, caller)
 
 

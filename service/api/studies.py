@@ -14,6 +14,7 @@ from service.api.caller import Caller, Reader, Writer
 from service.api.context import Context, Here, StudyId
 from service.api.datasets import check_dataset
 from service.api.exports import Format, code_response
+from service.api.external import read_external
 from service.api.fields import merge_patch, read_moment
 from service.api.problems import responses
 from service.api.views import best_view, study_view, warnings_of
@@ -87,6 +88,7 @@ def _create(
                 request=body.model_dump(mode="json", exclude_unset=True),
                 labels=body.labels,
                 notes=body.notes,
+                priority=body.priority,
             )
             view = study_view(study, None)
             if key:
@@ -159,6 +161,7 @@ def complete(body: StudyRequest, here: Context, caller: Caller) -> StudySpec:
         max_failures=body.max_failures,
         goal=body.goal,
         label=body.label,
+        external=read_external(body.external),
         folders=here.settings.folders,
         objectives=here.objectives,
     )
@@ -176,7 +179,7 @@ def _starts(body: StudyRequest, here: Context, caller: Caller) -> tuple[Start, .
             )
             for name in body.warm_start
         ]
-    return gather(body.objective, earlier)
+    return gather(body.objective, earlier, read_external(body.external))
 
 
 @router.post(":validate", responses=responses(has_body=True))

@@ -27,7 +27,7 @@ from service.store.history import RunRow, TrialRow
 from service.store.studies import Study
 from tuning.advice import foresee
 from tuning.documents import write_number, write_spec
-from tuning.objectives import Objective, configure
+from tuning.objectives import Objective, configure, objective_of
 from tuning.provenance import Provenance
 from tuning.records import Result, RunState, StudySpec, Trial
 from tuning.schedules import FAMILIES, PARAMETERS, Parameter
@@ -54,6 +54,7 @@ def study_view(study: Study, best: Trial | None) -> StudyView:
         verdicts=study.verdicts,
         conditions=[ConditionView(**asdict(one)) for one in study.conditions],
         deadline=_moment(study.deadline),
+        priority=study.priority,
         labels=dict(study.labels),
         notes=study.notes,
         best=_best_so_far(study, best),
@@ -103,7 +104,7 @@ def best_view(
     table: bool,
 ) -> BestView:
     """The best schedule of a study that has one, and what it was trained on and with as told."""
-    objective = here.objectives.get(study.spec.objective)
+    objective = objective_of(study.spec, here.objectives)
     config = study.spec.config
     optimizer = {} if objective is None else objective.applies_to(configure(objective, config))
     data = {} if told.data_hash is None else {"data_hash": told.data_hash}

@@ -41,7 +41,11 @@ POLL_SECONDS = 1.0  # between two looks of a waiting claim when no bell rings
 async def claim_work(
     body: ClaimRequest, here: Here, request: Request, caller: Trainer
 ) -> ClaimReply:
-    """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some."""
+    """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some.
+
+    Train each run of the `block` with its `seed` and `schedule` for `updates` updates, evaluate it
+    on `splits`, and tell. If the answer was lost, ask again with the same `claim`.
+    """
     deadline = time.monotonic() + body.wait_seconds
     ticket = here.bell.ticket()
     block = await run_in_threadpool(_claim, here, caller, body)
@@ -79,6 +83,7 @@ def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | 
             claim=body.claim,
             lanes=body.lanes,
             objectives=body.objectives,
+            table=body.table,
             lease_seconds=here.settings.lease_seconds,
             project=caller.reach,
         )
@@ -107,7 +112,10 @@ def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | 
 
 @router.post("/runs:heartbeat", responses=responses(Conflict, has_body=True))
 def heartbeat(body: HeartbeatRequest, here: Here, caller: Trainer) -> Replies:
-    """Extend leases; a reply's `stop` says why to drop a run."""
+    """Extend leases; a reply's `stop` says why to drop a run.
+
+    A run that is not heard of for `lease_seconds` is given to somebody else.
+    """
     with here.store.write() as session:
         replies = work.heartbeat(
             session,
@@ -120,7 +128,7 @@ def heartbeat(body: HeartbeatRequest, here: Here, caller: Trainer) -> Replies:
 
 @router.post("/runs:report", responses=responses(Conflict, has_body=True))
 def report(body: ReportRequest, here: Here, caller: Trainer) -> Replies:
-    """Store measurements, once per (run, token, seq)."""
+    """Store measurements, once per (run, token, seq); a reply's `stop` says why to drop a run."""
     with here.store.write() as session:
         replies = work.report(session, _reports(body.reports), project=caller.reach)
     return _replies(replies)

@@ -98,17 +98,22 @@ def describe(
         typer.Option("--set", metavar="NAME=WORDS", help="All labels anew; repeatable."),
     ] = None,
     notes: Annotated[str | None, typer.Option(help="Your own words, at length.")] = None,
+    priority: Annotated[
+        float | None, typer.Option(help="Weight beside other studies, from 0.01 to 100.")
+    ] = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Change the label, the labels or the notes of a study."""
+    """Change the label, the labels, the notes or the priority of a study."""
     pairs = [one.partition("=") for one in labels or []]
     for name, separator, _ in pairs:
         if not separator or not name:
             raise InvalidValue("--set", name, "NAME=WORDS")
     told = None if labels is None else {name: words for name, _, words in pairs}
     with Client(url) as client:
-        changed = client.studies.describe(study, label=label, labels=told, notes=notes)
+        changed = client.studies.describe(
+            study, label=label, labels=told, notes=notes, priority=priority
+        )
     print_study(changed, as_json=as_json)
 
 

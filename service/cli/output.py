@@ -82,6 +82,7 @@ def print_study(study: StudyView, *, as_json: bool) -> None:
         "best": best_words(study),
         "search ended": study.search_ended,
         "deadline": study.deadline,
+        "priority": None if study.priority == 1.0 else f"{study.priority:g}",
         "label": study.label or None,
         "labels": ", ".join(f"{name}={words}" for name, words in study.labels.items()) or None,
         "notes": study.notes or None,

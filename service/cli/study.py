@@ -94,6 +94,9 @@ def create(
     deadline: Annotated[
         str | None, typer.Option(help="When the search ends at the latest, ISO 8601.")
     ] = None,
+    priority: Annotated[
+        float | None, typer.Option(help="Weight beside other studies, from 0.01 to 100.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Your own words.")] = None,
     file: Annotated[
         Path | None,
@@ -131,6 +134,7 @@ def create(
         "max_failures": max_failures,
         "goal": goal,
         "deadline": deadline,
+        "priority": priority,
         "label": label,
     }
     body |= {name: value for name, value in given.items() if value is not None}

@@ -125,10 +125,15 @@ class Studies(Generic[D]):
         label: str | None = None,
         labels: Mapping[str, str] | None = None,
         notes: str | None = None,
+        priority: float | None = None,
     ) -> Call[StudyView]:
-        """Change your own words about a study; what is None stays, `labels` change as a whole."""
-        words = {"label": label, "labels": labels and dict(labels), "notes": notes}
-        given = {name: value for name, value in words.items() if value is not None}
+        """Change your own words about a study, or its priority; what is None stays.
+
+        `labels` change as a whole.
+        """
+        told = {"label": label, "labels": labels and dict(labels), "notes": notes}
+        wishes = {**told, "priority": priority}
+        given = {name: value for name, value in wishes.items() if value is not None}
         return post(study_path(study), parsed(StudyView), given, method="PATCH")
 
     @call

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from service.schemas.base import Name, Number, Prose, Scalar, Schema, Settings, Text
+from service.schemas.external import ExternalRequest
 
 # Those of `tuning.records.Pruning`, which brings NumPy along; a test compares them.
 PruningName = Literal["none", "asha", "median"]
@@ -41,6 +42,8 @@ class SpaceRequest(Schema):
 class StudyRequest(Schema):
     """A new study; only `objective` is needed.
 
+    With `external` it is a name of your own, under which your trainers claim the runs.
+
     The peaks of baselines are tuned over the first of the `rungs` (fractions of the horizon; `[]`:
     none). With `climb` (by default if `rungs` are given, and for any sampler but `curve`) every
     trial begins there, and the best share `promote` of each goes on. `leaders` get up to
@@ -51,6 +54,7 @@ class StudyRequest(Schema):
     """
 
     objective: Name
+    external: ExternalRequest | None = None
     config: Settings = Field(default_factory=dict)
     horizon: int | None = None
     space: SpaceRequest = SpaceRequest()
@@ -75,14 +79,19 @@ class StudyRequest(Schema):
     max_failures: int | None = None
     goal: Number | None = None
     deadline: Text | None = None
+    priority: Number = 1
     label: Text = ""
     labels: Labels = Field(default_factory=dict)
     notes: Notes = ""
 
 
 class StudyWords(Schema):
-    """The user's own words about a study; what is left out stays as it is, `labels` as a whole."""
+    """The user's own words about a study, and its priority.
 
+    What is left out stays as it is; `labels` change as a whole.
+    """
+
+    priority: Number | None = None
     label: Annotated[Text, Field(max_length=128)] | None = None
     labels: Labels | None = None
     notes: Notes | None = None
@@ -158,6 +167,7 @@ class StudyView(Schema):
     verdicts: int = 0
     conditions: list[ConditionView] = Field(default_factory=list)
     deadline: str | None = None
+    priority: float = 1.0
     labels: dict[str, str] = Field(default_factory=dict)
     notes: str = ""
     error: str | None

@@ -3,12 +3,12 @@
 The one idea: every message carries the lease token of the run it is about, and every call may be
 repeated: the same claim id, (token, seq) or (token, body) gets the same answer.
 A non-finite metric travels as `null`, since JSON has no name for it, and so does one so large that
-nobody could compute with it.
+nobody could compute with it. The examples are one run, from its claim to its end.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from service.schemas.base import Name, Prose, Schema, Text
 
@@ -32,18 +32,50 @@ CauseName = Literal[
 ]
 
 
+RUN: dict[str, JsonValue] = {
+    "run": "st_qzw5cv2nkxv2ohkvy4xa.0.0",
+    "token": "8f0c5f6f2d7b4f0e9a7c1d2e3f405162",
+}
+
+
+def example(**fields: JsonValue) -> ConfigDict:
+    """What makes OpenAPI show a schema with these fields."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class ClaimRequest(Schema):
-    """Ask for up to `lanes` runs; repeating `claim` answers with the same runs and tokens."""
+    """Ask for up to `lanes` runs of one study; repeating `claim` brings the same runs and tokens.
+
+    `worker` is a name that nobody else has, `claim` an id of this request. `objectives` are those
+    that you can train; without them you get any but external ones. With `table` each schedule comes
+    with its learning rates, one per update, and there may be fewer runs. While there is nothing to
+    do the answer waits up to `wait_seconds`.
+    """
+
+    model_config = example(
+        worker="gpu-box-1",
+        claim="c-0001",
+        lanes=1,
+        objectives=["my_net"],
+        table=True,
+        wait_seconds=20,
+    )
 
     worker: Name
     claim: Name
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
     objectives: Annotated[list[Name], Field(max_length=1000)] | None = None
+    table: bool = False
     wait_seconds: Annotated[float, Field(ge=0, le=30)] = 0.0
 
 
 class ClaimedRun(Schema):
-    """One run under lease."""
+    """One run under lease.
+
+    Everything random derives from its `seed`: runs of one seed begin with the same weights and see
+    the same data in the same order. The `schedule` is laid out over the horizon of the block;
+    `attempt` counts the trainings of this run that ended badly.
+    """
 
     run: str
     token: str
@@ -85,7 +117,9 @@ class Beat(Schema):
 
 
 class HeartbeatRequest(Schema):
-    """Extend the leases of these runs."""
+    """Extend the leases of these runs, every `heartbeat_seconds`; a `stop` says to drop a run."""
+
+    model_config = example(worker="gpu-box-1", runs=[RUN])
 
     worker: Name
     runs: Annotated[list[Beat], Field(max_length=1000)]
@@ -94,7 +128,8 @@ class HeartbeatRequest(Schema):
 class Report(Schema):
     """Measurements of one run: `values[name][i]` was measured after `steps[i]` updates.
 
-    Idempotent by (run, token, seq).
+    Idempotent by (run, token, seq). Of an external objective the names are those of its metrics,
+    and `lr`; steps rise, up to the updates of the block.
     """
 
     run: Name
@@ -109,13 +144,22 @@ class Report(Schema):
 class ReportRequest(Schema):
     """A batch of reports."""
 
+    model_config = example(
+        worker="gpu-box-1",
+        reports=[
+            {**RUN, "seq": 0, "steps": [50, 100], "values": {"val_loss": [0.9, 0.7]}},
+        ],
+    )
+
     worker: Name
     reports: Annotated[list[Report], Field(max_length=1000)]
 
 
 class Tell(Schema):
-    """How one run ended.
+    """How one run ended; idempotent by (run, token, and all that is told).
 
+    `completed` tells `metrics` on each of the block's splits, of an external objective all that
+    its study declares. `diverged` and `failed` are final as well, and need none.
     `crashed`: its training process died or raised (`lanes` runs were in it); `returned`: handed
     back untrained. Both put the run back; a crash counts as an attempt only when it was alone, and
     is the last one if its cause is `timeout`.
@@ -145,13 +189,31 @@ class Tell(Schema):
 class TellRequest(Schema):
     """A batch of ends; `reports` are what the runs measured last, stored before, or nothing is."""
 
+    model_config = example(
+        worker="gpu-box-1",
+        results=[
+            {
+                **RUN,
+                "outcome": "completed",
+                "metrics": {"validation": {"val_loss": 0.31, "accuracy": 0.91}},
+                "data_hash": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+                "versions": {"torch": "2.9.0"},
+            },
+        ],
+    )
+
     worker: Name
     results: Annotated[list[Tell], Field(max_length=1000)]
     reports: Annotated[list[Report], Field(max_length=1000)] = Field(default_factory=list)
 
 
 class Reply(Schema):
-    """What became of one item of a batch; `stop` says why to stop training the run, if so."""
+    """What became of one item of a batch; `stop` says why to stop training the run, if so.
+
+    `ok`: taken; `duplicate`: known already; `stale`: does not count, for the study or its trial
+    was cancelled (`cancelled`), the lease ran out (`expired`), or the run was handed out again or
+    its token is wrong (`fenced`).
+    """
 
     run: str
     status: Literal["ok", "duplicate", "stale"]
@@ -159,6 +221,11 @@ class Reply(Schema):
 
 
 class Replies(Schema):
-    """One reply per item, in order; those of a tell's reports come first."""
+    """One reply per item, in order; those of a tell's reports come first.
+
+    If all are stale, they come in a problem document, 409.
+    """
+
+    model_config = example(replies=[{"run": RUN["run"], "status": "ok", "stop": None}])
 
     replies: list[Reply]

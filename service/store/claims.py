@@ -1,11 +1,12 @@
 """Claims: which queued runs a worker gets next.
 
 The one idea: fairness by counting leases: the project with the fewest lanes in training comes
-first, then its study with the fewest, then the one that waited longest since its last claim; within
-a study the oldest run. A claim holds runs of one study, phase, horizon, end and splits, so that
-they can be trained as one block; a run whose block crashed comes alone. A run over which a worker
-may have died has a worker for itself: when its turn comes, workers that train anything get no more
-until one of them has finished, and gets it. Should that one die, only one run is to blame.
+first, then its study with the fewest for its priority, then the one that waited longest since its
+last claim, times its priority; within a study the oldest run. A claim holds runs of one study,
+phase, horizon, end and splits, so that they can be trained as one block; a run whose block crashed
+comes alone. A run over which a worker may have died has a worker for itself: when its turn comes,
+workers that train anything get no more until one of them has finished, and gets it. Should that one
+die, only one run is to blame. Runs of an external objective are for whoever asks for it by name.
 Not here: what a worker does with them (`work`); use `work.claim`.
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 from sqlalchemy import func, not_, select, true
 from sqlalchemy.orm import Session
 
-from service.store import deadlines, history, leases, models, studies
+from service.store import deadlines, fit, history, leases, models, studies
 from service.store.clock import now
 from service.store.leases import Isolation
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
@@ -27,6 +28,7 @@ from tuning.documents import read_schedule
 from tuning.records import Phase, RunState, StudyState, TrialState, check_integer
 
 MAX_LANES = 1_024
+MOST_RATES = 1_000_000  # learning rates that one answer tells, beyond those of one run
 ACTIVE = (StudyState.RUNNING, StudyState.CONFIRMING)
 
 
@@ -63,6 +65,7 @@ def claim(
     claim: str,
     lanes: int,
     objectives: Collection[str] | None = None,
+    table: bool = False,
     lease_seconds: float,
     project: str | None = None,
 ) -> Claim | None:
@@ -75,7 +78,8 @@ def claim(
             tokens while they are leased, for another `lease_seconds`, with None once none of
             them is; if all were taken back it counts as a new request.
         lanes: most runs to hand out.
-        objectives: names of objectives the worker can train; all if None.
+        objectives: names of objectives the worker can train; all but external ones if None.
+        table: whether schedules come with their learning rates. Then there may be fewer runs.
         lease_seconds: time until the lease expires unless a heartbeat extends it.
         project: whose runs to hand out; anyone's if None.
 
@@ -88,17 +92,19 @@ def claim(
     run = models.Run
     before = session.scalars(select(run.id).where(run.worker == worker, run.claim == claim)).all()
     if before:
-        return _repeat(session, before, claim, until)
+        return _repeat(session, before, claim, until, table=table)
     company = _company(session, worker)
     for row in _locked_candidates(session, company, objectives, project):
         deadlines.keep(session, row)
         runs = _next_block(session, row, company, lanes) if row.state in ACTIVE else []
+        if table and runs:
+            runs = runs[: max(1, MOST_RATES // runs[0].horizon)]
         if runs:
             for one in runs:
                 leases.grant(one, worker, claim, at, until)
             trials = _trials_of(session, row, runs)
             _mark_started(session, row, runs, trials, at)
-            return _to_claim(row, runs, trials)
+            return _to_claim(row, runs, trials, table=table)
     return None
 
 
@@ -119,7 +125,9 @@ def _company(session: Session, worker: str) -> set[str]:
     return set(session.scalars(query.distinct()))
 
 
-def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime) -> Claim | None:
+def _repeat(
+    session: Session, names: Sequence[str], claim: str, until: datetime, *, table: bool
+) -> Claim | None:
     rows = lock_runs(session, names).values()
     held = [run for run in rows if run.state == RunState.LEASED and run.claim == claim]
     if not held:
@@ -129,7 +137,7 @@ def _repeat(session: Session, names: Sequence[str], claim: str, until: datetime)
     session.flush()
     row = session.get_one(models.Study, (held[0].project, held[0].study))
     runs = sorted(held, key=lambda run: (run.generation, run.index))
-    return _to_claim(row, runs, _trials_of(session, row, runs))
+    return _to_claim(row, runs, _trials_of(session, row, runs), table=table)
 
 
 def _locked_candidates(
@@ -169,28 +177,30 @@ def _candidates(
         run.project == study.project, run.study == study.id, run.state == RunState.QUEUED
     )
     suspected = queued.where(run.isolation == Isolation.WORKER).exists()
-    query = select(study.project, study.id, study.claimed, study.created, suspected).where(
-        study.state.in_(ACTIVE), queued.exists()
+    query = select(
+        study.project, study.id, study.claimed, study.created, study.priority, suspected
+    ).where(
+        study.state.in_(ACTIVE),
+        queued.exists(),
+        study.is_external.is_(False) if objectives is None else study.objective.in_(objectives),
     )
-    if objectives is not None:
-        query = query.where(study.objective.in_(objectives))
     if project is not None:
         query = query.where(study.project == project)
     waiting = session.execute(query).all()
     if not waiting:
         return []
     by_project, by_study = _leased_lanes(session)
-    ordered = sorted(
-        waiting,
-        key=lambda row: (
-            by_project[row[0]],
-            by_study[row[0], row[1]],
-            row[2] or models.EPOCH,
-            row[3],
-            row[1],
-        ),
-    )
-    served = takewhile(lambda row: not (company and row[4]), ordered)
+    at = now(session)
+
+    def order(row: Any) -> tuple[Any, ...]:  # noqa: ANN401 # of the query above
+        owner, name, claimed, created, priority, _ = row
+        waited = (at - (claimed or models.EPOCH)).total_seconds()
+        # Whole parts: a study of priority p counts as many lanes as one, until it has p of them.
+        share = int(by_study[owner, name] / priority)
+        return by_project[owner], share, -waited * priority, created, name
+
+    ordered = sorted(waiting, key=order)
+    served = takewhile(lambda row: not (company and row[5]), ordered)
     return [(owner, name) for owner, name, *_ in served]
 
 
@@ -272,9 +282,14 @@ def _mark_started(
 
 
 def _to_claim(
-    row: models.Study, runs: Sequence[models.Run], trials: Mapping[int, models.Trial]
+    row: models.Study,
+    runs: Sequence[models.Run],
+    trials: Mapping[int, models.Trial],
+    *,
+    table: bool,
 ) -> Claim:
     first = runs[0]
+    splits = fit.splits_of(first.splits, row.spec.get("external"))
     return Claim(
         project=row.project,
         study=row.id,
@@ -282,12 +297,23 @@ def _to_claim(
         config=row.spec["config"],
         horizon=first.horizon,
         phase=Phase(first.phase),
-        updates=first.updates,
-        runs=tuple(_to_run(run, trials[run.trial].schedule) for run in runs),
+        updates=first.updates or first.horizon,
+        runs=tuple(
+            ClaimedRun(
+                run.id,
+                str(run.token),
+                run.seed,
+                splits,
+                run.attempt,
+                _laid_out(run, trials[run.trial].schedule, table=table),
+            )
+            for run in runs
+        ),
     )
 
 
-def _to_run(run: models.Run, schedule: Mapping[str, Any]) -> ClaimedRun:
-    if schedule["horizon"] != run.horizon or run.peak_factor != 1.0:
-        schedule = history.to_run(run).laid_out(read_schedule(schedule)).document()
-    return ClaimedRun(run.id, str(run.token), run.seed, tuple(run.splits), run.attempt, schedule)
+def _laid_out(run: models.Run, schedule: Mapping[str, Any], *, table: bool) -> Mapping[str, Any]:
+    """The schedule of a trial as the run trains it."""
+    if table or schedule["horizon"] != run.horizon or run.peak_factor != 1.0:
+        return history.to_run(run).laid_out(read_schedule(schedule)).document(table=table)
+    return schedule

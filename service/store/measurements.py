@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from service.store import leases, models
+from service.store import fit, leases, models
 from service.store.leases import Reply, Status, Stop
 from service.store.locks import lock_runs
 from tuning.documents import write_number
@@ -37,20 +37,30 @@ class Report:
 def report(session: Session, reports: Sequence[Report], project: str | None = None) -> list[Reply]:
     """Store measurements; one reply per report; of the runs of one project, if it is named.
 
-    Raises InvalidValue naming the report whose columns differ in length from its steps.
+    Raises InvalidValue naming the report whose columns differ in length from its steps, or that
+    does not fit what the study of an external objective declares.
     """
-    return keep(session, reports, lock_runs(session, {one.run for one in reports}, project))
+    runs = lock_runs(session, {one.run for one in reports}, project)
+    return keep(session, reports, runs, fit.external_terms(session, runs))
 
 
 def keep(
-    session: Session, reports: Sequence[Report], runs: Mapping[str, models.Run]
+    session: Session,
+    reports: Sequence[Report],
+    runs: Mapping[str, models.Run],
+    terms: Mapping[str, fit.Terms],
 ) -> list[Reply]:
-    """The same, once the runs are locked."""
+    """The same, once the runs are locked, and the terms of studies with external ones known."""
     for position, one in enumerate(reports):
         _check_columns(one, f"reports[{position}]")
     known = _known_reports(session, runs) if reports else set()
     rows: list[dict[str, Any]] = []
-    replies = [_take(one, runs, known, rows) for one in reports]
+    replies = []
+    for position, one in enumerate(reports):
+        try:
+            replies.append(_take(one, runs, known, rows, terms))
+        except InvalidValue as error:
+            raise error.under(f"reports[{position}]") from error
     if rows:
         session.execute(insert(models.Measurement), rows)
     return replies
@@ -78,6 +88,7 @@ def _take(
     runs: Mapping[str, models.Run],
     known: set[tuple[str, int, int]],
     rows: list[dict[str, Any]],
+    terms: Mapping[str, fit.Terms],
 ) -> Reply:
     """Add the row of a report to `rows` if its run is still in those hands, and it is not known."""
     run = runs.get(one.run)
@@ -89,6 +100,8 @@ def _take(
     key = (run.id, run.lease, one.seq)
     if key in known:
         return Reply(one.run, Status.DUPLICATE)
+    if run.study in terms:
+        fit.check_report(run, terms[run.study], one.steps, one.values)
     known.add(key)
     rows.append(
         {

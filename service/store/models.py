@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     UniqueConstraint,
+    false,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -123,6 +124,8 @@ class Study(Base):
     state: Mapped[str]
     spec: Mapped[Document]
     objective: Mapped[str]
+    is_external: Mapped[bool] = mapped_column(server_default=false())
+    priority: Mapped[float] = mapped_column(Double, server_default="1")
     label: Mapped[str]
     next_generation: Mapped[int]
     expected_runs: Mapped[int]

@@ -8,7 +8,6 @@ Not here: who holds a run (`leases`), how a run gets to a worker (`work`).
 
 import hashlib
 import json
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +18,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import leases, measurements, models, provenances, reads, studies
+from service.store import fit, leases, measurements, models, provenances, reads, studies
 from service.store.clock import now
 from service.store.leases import Isolation, Reply, Status
 from service.store.locks import lock_runs, lock_studies_of
@@ -32,9 +31,9 @@ from tuning.documents import (
     write_result,
 )
 from tuning.errors import InvalidValue
-from tuning.evidence.score import RANKED, SEARCHED, conclude_trial, is_better
+from tuning.evidence.score import RANKED, conclude_trial, is_better
 from tuning.provenance import Provenance
-from tuning.records import MAX_SCORE, Cause, Metric, Result, RunState, StudySpec, TrialState, move
+from tuning.records import Cause, Metric, Result, RunState, StudySpec, TrialState, move
 
 CRASHED = "crashed"
 EXPIRED = "its worker did not extend the lease"
@@ -143,15 +142,15 @@ def tell(
     names = {one.run for one in results} | {one.run for one in reports}
     locked = lock_studies_of(session, names, project)
     runs = lock_runs(session, names, project)
-    metrics = {study.id: read_spec(study.spec).metric for study in locked.values()}
+    terms = {study.id: fit.terms_of(study.spec) for study in locked.values()}
     at = now(session)
     taken: list[tuple[models.Run, Tell]] = []
-    replies = measurements.keep(session, reports, runs)
+    replies = measurements.keep(session, reports, runs, terms)
     for position, one in enumerate(results):
         refusal = leases.refuse(runs, one.run, one.token)
         if refusal is None:
             run = runs[one.run]
-            _check_told(one, run, metrics[run.study], f"results[{position}]")
+            _check_told(one, run, terms[run.study], f"results[{position}]")
             _apply(one, run, at, max_attempts)
             taken.append((run, one))
         elif refusal.status is Status.DUPLICATE:
@@ -164,38 +163,6 @@ def tell(
     reads.note(session, locked, ((run, one.splits, one.provenance) for run, one in taken), at)
     follow(session, locked, [run for run, _ in taken], at)
     return replies
-
-
-def _check(tell: Tell, run: models.Run, metric: Metric) -> None:
-    """Raise InvalidValue unless what is told fits the run.
-
-    Only splits of the run may be told (a search run must not read the test split), and a completed
-    run tells the compared metric on each, finite where trials are compared, and never so large that
-    it can be nothing but divergence.
-    """
-    for part, splits in (("metrics", tell.metrics), ("blocks", tell.blocks)):
-        for split in splits:
-            if split not in run.splits:
-                raise InvalidValue(f"{part}.{split}", split, "one of " + ", ".join(run.splits))
-    if tell.outcome is not Outcome.COMPLETED:
-        return
-    for split in run.splits:
-        told = tell.metrics.get(split, {})
-        score = read_number(told.get(metric.name))
-        is_missing = metric.name not in told or (split == SEARCHED and not math.isfinite(score))
-        if is_missing or _is_too_large(score):
-            allowed = (
-                f"a finite number up to {MAX_SCORE:g} in size; tell `diverged` if there is none"
-            )
-            raise InvalidValue(f"metrics.{split}.{metric.name}", told.get(metric.name), allowed)
-    for split, row in tell.blocks.items():
-        large = next(filter(_is_too_large, map(read_number, row)), None)
-        if large is not None:
-            raise InvalidValue(f"blocks.{split}", large, f"numbers up to {MAX_SCORE:g} in size")
-
-
-def _is_too_large(value: float) -> bool:
-    return math.isfinite(value) and abs(value) > MAX_SCORE
 
 
 def _apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None:
@@ -382,9 +349,10 @@ def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: read_number(value) for name, value in values.items()}
 
 
-def _check_told(one: Tell, run: models.Run, metric: Metric, where: str) -> None:
+def _check_told(one: Tell, run: models.Run, terms: fit.Terms, where: str) -> None:
+    is_completed = one.outcome is Outcome.COMPLETED
     try:
-        _check(one, run, metric)
+        fit.check_end(run, terms, one.metrics, one.blocks, one.step, is_completed=is_completed)
     except InvalidValue as error:
         raise error.under(where) from error
 

@@ -69,7 +69,7 @@ def find(session: Session, seconds: float) -> list[tuple[str, str, Stall]]:
     )
     is_old = or_(event.kind == EVENT, event.at <= at - timedelta(seconds=seconds))
     rows = session.execute(
-        select(study.project, study.id, study.objective, study.conditions)
+        select(study.project, study.id, study.objective, study.is_external, study.conditions)
         .join(event, is_last)
         .where(study.state.in_(ACTIVE), is_old, ~leased)
     ).all()
@@ -77,9 +77,10 @@ def find(session: Session, seconds: float) -> list[tuple[str, str, Stall]]:
         return []
     queues, present = _queues(session), _present(session, at)
     found = []
-    for project, name, objective, known in rows:
+    for project, name, objective, is_external, known in rows:
         for_it = [offer for owner, offer in present if owner in {None, project}]
-        stall = _why(objective, queues.get((project, name), (0, 0)), for_it)
+        queue = queues.get((project, name), (0, 0))
+        stall = _why(objective, queue, for_it, is_external=is_external)
         if not _is_known(known, stall):
             found.append((project, name, stall))
     return found
@@ -114,7 +115,11 @@ def _queues(session: Session) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 def _why(
-    objective: str, queue: tuple[int, int], present: Sequence[Collection[str] | None]
+    objective: str,
+    queue: tuple[int, int],
+    present: Sequence[Collection[str] | None],
+    *,
+    is_external: bool,
 ) -> Stall:
     queued, lost = queue
     if not queued:
@@ -124,12 +129,17 @@ def _why(
             "LeasesExpired",
             f"the workers of {lost} of {queued} queued runs were lost, and none asks for work",
         )
+    hint = "start one with `glideslope worker`"
+    if is_external:
+        hint = f"{objective} is external, so start a trainer that claims it by this name"
     if not present:
-        hint = "start one with `glideslope worker`"
         return Stall("NoWorker", f"no worker asks for work: {hint}")
-    offering = [one for one in present if one is None or objective in one]
+    offering = [
+        one for one in present if (one is None and not is_external) or objective in (one or ())
+    ]
     if not offering:
-        return Stall("NotOffered", f"none of {len(present)} workers offers {objective}")
+        more = f": {hint}" if is_external else ""
+        return Stall("NotOffered", f"none of {len(present)} workers offers {objective}{more}")
     if lost:
         return Stall("LeasesExpired", f"the workers of {lost} of {queued} queued runs were lost")
     return Stall("NotClaimed", f"{len(offering)} workers offer {objective}, and none is free")

@@ -24,11 +24,12 @@ from service.store.locks import lock_study
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_extension, read_spec, write_spec
 from tuning.errors import InvalidValue
-from tuning.records import Extension, StudySpec, StudyState, check_integer
+from tuning.records import Extension, StudySpec, StudyState, check_integer, check_number
 
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 20  # 100 random bits
 MAX_RUNS = 100_000_000
+PRIORITIES = (0.01, 100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Study:
     search_steps: int = 0
     evidence_steps: int = 0
     end_reason: str | None = None
+    priority: float = 1.0
     extensions: tuple[Extension, ...] = ()
     conditions: tuple[Condition, ...] = ()
     deadline: datetime | None = None
@@ -98,6 +100,7 @@ def create(
     request: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
     notes: str = "",
+    priority: float = 1.0,
 ) -> Study:
     """Store a new study.
 
@@ -110,10 +113,12 @@ def create(
         request: what its user wrote, for a clone.
         labels: the user's own words by the user's own names.
         notes: the user's own words, at length.
+        priority: its weight beside the project's other studies when runs are handed out.
 
-    Raises NotFound if there is no such project, InvalidValue if the deadline has passed or there
-    is no such dataset.
+    Raises NotFound if there is no such project, InvalidValue if the deadline has passed, the
+    priority is not from 0.01 to 100, or there is no such dataset.
     """
+    check_number("priority", priority, *PRIORITIES)
     check_integer("expected_runs", expected_runs, 0, MAX_RUNS)
     if session.get(models.Project, project) is None:
         raise NotFound("project", project)
@@ -127,6 +132,8 @@ def create(
         state=StudyState.RUNNING,
         spec=write_spec(spec),
         objective=spec.objective,
+        is_external=spec.external is not None,
+        priority=priority,
         label=spec.label,
         next_generation=0,
         expected_runs=expected_runs,
@@ -156,20 +163,23 @@ def describe(
     label: str | None = None,
     labels: Mapping[str, str] | None = None,
     notes: str | None = None,
+    priority: float | None = None,
 ) -> Study:
-    """Change the user's own words about a study, whatever its state; None: as they are.
+    """Change the user's own words about a study, or its priority; None: as they are.
 
-    Raises NotFound.
+    Whatever its state. Raises NotFound, InvalidValue for a priority outside its range.
     """
     row = lock_study(session, project, study)
-    before = (row.label, row.labels, row.notes)
+    before = (row.label, row.labels, row.notes, row.priority)
+    if priority is not None:
+        row.priority = check_number("priority", priority, *PRIORITIES)
     if label is not None:
         row.label = label
         row.spec = {**row.spec, "label": label}
     row.labels = row.labels if labels is None else dict(labels)
     row.notes = row.notes if notes is None else notes
-    if (row.label, row.labels, row.notes) != before:
-        told = {"label": row.label, "labels": row.labels}
+    if (row.label, row.labels, row.notes, row.priority) != before:
+        told = {"label": row.label, "labels": row.labels, "priority": row.priority}
         note(session, row, "described", {"state": row.state, **told}, now(session))
     return to_study(row)
 
@@ -304,6 +314,7 @@ def to_study(row: models.Study) -> Study:
         search_steps=row.search_steps,
         evidence_steps=row.evidence_steps,
         end_reason=row.end_reason,
+        priority=row.priority,
         extensions=tuple(map(read_extension, row.extensions)),
         conditions=conditions.read(row),
         deadline=row.deadline,

@@ -42,12 +42,20 @@ def spec() -> StudySpec:
 
 @pytest.fixture
 def new_study(store: Store, spec: StudySpec) -> Callable[..., str]:
-    """Create a study and return its id: `new_study(project="a", spec=..., expected_runs=4)`."""
+    """Create a study and return its id: `new_study(project="a", spec=..., priority=2.0)`."""
 
-    def create(project: str = "a", expected_runs: int = 4, spec: StudySpec = spec) -> str:
+    def create(
+        project: str = "a",
+        expected_runs: int = 4,
+        spec: StudySpec = spec,
+        priority: float = 1.0,
+    ) -> str:
         with store.write() as session:
             projects.ensure(session, project)
-            return studies.create(session, project, spec, expected_runs=expected_runs).id
+            created = studies.create(
+                session, project, spec, expected_runs=expected_runs, priority=priority
+            )
+            return created.id
 
     return create
 
@@ -109,7 +117,12 @@ def claim(store: Store) -> Callable[..., work.Claim | None]:
     """Claim runs: `claim("c1", lanes=2, worker="w", objectives=None)`."""
 
     def ask(
-        claim: str, lanes: int = 1, worker: str = "w", objectives: tuple[str, ...] | None = None
+        claim: str,
+        lanes: int = 1,
+        worker: str = "w",
+        objectives: tuple[str, ...] | None = None,
+        *,
+        table: bool = False,
     ) -> work.Claim | None:
         with store.write() as session:
             return work.claim(
@@ -118,6 +131,7 @@ def claim(store: Store) -> Callable[..., work.Claim | None]:
                 claim=claim,
                 lanes=lanes,
                 objectives=objectives,
+                table=table,
                 lease_seconds=LEASE_SECONDS,
             )
 

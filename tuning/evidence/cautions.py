@@ -75,6 +75,7 @@ def look_for_trouble(
         if (lost := arm.planned - arm.seeds - arm.diverged) > 0
     ]
     found += doubt_pruning(spec, len(history.pruned))
+    found += doubt_untested(spec)
     found += _peak_edges(spec, history, arms)
     found += _too_wide(spec, versus)
     wrong = [one.baseline for one in versus if not one.is_tie and is_worse(spec, one)]
@@ -105,6 +106,17 @@ def doubt_pruning(spec: StudySpec, pruned: int | None = None) -> list[Caveat]:
     count = "trials are" if pruned is None else f"{pruned} trials were"
     where = f"{count} pruned by `{spec.pruning}` after {ends} of their training"
     return [Caveat("prefix_pruning", f"{where}; {PREFIXES_MISLEAD}")]
+
+
+def doubt_untested(spec: StudySpec) -> list[Caveat]:
+    """Warn if there is no test split: nothing then undoes the luck of the validation data."""
+    if spec.external is None or spec.external.test:
+        return []
+    message = (
+        f"{spec.objective} has no test split: fresh seeds undo the luck of the seeds, not that of "
+        "the validation data, on which the winner was chosen among many"
+    )
+    return [Caveat("untested", message)]
 
 
 def doubt_reread(test_reads: int) -> list[Caveat]:

@@ -23,7 +23,7 @@ from tuning.evidence.plan import compare_arms
 from tuning.evidence.score import sign_of
 from tuning.evidence.simplicity import recommend
 from tuning.evidence.variants import Variant, measure_sensitivity
-from tuning.objectives import OBJECTIVES, configure
+from tuning.objectives import OBJECTIVES, configure, objective_of
 from tuning.provenance import Provenance
 from tuning.records import Direction, History, Phase, Result, StudySpec, Trial
 from tuning.rounds import last_round
@@ -225,8 +225,8 @@ def _basis(peak_safe_range: str, speedup: Speedup) -> dict[str, str]:
 
 
 def _declared(spec: StudySpec) -> dict[str, Any]:
-    """The optimiser of a built-in objective under the study's config, and that config."""
-    objective = OBJECTIVES.get(spec.objective)
+    """The optimiser of a built-in or external objective under the study's config, and that."""
+    objective = objective_of(spec, OBJECTIVES)
     if objective is None:
         return {}
     config = configure(objective, spec.config)

@@ -27,7 +27,9 @@ from tuning.objectives.base import (
     Solved,
     Trainer,
     configure,
+    write_config,
 )
+from tuning.objectives.external import external_objective, objective_of
 from tuning.objectives.heston_surface import HESTON_SURFACE
 from tuning.objectives.noisy_quadratic import NOISY_QUADRATIC
 from tuning.objectives.online_surface import ONLINE_SURFACE
@@ -52,8 +54,11 @@ __all__ = [
     "Solved",
     "Trainer",
     "configure",
+    "external_objective",
     "find",
     "load",
+    "objective_of",
+    "write_config",
 ]
 
 ENTRY_POINTS = "glideslope.objectives"

@@ -9,7 +9,7 @@ driven, measured and scored (`tuning.execution`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias, final, runtime_checkable
@@ -192,6 +192,14 @@ class NoConfig:
     """The settings of an objective that has none."""
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class AnyConfig:
+    """The settings of an objective that only its trainer knows: any JSON values by name."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
 # A config is of the objective's own config_type, which a table of objectives cannot name.
 Config: TypeAlias = Any
 
@@ -305,10 +313,17 @@ def configure(objective: Objective, document: Mapping[str, Any]) -> Config:
     >>> configure(find("regime_rugged"), {"jumps": 3})
     Config(jumps=3, irregular=False, noise=2.0, replicas=200)
     """
-    known = [field.name for field in fields(objective.config_type)]
+    if objective.config_type is AnyConfig:
+        return AnyConfig(document)
+    known = [one.name for one in fields(objective.config_type)]
     for name in document:
         if not known:
             raise InvalidValue("config", name, "nothing, for the objective has no settings")
         if name not in known:
             raise UnknownName(f"config.{name}", name, known)
     return objective.config_type(**document)
+
+
+def write_config(config: Config) -> dict[str, Any]:
+    """A config as the JSON object that `configure` makes it of, complete."""
+    return dict(config.values) if isinstance(config, AnyConfig) else asdict(config)

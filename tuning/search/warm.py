@@ -10,17 +10,21 @@ from collections.abc import Iterable
 from tuning.errors import InvalidValue
 from tuning.evidence import rank_trials
 from tuning.evidence.score import full_ends
-from tuning.records import MAX_STARTS, History, Start, StudySpec
+from tuning.records import MAX_STARTS, External, History, Metric, Start, StudySpec
 
 
-def gather(objective: str, earlier: Iterable[tuple[StudySpec, History]]) -> tuple[Start, ...]:
+def gather(
+    objective: str, earlier: Iterable[tuple[StudySpec, History]], external: External | None = None
+) -> tuple[Start, ...]:
     """The best points of earlier studies, each study's in order, as many of each as there is room.
 
     Args:
         objective: of the new study.
         earlier: specs and histories of the studies to start from.
+        external: what the new study declares of it, if it is external.
 
-    Raises InvalidValue naming `warm_start[i]` if a study is of another objective.
+    Raises InvalidValue naming `warm_start[i]` if a study is of another objective, or one that is
+    scored by another metric.
     """
     studies = list(earlier)
     starts: list[Start] = []
@@ -28,9 +32,17 @@ def gather(objective: str, earlier: Iterable[tuple[StudySpec, History]]) -> tupl
         if spec.objective != objective:
             allowed = f"a study of {objective}"
             raise InvalidValue(f"warm_start[{position}]", spec.objective, allowed)
+        if external is not None and not _is_scored_alike(spec.metric, external.metrics[0]):
+            metric = external.metrics[0]
+            allowed = f"a study whose metric is {metric.name}, {metric.direction}d"
+            raise InvalidValue(f"warm_start[{position}]", spec.metric.name, allowed)
         ends = full_ends(history)
         starts += [
             Start(trial.params, spec.horizon, score, len(ends[trial.number]))
             for trial, score in rank_trials(history, spec.metric)[: MAX_STARTS // len(studies)]
         ]
     return tuple(starts)
+
+
+def _is_scored_alike(one: Metric, other: Metric) -> bool:
+    return (one.name, one.direction) == (other.name, other.direction)

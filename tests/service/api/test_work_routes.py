@@ -1,14 +1,23 @@
 """The worker protocol over HTTP: leases, measurements, ends, each counted once."""
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from service.schemas.studies import PruningName
-from service.schemas.work import CauseName
+from service.schemas.work import (
+    CauseName,
+    ClaimRequest,
+    HeartbeatRequest,
+    Replies,
+    ReportRequest,
+    TellRequest,
+)
 from service.store import work as stored_work
 from service.store.engine import Store
 from tuning.records import Cause, Pruning
@@ -254,3 +263,12 @@ def test_an_unknown_cause_is_refused(block: dict[str, Any], tell: Tell) -> None:
 def test_the_schema_names_every_rule_of_pruning() -> None:
     """Likewise."""
     assert set(get_args(PruningName)) == {rule.value for rule in Pruning}
+
+
+@pytest.mark.parametrize(
+    "schema", [ClaimRequest, HeartbeatRequest, ReportRequest, TellRequest, Replies]
+)
+def test_the_examples_of_the_protocol_are_valid(schema: type[BaseModel]) -> None:
+    """They stand in OpenAPI, where trainers in other languages are begun."""
+    (shown,) = schema.model_json_schema()["examples"]
+    schema.model_validate_json(json.dumps(shown))
