@@ -21,6 +21,7 @@ from service.api import (
     results,
     schedules,
     studies,
+    transfer,
     trials,
     work,
 )
@@ -124,10 +125,25 @@ def _life(
 
 def _furnish(app: FastAPI, settings: Settings) -> None:
     """Add what every request passes, and the routes; all but health ask who asks."""
-    app.add_middleware(BodyLimit, larger={datasets.PATH: settings.dataset_mib * 2**20})
+    larger = {
+        datasets.PATH: settings.dataset_mib * 2**20,
+        transfer.IMPORT: transfer.MAX_IMPORT_BYTES,
+    }
+    app.add_middleware(BodyLimit, larger=larger)
     app.add_middleware(RequestIds)
     install(app)
-    for routes in (studies, lifecycle, trials, results, live, work, catalogue, schedules, datasets):
+    for routes in (
+        studies,
+        lifecycle,
+        trials,
+        results,
+        transfer,
+        live,
+        work,
+        catalogue,
+        schedules,
+        datasets,
+    ):
         app.include_router(routes.router, responses=responses(Forbidden))
     app.include_router(health.router)
 

@@ -57,6 +57,7 @@ def study_view(study: Study, best: Trial | None) -> StudyView:
         priority=study.priority,
         labels=dict(study.labels),
         notes=study.notes,
+        imported=None if study.imported is None else dict(study.imported),
         best=_best_so_far(study, best),
         warnings=warnings_of(study.spec),
         error=study.error,

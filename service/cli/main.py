@@ -18,6 +18,7 @@ from service.cli import (
     results,
     schedule,
     study,
+    transfer,
     trial,
     verdict,
 )
@@ -45,6 +46,7 @@ study.app.add_typer(lifecycle.app)
 study.app.add_typer(results.app)
 study.app.add_typer(trial.app)
 study.app.add_typer(verdict.app)
+study.app.add_typer(transfer.app)
 app.add_typer(study.app, name="study")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(objective.app, name="objective")

@@ -22,6 +22,7 @@ from service.client.patience import Patience
 from service.client.results import Results
 from service.client.schedules import Schedules
 from service.client.studies import Studies
+from service.client.transfers import Transfers
 from service.client.trials import Trials
 from service.client.work import Work
 
@@ -52,6 +53,7 @@ class Client:
         self.studies = Studies(driver)
         self.trials = Trials(driver)
         self.results = Results(driver)
+        self.transfers = Transfers(driver)
         self.schedules = Schedules(driver)
         self.catalogue = Catalogue(driver)
         self.datasets = Datasets(driver)
@@ -104,6 +106,7 @@ class AsyncClient:
         self.studies = Studies(driver)
         self.trials = Trials(driver)
         self.results = Results(driver)
+        self.transfers = Transfers(driver)
         self.schedules = Schedules(driver)
         self.catalogue = Catalogue(driver)
         self.datasets = Datasets(driver)

@@ -191,4 +191,9 @@ def _move(study: str, verb: str) -> Call[StudyView]:
 
 
 def _key(given: str | None) -> dict[str, str]:
-    return {"Idempotency-Key": given or secrets.token_hex(16)}
+    return {"Idempotency-Key": given or new_key()}
+
+
+def new_key() -> str:
+    """An idempotency key that nobody used."""
+    return secrets.token_hex(16)

@@ -152,7 +152,10 @@ class ConditionView(Schema):
 
 
 class StudyView(Schema):
-    """A study as it stands; `spec` has the budget in force, `verdicts` counts what was judged."""
+    """A study as it stands; `spec` has the budget in force, `verdicts` counts what was judged.
+
+    `imported` says where it comes from if it was not made here.
+    """
 
     id: str
     state: str
@@ -170,6 +173,7 @@ class StudyView(Schema):
     priority: float = 1.0
     labels: dict[str, str] = Field(default_factory=dict)
     notes: str = ""
+    imported: dict[str, Any] | None = None
     error: str | None
     created_at: str
     started_at: str | None

@@ -147,6 +147,7 @@ class Study(Base):
     request: Mapped[Document | None]  # as its user wrote it
     labels: Mapped[Document] = mapped_column(server_default="{}")
     notes: Mapped[str] = mapped_column(server_default="")
+    imported: Mapped[Document | None]  # from where, if it was
     deadline: Mapped[datetime | None]  # whatever its budget still allows
     search_left: Mapped[float | None]  # seconds
     closed_from: Mapped[int | None]

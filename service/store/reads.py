@@ -19,6 +19,7 @@ from service.store import models
 from service.store.provenances import add_missing
 from tuning.evidence.score import SEARCHED
 from tuning.provenance import Provenance
+from tuning.records import Phase
 
 UNTOLD = ""  # a data hash that nobody told
 
@@ -48,6 +49,36 @@ def note(
             "at": at,
         }
         for study, split, data_hash in sorted(readers)
+    ]
+    add_missing(session, models.TestRead, rows)
+
+
+def note_imported(session: Session, row: models.Study, at: datetime) -> None:
+    """Note what the verdicts of an imported study read, wherever they did: it was read."""
+    run, told = models.Run, models.Provenance
+    found = session.execute(
+        select(run.generation, run.result, told.data_hash)
+        .outerjoin(told, (told.project == run.project) & (told.id == run.provenance))
+        .where(run.project == row.project, run.study == row.id, run.phase == Phase.CONFIRM)
+    )
+    rounds = [extension["generation"] for extension in row.extensions]
+    readers = {
+        (1 + sum(begin <= generation for begin in rounds), split, data_hash or UNTOLD)
+        for generation, result, data_hash in found
+        for part in ("metrics", "blocks")
+        for split, figures in (result or {}).get(part, {}).items()
+        if figures and split != SEARCHED
+    }
+    same = {
+        "project": row.project,
+        "study": row.id,
+        "config_hash": _config_hash(row),
+        "question": _question(row),
+        "at": at,
+    }
+    rows = [
+        {**same, "verdict": verdict, "split": split, "data_hash": data_hash}
+        for verdict, split, data_hash in sorted(readers)
     ]
     add_missing(session, models.TestRead, rows)
 

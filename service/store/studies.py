@@ -24,6 +24,7 @@ from service.store.locks import lock_study
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_extension, read_spec, write_spec
 from tuning.errors import InvalidValue
+from tuning.evidence.words import note_origin
 from tuning.records import Extension, StudySpec, StudyState, check_integer, check_number
 
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -68,6 +69,7 @@ class Study:
     deadline: datetime | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""
+    imported: Mapping[str, Any] | None = None
 
     @property
     def winner(self) -> Mapping[str, Any] | None:
@@ -126,7 +128,7 @@ def create(
     check_deadline(deadline, at)
     datasets.hold(session, project, spec)
     row = models.Study(
-        id="st_" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH)),
+        id=new_id(),
         project=project,
         revision=0,
         state=StudyState.RUNNING,
@@ -153,6 +155,11 @@ def create(
     session.flush()
     note(session, row, "created", {"state": row.state, "expected_runs": expected_runs}, at)
     return to_study(row)
+
+
+def new_id() -> str:
+    """An id that no study has."""
+    return "st_" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
 
 
 def describe(
@@ -305,7 +312,7 @@ def to_study(row: models.Study) -> Study:
         finished_runs=row.finished_runs,
         best_trial=row.best_trial,
         best_value=row.best_value,
-        verdict=row.verdict,
+        verdict=row.verdict and doubt(row, row.verdict),
         error=row.error,
         eta=row.eta,
         created=row.created,
@@ -320,7 +327,15 @@ def to_study(row: models.Study) -> Study:
         deadline=row.deadline,
         labels=row.labels,
         notes=row.notes,
+        imported=row.imported,
     )
+
+
+def doubt(row: models.Study, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A verdict as it is told: that of an imported study says that it is one."""
+    if row.imported is None:
+        return document
+    return note_origin(document, row.imported["study"], row.imported["exported_at"])
 
 
 def verdict(session: Session, project: str, study: str, number: int) -> Mapping[str, Any]:
@@ -331,7 +346,7 @@ def verdict(session: Session, project: str, study: str, number: int) -> Mapping[
     row = session.get(models.Verdict, (project, study, number))
     if row is None:
         raise NotFound("verdict", f"{study}/{number}")
-    return row.document
+    return doubt(session.get_one(models.Study, (project, study)), row.document)
 
 
 def _before(query: Select[models.Study], cursor: str) -> Select[models.Study]:

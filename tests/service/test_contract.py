@@ -50,6 +50,8 @@ CALLS = {
     "results.verdict": args("st_x"),
     "results.families": args("st_x"),
     "results.importances": args("st_x"),
+    "transfers.export": args("st_x"),
+    "transfers.import_study": args(Path(__file__)),
     "results.report": args("st_x"),
     "schedules.preview": args({}),
     "schedules.lint": args({}),

@@ -130,6 +130,15 @@ def doubt_reread(test_reads: int) -> list[Caveat]:
     return [Caveat("test_reused", message)]
 
 
+def doubt_origin(study: str, at: str) -> Caveat:
+    """Warn that a study was imported: nothing of what it brought along was trained here."""
+    message = (
+        f"this study was imported from an export of {study} at {at}: what it brought along was "
+        "not trained here, and is no evidence beyond the word of whoever exported it"
+    )
+    return Caveat("imported", message)
+
+
 def doubt_held_out(
     spec: StudySpec,
     trials: Sequence[Trial],

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tuning.evidence.cautions import UNDER_TUNED, Caveat, doubt_reread
+from tuning.evidence.cautions import UNDER_TUNED, Caveat, doubt_origin, doubt_reread
 from tuning.evidence.figures import Versus, is_worse
 from tuning.evidence.verdict import LITTLE, Verdict
 from tuning.records import StudySpec
@@ -46,6 +46,21 @@ def note_test_reads(document: Mapping[str, Any], test_reads: int) -> dict[str, A
         "test_reused": test_reads > 1,
         "warnings": [*document["warnings"], *map(asdict, added)],
         "words": " ".join([document["words"], *map(_beware, added)]),
+    }
+
+
+def note_origin(document: Mapping[str, Any], study: str, at: str) -> dict[str, Any]:
+    """A verdict's document and `words` as a service tells them that did not make all of it.
+
+    >>> told = note_origin({"warnings": [], "words": "A tie."}, "st_x", "2026-01-01")
+    >>> told["words"][:24], told["warnings"][0]["code"]
+    ('A tie. Beware: this stud', 'imported')
+    """
+    added = doubt_origin(study, at)
+    return {
+        **document,
+        "warnings": [*document["warnings"], asdict(added)],
+        "words": " ".join([document["words"], _beware(added)]),
     }
 
 

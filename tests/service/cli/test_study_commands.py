@@ -71,6 +71,7 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
     assert "values" not in glideslope("study", "best", study["id"]).out
 
     _check_results(glideslope, study["id"])
+    _check_transfer(glideslope, study["id"], request_file.parent)
 
     again = glideslope("study", "cancel", study["id"])
     assert again.code == 2
@@ -115,6 +116,27 @@ def _check_results(glideslope: Command, study: str) -> None:
     assert "P(best)" in glideslope("study", "families", study, "--number", "1").out
     assert "too few trials" in glideslope("study", "importances", study).out
     assert json.loads(glideslope("study", "importances", study, "--json").out)["items"] == []
+
+
+def _check_transfer(glideslope: Command, study: str, folder: Path) -> None:
+    """Exported to files, and imported as another study."""
+    whole, table = folder / "whole.json", folder / "trials.csv"
+    written = glideslope("study", "export", study, "--output", str(whole), "--json")
+    assert json.loads(written.out)["bytes"] == whole.stat().st_size
+    assert glideslope("study", "export", study, "--to", "trials", "--output", str(table)).code == 0
+    assert table.read_text().startswith("number,generation,")
+    assert glideslope("study", "export", study, "--to", "xls").code == 2
+    assert glideslope("study", "export", "st_x", "--output", str(folder / "x")).code == 2
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "tiny.json",
+        "trials.csv",
+        "whole.json",
+    ]
+    copy = json.loads(glideslope("study", "import", str(whole), "--json").out)
+    assert (copy["state"], copy["imported"]["study"]) == ("completed", study)
+    assert glideslope("study", "import", str(table)).code == 2
+    assert glideslope("study", "import", str(folder / "nowhere")).code == 2
+    assert glideslope("study", "delete", copy["id"]).code == 0
 
 
 def test_a_study_is_moved_from_its_first_pause_to_its_end(
