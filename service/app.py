@@ -4,7 +4,7 @@ The one idea: everything is made here from one `Settings` and handed down; nothi
 environment or keeps a global. Not here: the command line (`service.cli`).
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -16,6 +16,7 @@ from service.api import (
     catalogue,
     datasets,
     health,
+    keys,
     lifecycle,
     live,
     results,
@@ -28,15 +29,19 @@ from service.api import (
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.context import DEFAULT_PROJECT, Context
+from service.api.gate import Gate
+from service.api.keyring import Keyring, Keys
 from service.api.problems import install, responses
 from service.api.requests import RequestIds
 from service.api.uploads import Uploads
-from service.errors import Forbidden
+from service.errors import Forbidden, Unidentified
+from service.loopback import is_loopback
 from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
 from service.store import deadlines, generations, history, projects, reads, stalls
+from service.store import keys as stored_keys
 from service.store import lifecycle as stored_lifecycle
 from service.store import studies as stored_studies
 from service.store import work as stored_work
@@ -50,6 +55,7 @@ from tuning.records import History, StudySpec
 from tuning.search.policy import Generation, GiveUp
 
 PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
+COUNT_SECONDS = 1.0  # between two times that what was used is written down
 
 
 def create_app(
@@ -62,7 +68,7 @@ def create_app(
 
     `survey` reads uploads, by default in a process of its own.
     """
-    bell, uploads = Bell(), Uploads(settings.dataset_folder)
+    bell, uploads, keyring = Bell(), Uploads(settings.dataset_folder), _keyring(store, settings)
 
     def on_progress() -> None:
         planning.ring()  # after a generation, too: the next one needs none of its results
@@ -77,12 +83,13 @@ def create_app(
         # After an outage of the server its workers get time to extend their leases first.
         delay_seconds=2 * settings.heartbeat_seconds,
     )
+    counting = Loop("counter", lambda: _note_used(store, keyring), COUNT_SECONDS)
 
     app = FastAPI(
         title="Glideslope",
         version=version("glideslope"),
         summary="Finds the best learning-rate schedule, and proves it.",
-        lifespan=_life(bell, uploads, planner, planning, sweeping),
+        lifespan=_life(bell, uploads, keyring, planner, planning, (sweeping, counting)),
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
@@ -90,6 +97,7 @@ def create_app(
         store=store,
         settings=settings,
         on_progress=on_progress,
+        on_keys=keyring.forget,
         is_ready=lambda: planning.is_well and sweeping.is_well,
         bell=bell,
         objectives=load(settings.modules),
@@ -98,12 +106,18 @@ def create_app(
         survey=survey,
         uploads=uploads,
     )
-    _furnish(app, settings)
+    app.state.keyring = keyring
+    _furnish(app, settings, keyring)
     return app
 
 
 def _life(
-    bell: Bell, uploads: Uploads, planner: Planner, planning: Loop, sweeping: Loop
+    bell: Bell,
+    uploads: Uploads,
+    keyring: Keyring,
+    planner: Planner,
+    planning: Loop,
+    others: Sequence[Loop],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What starts before the first request and ends after the last one."""
 
@@ -111,25 +125,28 @@ def _life(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         bell.hang()
         uploads.sweep()
-        planning.start()
-        sweeping.start()
+        for loop in (planning, *others):
+            loop.start()
         try:
             yield
         finally:
-            sweeping.stop()
+            for loop in others:
+                loop.stop()
             planning.stop(planner.interrupt)
             planner.close()
+            keyring.close()
 
     return lifespan
 
 
-def _furnish(app: FastAPI, settings: Settings) -> None:
+def _furnish(app: FastAPI, settings: Settings, keyring: Keyring) -> None:
     """Add what every request passes, and the routes; all but health ask who asks."""
     larger = {
         datasets.PATH: settings.dataset_mib * 2**20,
         transfer.IMPORT: transfer.MAX_IMPORT_BYTES,
     }
     app.add_middleware(BodyLimit, larger=larger)
+    app.add_middleware(Gate, keyring=keyring, host=settings.host)
     app.add_middleware(RequestIds)
     install(app)
     for routes in (
@@ -143,8 +160,9 @@ def _furnish(app: FastAPI, settings: Settings) -> None:
         catalogue,
         schedules,
         datasets,
+        keys,
     ):
-        app.include_router(routes.router, responses=responses(Forbidden))
+        app.include_router(routes.router, responses=responses(Unidentified, Forbidden))
     app.include_router(health.router)
 
 
@@ -222,3 +240,21 @@ def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) ->
             stalls.note(session, project, study, stall)
     if expired or stalled:
         on_progress()
+
+
+def _keyring(store: Store, settings: Settings) -> Keyring:
+    return Keyring(
+        lambda: _look_up_keys(store),
+        is_needed=settings.require_keys or not is_loopback(settings.host),
+    )
+
+
+def _look_up_keys(store: Store) -> Keys:
+    with store.read() as session:
+        return Keys(stored_keys.usable(session), stored_keys.exist(session))
+
+
+def _note_used(store: Store, keyring: Keyring) -> None:
+    if used := keyring.take_used():
+        with store.write() as session:
+            stored_keys.note_used(session, used)

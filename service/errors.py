@@ -5,7 +5,9 @@
     ├── Conflict        the request contradicts what is stored
     │   └── StaleBatch  no item of a batch counts any more; says of each why
     ├── KeyReused       an idempotency key came back with another body
+    ├── Unidentified    whoever asks shows no key that opens anything
     ├── Forbidden       whoever asks may not do this
+    ├── Foreign         the request came by way of another site
     └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
 
 The core's own tree is `tuning.errors`. Not here: HTTP statuses; one table of the API maps both
@@ -57,6 +59,26 @@ class KeyReused(ServiceError):
         super().__init__(f"the idempotency key {key!r} was used before with another body")
 
 
+class Unidentified(ServiceError):
+    """Whoever asks shows no key that opens anything; it is not said why a key does not."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        """Say whether a key was shown at all."""
+        self.is_shown = is_shown
+        super().__init__(
+            "this key opens nothing: it is unknown, expired or revoked"
+            if is_shown
+            else "an API key is needed: Authorization: Bearer gs_…"
+        )
+
+
+class Foreign(ServiceError):
+    """The request came by way of another site; without keys only this machine is served.
+
+    A page of another site could otherwise drive the service through its reader's browser.
+    """
+
+
 class Forbidden(ServiceError):
     """Whoever asks may not do this.
 
@@ -65,10 +87,10 @@ class Forbidden(ServiceError):
     service.errors.Forbidden: this needs the scope 'studies:write'
     """
 
-    def __init__(self, scope: str) -> None:
-        """Name the scope that is missing."""
+    def __init__(self, scope: str, *, of_all: bool = False) -> None:
+        """Name the scope that is missing, and whether it must be one of all projects."""
         self.scope = scope
-        super().__init__(f"this needs the scope {scope!r}")
+        super().__init__(f"this needs the scope {scope!r}" + " of all projects" * of_all)
 
 
 class StoreBusy(ServiceError):

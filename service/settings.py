@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import DirectoryPath, Field, model_validator
+from pydantic import DirectoryPath, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tuning.execution import Allowance
@@ -47,6 +47,14 @@ class Settings(BaseSettings):
     objectives: str | None = Field(
         default=None,
         description="importable modules with tables of further objectives, separated by commas",
+    )
+    require_keys: bool = Field(
+        default=False,
+        description="whether an API key is needed even before one was made; off this machine "
+        "always",
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="the API key that commands, clients and workers show"
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address `serve` listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="port `serve` listens on")

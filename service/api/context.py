@@ -29,8 +29,9 @@ class Context:
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `is_ready` tells whether planner and sweeper do their work; `bell` rings when a study may have
-    changed or have runs to claim. `objectives` are those that can be tuned. `render_report` makes
-    the HTML of a study, and `versions` are those of the libraries the planner depends on.
+    changed or have runs to claim. `on_keys` is called after keys were made or revoked.
+    `objectives` are those that can be tuned. `render_report` makes the HTML of a study, and
+    `versions` are those of the libraries the planner depends on.
     `survey` tells what is in an upload, of which few are read at once (`reading`).
     """
 
@@ -38,6 +39,7 @@ class Context:
     settings: Settings
     on_progress: Callable[[], None]
     is_ready: Callable[[], bool]
+    on_keys: Callable[[], None]
     bell: Bell
     objectives: Mapping[str, Objective]
     render_report: Callable[..., str]

@@ -131,7 +131,7 @@ def _spell(limit: object) -> object:
     return f"{limit:g}" if isinstance(limit, float) else limit
 
 
-def read_moment(text: str | None) -> datetime | None:
+def read_moment(text: str | None, field: str = "deadline") -> datetime | None:
     """A moment as ISO 8601 with its time zone; raises InvalidValue for anything else."""
     if text is None:
         return None
@@ -141,7 +141,7 @@ def read_moment(text: str | None) -> datetime | None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise InvalidValue("deadline", text, "a moment with its time zone, as 2030-12-24T18:00:00Z")
+    raise InvalidValue(field, text, "a moment with its time zone, as 2030-12-24T18:00:00Z")
 
 
 def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

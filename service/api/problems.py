@@ -17,7 +17,16 @@ from starlette.exceptions import HTTPException
 
 from service.api.fields import of_cell, of_core, of_schema, readable
 from service.api.requests import request_id
-from service.errors import Conflict, Forbidden, KeyReused, NotFound, StaleBatch, StoreBusy
+from service.errors import (
+    Conflict,
+    Forbidden,
+    Foreign,
+    KeyReused,
+    NotFound,
+    StaleBatch,
+    StoreBusy,
+    Unidentified,
+)
 from service.schemas.problems import FieldProblem, Problem
 from tuning.errors import BadCell, BadTable, DataError, IllegalMove, InvalidValue
 
@@ -40,6 +49,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidValue: Kind(422, "invalid-value", "A value is not allowed"),
     DataError: Kind(422, "invalid-data", "A data file cannot be used"),
     RequestValidationError: Kind(422, "invalid-request", "The request does not fit its schema"),
+    Unidentified: Kind(401, "no-key", "A valid API key is needed"),
+    Foreign: Kind(403, "foreign", "The request came by way of another site"),
     Forbidden: Kind(403, "forbidden", "The caller may not do this"),
     NotFound: Kind(404, "not-found", "There is no such thing"),
     Conflict: Kind(409, "conflict", "The request contradicts what is stored"),
@@ -80,11 +91,23 @@ def responses(
     }
 
 
-async def _answer(request: Request, error: Exception) -> JSONResponse:
+def answer(request: Request, error: Exception) -> JSONResponse:
+    """The problem document of an error of the table."""
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
     fields = _fields(error)
     more = {"replies": list(error.replies)} if isinstance(error, StaleBatch) else {}
-    return _document(request, kind, str(error), fields, more=more)
+    headers = _challenge(error) if isinstance(error, Unidentified) else None
+    return _document(request, kind, str(error), fields, headers, more)
+
+
+def _challenge(error: Unidentified) -> dict[str, str]:
+    """What RFC 6750 wants a refusal to say."""
+    why = ', error="invalid_token"' if error.is_shown else ""
+    return {"WWW-Authenticate": f'Bearer realm="glideslope"{why}'}
+
+
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    return answer(request, error)
 
 
 def _fields(error: Exception) -> list[FieldProblem]:

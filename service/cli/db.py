@@ -26,7 +26,7 @@ def upgrade(database: Database = None, as_json: AsJson = False) -> None:
     # Here and not above: the store's libraries take a while to load; no other command needs them.
     from service.app import open_store  # noqa: PLC0415
 
-    open_store(_settings(database)).close()
+    open_store(settings_of(database)).close()
     if as_json:
         print_json({"upgraded": True})
     else:
@@ -45,13 +45,14 @@ def backup(
     """Copy an SQLite database, also while it is served; the copy is checked before it is there."""
     from service.store.backup import back_up  # noqa: PLC0415 # as above
 
-    size = back_up(_settings(database).database_url, file, overwrite=overwrite)
+    size = back_up(settings_of(database).database_url, file, overwrite=overwrite)
     if as_json:
         print_json({"file": str(file), "bytes": size})
     else:
         console.print(f"{escape(str(file))}: {size:,} bytes, checked", highlight=False)
 
 
-def _settings(database: str | None) -> Settings:
+def settings_of(database: str | None) -> Settings:
+    """The settings of the environment, with the store that an option names."""
     settings = Settings()
     return settings if database is None else settings.model_copy(update={"database_url": database})

@@ -13,6 +13,7 @@ from service.cli import (
     dataset,
     db,
     demo,
+    key,
     lifecycle,
     objective,
     results,
@@ -25,6 +26,7 @@ from service.cli import (
 from service.cli.options import DEFAULT_URL, Url
 from service.cli.output import fail, misfit_words
 from service.client import BadAnswer, Client, ClientError, ProblemError, Unreachable
+from service.client.addresses import API_KEY
 from service.errors import ServiceError
 from service.schemas.base import Name
 from service.settings import LogLevel, Settings
@@ -52,6 +54,22 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(objective.app, name="objective")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(db.app, name="db")
+app.add_typer(key.app, name="key")
+
+
+@app.callback()
+def choose_key(
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="API key to show to the service. Better in GLIDESLOPE_API_KEY: others on this "
+            "machine can read a command line."
+        ),
+    ] = None,
+) -> None:
+    """What every command may need."""
+    if key is not None:
+        os.environ[API_KEY] = key
 
 
 @app.command()
@@ -102,6 +120,7 @@ def worker(
     settings = Settings()
     _check_name(name)
     with Client(url) as client:
+        os.environ.pop(API_KEY, None)  # what is trained here has no business with it
         code = run_worker(
             client,
             name=name,

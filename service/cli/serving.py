@@ -20,7 +20,9 @@ from fastapi import FastAPI
 from service.app import create_app, open_store
 from service.cli.output import console
 from service.errors import ServiceError
+from service.loopback import is_loopback
 from service.settings import Settings
+from service.store import keys as stored_keys
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.worker import supervise
@@ -55,6 +57,7 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
 def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> None:
     url = _address(listener)
     store = open_store(settings)
+    _check_keys(store, settings)
     name = _worker_name(settings)
     # What this server's own worker held died with the previous server.
     _requeue(store, name)
@@ -62,7 +65,7 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
     server = _server(app, settings)
     serving = threading.Thread(target=server.run, args=([listener],), name="server")
     supervisor = supervise.Supervisor(
-        lambda: _start_worker(settings, url, name),
+        lambda: _start_worker(settings, url, name, app.state.keyring.own_token),
         lambda: _bereave(store, name, settings.max_attempts),
         settings.drain_seconds + SHUTDOWN_SECONDS,
     )
@@ -137,6 +140,22 @@ def _worker_name(settings: Settings) -> str:
     return f"{LOCAL_WORKER}-{socket.gethostname()}-{os.getpid()}"
 
 
+def _check_keys(store: Store, settings: Settings) -> None:
+    """Refuse to serve others than this machine while nobody could be told from anybody."""
+    if is_loopback(settings.host):
+        return
+    with store.read() as session:
+        if stored_keys.usable(session):
+            return
+    store.close()
+    raise InvalidValue(
+        "host",
+        settings.host,
+        "127.0.0.1 as long as there is no API key; make one first, with `glideslope key create` "
+        "and the same --database, and whoever asks must show it",
+    )
+
+
 def _requeue(store: Store, name: str) -> None:
     with store.write() as session:
         stored_work.requeue(session, worker=name)
@@ -147,19 +166,22 @@ def _bereave(store: Store, name: str, max_attempts: int) -> int:
         return stored_work.bereave(session, worker=name, max_attempts=max_attempts)
 
 
-def _start_worker(settings: Settings, url: str, name: str) -> subprocess.Popen[bytes]:
+def _start_worker(settings: Settings, url: str, name: str, token: str) -> subprocess.Popen[bytes]:
     command = ["worker", "--url", url, "--name", name, "--parent", str(os.getpid())]
     # Its own session: a Ctrl-C at the terminal reaches the server alone, which then drains it.
     return subprocess.Popen(  # noqa: S603 - our own program and arguments
         [sys.executable, "-m", "service.cli.main", *command],
-        env=_worker_environment(settings),
+        env=_worker_environment(settings, token),
         start_new_session=True,
     )
 
 
-def _worker_environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with the server's settings of a worker, and no database in it."""
-    chosen = settings.model_dump(include=WORKER_SETTINGS, exclude_none=True)
+def _worker_environment(settings: Settings, token: str) -> dict[str, str]:
+    """This process's environment with the server's settings of a worker, and no database in it.
+
+    The worker's own key is in it too: what is told on a command line everybody can read.
+    """
+    chosen = settings.model_dump(include=WORKER_SETTINGS, exclude_none=True) | {"api_key": token}
     ours = {f"GLIDESLOPE_{name.upper()}": str(value) for name, value in chosen.items()}
     kept = {name: text for name, text in os.environ.items() if name != "GLIDESLOPE_DATABASE_URL"}
     return kept | ours

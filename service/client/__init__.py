@@ -9,6 +9,7 @@ worker protocol its own ids), so every call is repeated until it is answered or 
     client.schedules  preview, lint, convert, schema
     client.catalogue  objectives, families
     client.work       claim, heartbeat, report, tell
+    client.keys       create, list, revoke
     client.health     livez, readyz
 
 How it is built: a resource (one file, one final class) describes calls as values (`calls`) or, if

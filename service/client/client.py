@@ -18,6 +18,7 @@ from service.client.catalogue import Catalogue
 from service.client.datasets import Datasets
 from service.client.drivers import AsyncDriver, SyncDriver, sleep
 from service.client.health import Health
+from service.client.keys import Keys
 from service.client.patience import Patience
 from service.client.results import Results
 from service.client.schedules import Schedules
@@ -33,6 +34,7 @@ class Client:
 
     Args:
         base_url: for instance `http://127.0.0.1:8000`.
+        key: the API key to show; that of `GLIDESLOPE_API_KEY` in the environment if None.
         http: an HTTP client to use instead of an own one, for instance Starlette's `TestClient`;
             it is not closed here.
         transport: how an own HTTP client sends its requests.
@@ -43,11 +45,12 @@ class Client:
         self,
         base_url: str,
         *,
+        key: str | None = None,
         http: httpx2.Client | None = None,
         transport: httpx2.BaseTransport | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._http = http or open_http(base_url, transport)
+        self._http = http or open_http(base_url, transport, key)
         self._is_owner = http is None
         driver = SyncDriver(self._http, patience or Patience())
         self.studies = Studies(driver)
@@ -58,6 +61,7 @@ class Client:
         self.catalogue = Catalogue(driver)
         self.datasets = Datasets(driver)
         self.work = Work(driver)
+        self.keys = Keys(driver)
         self.health = Health(driver)
 
     def __enter__(self) -> Self:
@@ -85,6 +89,7 @@ class AsyncClient:
 
     Args:
         base_url: for instance `http://127.0.0.1:8000`.
+        key: the API key to show; that of `GLIDESLOPE_API_KEY` in the environment if None.
         http: an HTTP client to use instead of an own one; it is not closed here.
         transport: how an own HTTP client sends its requests.
         patience: how long calls are tried, where a method is not told otherwise.
@@ -95,12 +100,13 @@ class AsyncClient:
         self,
         base_url: str,
         *,
+        key: str | None = None,
         http: httpx2.AsyncClient | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         patience: Patience | None = None,
         pause: Callable[[float], Awaitable[bool]] = sleep,
     ) -> None:
-        self._http = http or open_async_http(base_url, transport)
+        self._http = http or open_async_http(base_url, transport, key)
         self._is_owner = http is None
         driver = AsyncDriver(self._http, patience or Patience(), pause)
         self.studies = Studies(driver)
@@ -111,6 +117,7 @@ class AsyncClient:
         self.catalogue = Catalogue(driver)
         self.datasets = Datasets(driver)
         self.work = Work(driver)
+        self.keys = Keys(driver)
         self.health = Health(driver)
 
     async def __aenter__(self) -> Self:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
-from service.client import Client, ClientError, Patience
+from service.client import Client, ClientError, Forbidden, NotAuthenticated, Patience
 from service.client.patience import TEMPORARY
 from service.worker.datasets import DatasetCache
 from service.worker.delivery import Delivery
@@ -155,6 +155,9 @@ class Worker:
         except Exception as error:
             if self._halting.is_set() and isinstance(error, ClientError):
                 logger.warning("%s could not finish: %s", name, error)
+            elif isinstance(error, NotAuthenticated | Forbidden):
+                logger.error("the worker ends: %s", error)  # noqa: TRY400 - a trace says no more
+                self._failures.put(error)
             else:
                 logger.exception("the worker ends: %s failed", name)
                 self._failures.put(error)

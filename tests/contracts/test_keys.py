@@ -41,7 +41,9 @@ def test_a_token_proves_its_key_and_is_nowhere_in_the_store(store: Store) -> Non
     key, token = make(store)
     lock = usable(store)[key.id]
     assert read_id(token) == key.id
-    assert lock == keys.Lock("a", key.id, digest(token), frozenset({Scope.READ}), False)
+    assert lock == keys.Lock(
+        "a", key.id, digest(token), frozenset({Scope.READ}), all_projects=False
+    )
     with store.read() as session:
         row = session.scalars(select(ApiKey)).one()
         assert token[16:] not in repr(vars(row))

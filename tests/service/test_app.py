@@ -22,7 +22,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         sweep_seconds=0.05,
     )
     store = open_store(settings)
-    with TestClient(create_app(store, settings)) as client:
+    with TestClient(create_app(store, settings), base_url="http://localhost") as client:
         yield client
     store.close()
 
@@ -59,7 +59,7 @@ def test_the_loops_end_with_the_application(tmp_path: Path) -> None:
     """Leaving is quick, also while the planner's child computes."""
     settings = Settings(database_url=f"sqlite:///{tmp_path / 'app.db'}")
     store = open_store(settings)
-    with TestClient(create_app(store, settings)) as client:
+    with TestClient(create_app(store, settings), base_url="http://localhost") as client:
         client.post("/v1/studies", json=SMALL)
         begun = time.monotonic()
     assert time.monotonic() - begun < 5

@@ -68,6 +68,9 @@ CALLS = {
     "work.heartbeat": args(HeartbeatRequest(worker="w", runs=[])),
     "work.report": args(ReportRequest(worker="w", reports=[])),
     "work.tell": args(TellRequest(worker="w", results=[])),
+    "keys.create": args("laptop", ["work"]),
+    "keys.list": args(),
+    "keys.revoke": args("abc"),
     "health.livez": args(),
     "health.readyz": args(),
 }

@@ -36,10 +36,19 @@ def test_nothing_is_no_allowance(monkeypatch: pytest.MonkeyPatch, name: str, val
         Settings()
 
 
+def test_a_key_is_shown_nowhere() -> None:
+    """Neither in the settings as text nor in an error about them."""
+    assert "gs_secret" not in repr(Settings(api_key="gs_secret"))
+    with pytest.raises(ValidationError) as error:
+        Settings(api_key="gs_secret", port=-1)
+    assert "gs_secret" not in str(error.value)
+
+
 def test_the_local_worker_is_told_what_its_server_was() -> None:
-    """The allowance among it, and no database."""
-    settings = Settings(run_timeout_seconds=7.5, run_memory_mib=600)
-    told = _worker_environment(settings)
+    """The allowance among it and the worker's own key, but no database."""
+    settings = Settings(run_timeout_seconds=7.5, run_memory_mib=600, api_key="gs_of_the_user")
+    told = _worker_environment(settings, "gs_of_the_worker")
+    assert told["GLIDESLOPE_API_KEY"] == "gs_of_the_worker"
     assert told["GLIDESLOPE_RUN_TIMEOUT_SECONDS"] == "7.5"
     assert told["GLIDESLOPE_RUN_MEMORY_MIB"] == "600"
     assert "GLIDESLOPE_DATABASE_URL" not in told

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from service.api.context import DEFAULT_PROJECT
 from service.app import create_app, ledger
 from service.planner.messages import Answer, Judged, judge
+from service.schemas.keys import Scope
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
@@ -60,9 +61,39 @@ def api(store: Store, data_folder: Path, tmp_path: Path) -> Iterator[TestClient]
     app = create_app(
         store, settings, survey=lambda *args, **named: survey(*args, **named).document()
     )
-    client = TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
     yield client
+    app.state.keyring.close()
     client.close()
+
+
+@pytest.fixture
+def holder(api: TestClient) -> Callable[..., TestClient]:
+    """A client that shows a key: `holder("other", "work")`; with every scope if none is named.
+
+    From the first one on, `api` shows one of all projects itself.
+    """
+
+    def hold(project: str, *scopes: str) -> TestClient:
+        wish = {"label": "test", "scopes": list(scopes or Scope), "project": project}
+        if "Authorization" not in api.headers:
+            mine = {**wish, "scopes": list(Scope), "project": None, "all_projects": True}
+            api.headers["Authorization"] = bearer(api.post("/v1/keys", json=mine))
+        made = api.post("/v1/keys", json=wish)
+        headers = {"Authorization": bearer(made)}
+        return TestClient(
+            api.app,
+            base_url="http://localhost",
+            headers=headers,
+            raise_server_exceptions=False,
+        )
+
+    return hold
+
+
+def bearer(made: Any) -> str:  # noqa: ANN401 # a response
+    """The header that shows a key that was just made."""
+    return f"Bearer {made.json()['token']}"
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def target(
     store = Store(url)
     _empty(store)
     app = create_app(store, Settings(data_folder=data_folder))
-    client = TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
     names = _begin(client, store)
     yield Target(client, store, names, rows(store))
     client.close()
@@ -167,7 +167,7 @@ def test_a_file_without_a_data_folder_is_refused_saying_so(target: Target) -> No
     """An installation that allows no files tells that, not that this one is missing."""
     app = create_app(target.store, Settings(data_folder=None))
     body = {"objective": "realized_volatility", "config": {"file": "short.csv"}}
-    problem = TestClient(app).post(STUDIES, json=body).json()
+    problem = TestClient(app, base_url="http://localhost").post(STUDIES, json=body).json()
     assert problem["errors"][0]["pointer"] == "/config/file"
     assert "no data folder" in problem["errors"][0]["allowed"]
 

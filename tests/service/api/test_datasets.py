@@ -17,14 +17,11 @@ from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from service.api import bodies, uploads
-from service.api.caller import Caller
 from service.app import create_app
-from service.schemas.keys import Scope
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
 from tests.service.api.conftest import SMALL
-from tests.service.api.test_scopes import Posing
 from tuning.execution.inline import Inline
 from tuning.execution.surveying import survey_apart
 from tuning.objectives import Folders
@@ -213,7 +210,9 @@ def test_a_large_body_is_refused_while_it_streams(
     """Whether its length was announced or not; nothing is left of it; JSON has its limit."""
     monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 100)
     settings = Settings(dataset_folder=tmp_path / "sets", dataset_mib=1)
-    client = TestClient(create_app(store, settings), raise_server_exceptions=False)
+    client = TestClient(
+        create_app(store, settings), base_url="http://localhost", raise_server_exceptions=False
+    )
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -280,7 +279,7 @@ def test_a_folder_that_cannot_be_written_is_told(store: Store, tmp_path: Path) -
     """As a server that cannot answer now, with the reason."""
     (tmp_path / "file").write_text("no folder")
     app = create_app(store, Settings(dataset_folder=tmp_path / "file" / "sets"))
-    client = TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
     answer = client.post("/v1/datasets?kind=ohlcv&name=x", content=bars(9))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert "folder of datasets" in answer.json()["detail"]
@@ -343,11 +342,11 @@ def test_a_study_of_no_such_dataset_is_refused(api: TestClient, upload: Upload, 
     assert (problem["status"], "too short" in problem["detail"]) == (422, True)
 
 
-def test_other_projects_have_their_own(store: Store, api: TestClient, upload: Upload) -> None:
+def test_other_projects_have_their_own(
+    api: TestClient, holder: Callable[..., TestClient], upload: Upload
+) -> None:
     """A dataset is not there for them, until they bring it; deleting one leaves the other's."""
-    with store.write() as session:
-        projects.ensure(session, "other")
-    other = TestClient(Posing(api.app, Caller("other", "k", frozenset(Scope))))
+    other = holder("other")
     own = f"/v1/datasets/{upload(bars()).json()['id']}"
 
     for path in (own, f"{own}/content"):
@@ -372,7 +371,11 @@ def test_reading_a_table_does_not_stop_the_server(store: Store, tmp_path: Path) 
     settings = Settings(cache_folder=tmp_path / "cache", dataset_folder=tmp_path / "sets")
     with store.write() as session:
         projects.ensure(session, "default")
-    client = TestClient(create_app(store, settings, survey=slow), raise_server_exceptions=False)
+    client = TestClient(
+        create_app(store, settings, survey=slow),
+        base_url="http://localhost",
+        raise_server_exceptions=False,
+    )
     statuses: list[int] = []
 
     def send() -> None:

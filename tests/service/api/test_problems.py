@@ -10,13 +10,24 @@ from starlette.testclient import TestClient
 
 from service.api.problems import KINDS, install
 from service.api.requests import RequestIds
-from service.errors import Conflict, KeyReused, NotFound, StoreBusy
+from service.errors import (
+    Conflict,
+    Forbidden,
+    Foreign,
+    KeyReused,
+    NotFound,
+    StoreBusy,
+    Unidentified,
+)
 from tuning.errors import DataError, IllegalMove, InvalidValue, UnknownName
 
 RAISED: tuple[tuple[Exception, int, str], ...] = (
     (InvalidValue("budget.trials", 0, "at least 1"), 422, "invalid-value"),
     (UnknownName("family", "cosin", ["cosine"]), 422, "invalid-value"),
     (DataError("bars.csv, line 7: no number"), 422, "invalid-data"),
+    (Unidentified(is_shown=True), 401, "no-key"),
+    (Foreign("not from here"), 403, "foreign"),
+    (Forbidden("admin"), 403, "forbidden"),
     (NotFound("study", "st_x"), 404, "not-found"),
     (Conflict("no best yet"), 409, "conflict"),
     (IllegalMove("study", "completed", "cancelled"), 409, "illegal-move"),

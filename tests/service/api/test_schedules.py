@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
+from service.app import create_app, open_store
 from service.settings import Settings
-from service.store.engine import Store
 from tuning.schedules import FAMILIES, Cosine, Schedule, Step, Warmup
 from tuning.schedules.interop import FRAMEWORKS
 from tuning.schedules.json_schema import schedule_schema
@@ -26,9 +25,12 @@ HUGE = {"hold": {"length": 4, "value": 1e6}}
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A client of a service whose store is empty: the tools need none."""
-    store = Store(f"sqlite:///{tmp_path_factory.mktemp('tools') / 'empty.db'}")
-    client = TestClient(create_app(store, Settings()), raise_server_exceptions=False)
+    """A client of a service whose store is empty: the tools need no study."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('tools') / 'empty.db'}"
+    store = open_store(Settings(database_url=url))
+    client = TestClient(
+        create_app(store, Settings()), base_url="http://localhost", raise_server_exceptions=False
+    )
     yield client
     client.close()
     store.close()

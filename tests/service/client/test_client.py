@@ -143,7 +143,7 @@ def test_a_test_client_can_be_lent() -> None:
     def live() -> Health:
         return Health(status="ok")
 
-    with TestClient(app) as http:
+    with TestClient(app, base_url="http://localhost") as http:
         with Client("http://ignored.test", http=http) as client:
             assert client.health.livez()
         assert not http.is_closed

@@ -1,0 +1,85 @@
+"""The gate: every request is let in, as somebody, or answered here.
+
+The one idea: before any route, and before a byte of the body is read, it is settled who asks; a
+route that forgot to ask finds a caller all the same. Where no key is needed, only this machine is
+served, and no page of another site that a browser on it shows.
+Not here: what a caller may do (`service.api.caller`), who has which key (`service.api.keyring`).
+"""
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.caller import CALLER, OPEN, PUBLIC, Caller
+from service.api.keyring import Keyring
+from service.api.problems import answer
+from service.errors import Foreign, ServiceError, Unidentified
+from service.loopback import is_loopback
+
+LONGEST_TOKEN = 256
+
+
+class Gate:
+    """ASGI middleware that finds out who asks.
+
+    Args:
+        app: what comes behind.
+        keyring: who has which key.
+        host: the name this server is listening by.
+    """
+
+    def __init__(self, app: ASGIApp, keyring: Keyring, host: str) -> None:
+        self._app = app
+        self._keyring = keyring
+        self._host = host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+            try:
+                scope[CALLER] = await self._identify(scope)
+            except ServiceError as error:
+                response = answer(Request(scope), error)
+                response.headers["Connection"] = "close"  # there may be a body, which nobody reads
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _identify(self, scope: Scope) -> Caller:
+        token = _token(scope)
+        caller = self._keyring.recall(token) or await self._keyring.find(token)
+        if caller is OPEN:
+            self._check_origin(scope)
+        return caller
+
+    def _check_origin(self, scope: Scope) -> None:
+        """Refuse what another site sends through a browser, or under a name it made up."""
+        host = origin = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+        name = _name(host.decode("latin-1"))
+        if not is_loopback(name) and name != self._host:
+            raise Foreign(
+                f"this server has no keys and serves this machine only, not {name!r}; make a key "
+                "with `glideslope key create` to reach it by another name"
+            )
+        if origin and origin != f"{scope['scheme']}://".encode() + host:
+            raise Foreign("a page of another site may not ask a server that has no keys")
+
+
+def _token(scope: Scope) -> str | None:
+    """The token a request shows; raises Unidentified if it shows something else, or two."""
+    shown = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not shown:
+        return None
+    kind, _, token = shown[0].partition(b" ")
+    if len(shown) > 1 or kind.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
+        raise Unidentified(is_shown=True)
+    return str(token.strip(), "latin-1")
+
+
+def _name(host: str) -> str:
+    """A Host header without its port."""
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]

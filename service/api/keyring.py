@@ -1,0 +1,162 @@
+"""The keyring: all usable keys, in memory, and who shows which.
+
+The one idea: the keys are few, so they are read whole and kept for a moment; a request is then
+checked without a query, and a token that was checked before without a hash. What is older than
+`SOON_SECONDS` is read again behind the back of whoever asks; what is older than `LATEST_SECONDS`
+lets nobody in. So a revoked key opens nothing after a second or so, after five at the worst, on
+every replica; on the one that revoked it, at once. A token that does not open is looked for once
+more, in case it was just made. Not here: what a caller may (`service.api.caller`).
+"""
+
+import asyncio
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from service.api.caller import OPEN, Caller
+from service.api.context import DEFAULT_PROJECT
+from service.errors import ServiceError, Unidentified
+from service.schemas.keys import Scope
+from service.store.keys import USE_SECONDS, Lock
+from service.store.tokens import digest, make_token, read_id
+
+logger = logging.getLogger(__name__)
+
+SOON_SECONDS = 1.0
+LATEST_SECONDS = 5.0
+AGAIN_SECONDS = 0.2  # between two looks for a token that opened nothing
+
+NOBODY = Lock("", "", digest(""), frozenset(), all_projects=False)  # so that no id takes less time
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a look into the store finds: the keys that open something, and if any was ever made."""
+
+    locks: Sequence[Lock]
+    exist: bool
+
+
+class Keyring:
+    """Whose tokens are whose.
+
+    Args:
+        look: reads the store; it blocks.
+        is_needed: whether a key is needed even before the first one was made.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], Keys],
+        *,
+        is_needed: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._look = look
+        self._is_needed = is_needed
+        self._clock = clock
+        self._own, self.own_token = _local_key()
+        self._reader = ThreadPoolExecutor(1, "keyring")  # one look at a time
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._locks: Mapping[str, Lock] = {}
+        self._known: dict[str, Caller] = {}
+        self._used: set[str] = set()
+        self._told_at: dict[str, float] = {}
+        self._read_at = self._asked_at = self._forgotten_at = float("-inf")
+
+    def recall(self, token: str | None) -> Caller | None:
+        """Whoever shows a token, or none, as far as that is known; never waits."""
+        age = self._clock() - self._read_at
+        if age > SOON_SECONDS:
+            if age > LATEST_SECONDS:
+                return None
+            self._look_soon()
+        if token is None:
+            return OPEN if self._is_open else None
+        return self._known.get(token)
+
+    async def find(self, token: str | None) -> Caller:
+        """Whoever shows a token, or none; raises Unidentified, or StoreBusy if nobody knows."""
+        if self._clock() - self._read_at > LATEST_SECONDS:
+            await self._look_now(self._clock())
+        caller = None if token is None else self._check(token)
+        if caller is None and self._is_open:  # where none is needed, a key of elsewhere is no harm
+            return OPEN
+        if token is None:
+            raise Unidentified(is_shown=False)
+        if caller is None and read_id(token) is not None:
+            await self._look_now(self._clock() - AGAIN_SECONDS)
+            caller = self._check(token)
+        if caller is None:
+            raise Unidentified(is_shown=True)
+        return caller
+
+    def forget(self) -> None:
+        """Keys have changed: the next request looks for itself."""
+        with self._lock:
+            self._read_at, self._forgotten_at = float("-inf"), self._clock()
+            self._known = {}
+
+    def take_used(self) -> set[str]:
+        """The ids of the keys that were used, each at most once in `USE_SECONDS`."""
+        at = self._clock()
+        with self._lock:
+            used, self._used = self._used, set()
+            used.update(caller.key for caller in self._known.values() if caller.key)
+        used -= {self._own.id}
+        news = {one for one in used if at - self._told_at.get(one, float("-inf")) > USE_SECONDS}
+        self._told_at.update(dict.fromkeys(news, at))
+        return news
+
+    def close(self) -> None:
+        """Look no more, and wait for a look under way."""
+        self._reader.shutdown(cancel_futures=True)
+
+    def _check(self, token: str) -> Caller | None:
+        lock = self._locks.get(read_id(token) or "", NOBODY)
+        if not hmac.compare_digest(digest(token), lock.digest) or lock is NOBODY:
+            return None
+        caller = Caller(lock.project, lock.id, lock.scopes, all_projects=lock.all_projects)
+        self._known[token] = caller
+        return caller
+
+    async def _look_now(self, since: float) -> None:
+        """Make sure that what is known was read after a moment."""
+        await asyncio.get_running_loop().run_in_executor(self._reader, self._read, since)
+
+    def _look_soon(self) -> None:
+        at = self._clock()
+        if at - self._asked_at > SOON_SECONDS:
+            self._asked_at = at
+            self._reader.submit(self._read_or_not, at)
+
+    def _read_or_not(self, since: float) -> None:
+        try:
+            self._read(since)
+        except ServiceError as error:
+            logger.warning("the API keys could not be read again yet: %s", error)
+
+    def _read(self, since: float) -> None:
+        if self._read_at >= since:  # somebody else's look came in between
+            return
+        at = self._clock()  # before: what changes meanwhile may be missed
+        found = self._look()
+        with self._lock:
+            self._used.update(caller.key for caller in self._known.values() if caller.key)
+            self._locks = {lock.id: lock for lock in (*found.locks, self._own)}
+            self._is_open = not (self._is_needed or found.exist)
+            self._known = {}
+            self._read_at = at if at > self._forgotten_at else float("-inf")
+
+
+def _local_key() -> tuple[Lock, str]:
+    """The key of this server's own worker, which is nowhere but in the memory of the two."""
+    name, token = make_token()
+    work = frozenset({Scope.WORK})
+    return Lock(DEFAULT_PROJECT, name, digest(token), work, all_projects=True), token

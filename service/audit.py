@@ -1,0 +1,36 @@
+"""The audit log: who may ask for what, and since when.
+
+The one idea: one line each, whatever else is logged, that names keys by their public ids alone.
+"""
+
+import logging
+
+from service.store.keys import Key
+
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)
+
+
+def key_created(key: Key, *, by: str | None) -> None:
+    """A key was made, by the holder of another one or without any."""
+    logger.info(
+        "key %s (%r) of project %s was created by %s: %s%s, expires %s",
+        key.id,
+        key.label,
+        key.project,
+        _holder(by),
+        " ".join(key.scopes),
+        " of all projects" if key.all_projects else "",
+        "never" if key.expires is None else key.expires.isoformat(),
+    )
+
+
+def key_revoked(key: Key, *, by: str | None) -> None:
+    """A key was revoked."""
+    logger.info(
+        "key %s (%r) of project %s was revoked by %s", key.id, key.label, key.project, _holder(by)
+    )
+
+
+def _holder(key: str | None) -> str:
+    return "nobody with a key" if key is None else f"key {key}"
