@@ -28,11 +28,13 @@ from service.api import (
 )
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
+from service.api.caller import PUBLIC
 from service.api.context import DEFAULT_PROJECT, Context
 from service.api.gate import Gate
 from service.api.keyring import Keyring, Keys
+from service.api.metrics import Metrics
 from service.api.problems import install, responses
-from service.api.requests import RequestIds
+from service.api.requests import Requests
 from service.api.uploads import Uploads
 from service.errors import Forbidden, Unidentified
 from service.loopback import is_loopback
@@ -68,17 +70,18 @@ def create_app(
 
     `survey` reads uploads, by default in a process of its own.
     """
-    bell, uploads, keyring = Bell(), Uploads(settings.dataset_folder), _keyring(store, settings)
+    bell, metrics, uploads = Bell(), Metrics(store), Uploads(settings.dataset_folder)
+    keyring = _keyring(store, settings)
 
     def on_progress() -> None:
         planning.ring()  # after a generation, too: the next one needs none of its results
         bell.ring()
 
-    planner = Planner(ledger(store, on_progress))
+    planner = Planner(ledger(store, on_progress), metrics.observe_planning)
     planning = Loop("planner", planner.round, PLAN_SECONDS)
     sweeping = Loop(
         "sweeper",
-        lambda: _sweep(store, settings, on_progress),
+        lambda: metrics.expired_leases.inc(_sweep(store, settings, on_progress)),
         settings.sweep_seconds,
         # After an outage of the server its workers get time to extend their leases first.
         delay_seconds=2 * settings.heartbeat_seconds,
@@ -105,9 +108,10 @@ def create_app(
         versions=versions(),
         survey=survey,
         uploads=uploads,
+        metrics=metrics,
     )
     app.state.keyring = keyring
-    _furnish(app, settings, keyring)
+    _furnish(app, settings, keyring, metrics)
     return app
 
 
@@ -139,15 +143,16 @@ def _life(
     return lifespan
 
 
-def _furnish(app: FastAPI, settings: Settings, keyring: Keyring) -> None:
+def _furnish(app: FastAPI, settings: Settings, keyring: Keyring, metrics: Metrics) -> None:
     """Add what every request passes, and the routes; all but health ask who asks."""
     larger = {
         datasets.PATH: settings.dataset_mib * 2**20,
         transfer.IMPORT: transfer.MAX_IMPORT_BYTES,
     }
     app.add_middleware(BodyLimit, larger=larger)
-    app.add_middleware(Gate, keyring=keyring, host=settings.host)
-    app.add_middleware(RequestIds)
+    public = PUBLIC | ({"/metrics"} if settings.metrics_open else set())
+    app.add_middleware(Gate, keyring=keyring, host=settings.host, public=public)
+    app.add_middleware(Requests, observe=metrics.observe_request)
     install(app)
     for routes in (
         studies,
@@ -230,7 +235,8 @@ def _places(store: Store) -> list[Frontier]:
         return generations.frontiers(session)
 
 
-def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> None:
+def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> int:
+    """Take back what ran out, note what stalls; returns how many leases ran out."""
     with store.write() as session:
         expired = stored_work.sweep(session, max_attempts=settings.max_attempts)
     with store.read() as session:
@@ -240,6 +246,7 @@ def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) ->
             stalls.note(session, project, study, stall)
     if expired or stalled:
         on_progress()
+    return expired
 
 
 def _keyring(store: Store, settings: Settings) -> Keyring:

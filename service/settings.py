@@ -19,6 +19,7 @@ from tuning.objectives import Folders
 MEMORY_SHARE = 0.8  # of the machine's, which a training process may hold unless it is told
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
 
 
 class Settings(BaseSettings):
@@ -103,8 +104,15 @@ class Settings(BaseSettings):
         le=3600,
         description="how long a stopping worker lets its runs finish before it hands them back",
     )
+    metrics_open: bool = Field(
+        default=False, description="whether `/metrics` needs no key where the rest needs one"
+    )
     log_level: LogLevel = Field(
-        default="warning", description="what is logged: debug, info, warning or error"
+        default="warning",
+        description="what is logged: debug, info (every request, too), warning or error",
+    )
+    log_format: LogFormat = Field(
+        default="text", description="how: text for people, or json, one object a line"
     )
 
     @property

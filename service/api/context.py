@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from service.api.attendance import Attendance
 from service.api.bell import Bell
+from service.api.metrics import Metrics
 from service.api.uploads import Uploads
 from service.errors import NotFound
 from service.settings import Settings
@@ -32,7 +33,8 @@ class Context:
     changed or have runs to claim. `on_keys` is called after keys were made or revoked.
     `objectives` are those that can be tuned. `render_report` makes the HTML of a study, and
     `versions` are those of the libraries the planner depends on.
-    `survey` tells what is in an upload, of which few are read at once (`reading`).
+    `survey` tells what is in an upload, of which few are read at once (`reading`). `metrics` are
+    the figures of this server.
     """
 
     store: Store
@@ -46,6 +48,7 @@ class Context:
     versions: Mapping[str, str]
     survey: Callable[..., Mapping[str, Any]]
     uploads: Uploads
+    metrics: Metrics
     attendance: Attendance = field(default_factory=Attendance)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 

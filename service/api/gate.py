@@ -6,6 +6,8 @@ served, and no page of another site that a browser on it shows.
 Not here: what a caller may do (`service.api.caller`), who has which key (`service.api.keyring`).
 """
 
+from collections.abc import Collection
+
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,16 +27,20 @@ class Gate:
         app: what comes behind.
         keyring: who has which key.
         host: the name this server is listening by.
+        public: paths that nobody needs a key for.
     """
 
-    def __init__(self, app: ASGIApp, keyring: Keyring, host: str) -> None:
+    def __init__(
+        self, app: ASGIApp, keyring: Keyring, host: str, public: Collection[str] = PUBLIC
+    ) -> None:
         self._app = app
         self._keyring = keyring
         self._host = host
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+        if scope["type"] == "http" and scope["path"] not in self._public:
             try:
                 scope[CALLER] = await self._identify(scope)
             except ServiceError as error:

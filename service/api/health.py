@@ -1,9 +1,14 @@
-"""Routes of health: is the process alive, and can it do its work."""
+"""Routes of health: is the process alive, can it do its work, and how is it doing."""
 
 from fastapi import APIRouter, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from service.api.caller import Admin
 from service.api.context import Here
+from service.api.problems import responses
+from service.errors import Forbidden
 from service.schemas.catalogue import Health
+from service.schemas.keys import Scope
 from service.store import migrations
 
 router = APIRouter(tags=["health"])
@@ -24,3 +29,21 @@ def ready(here: Here, response: Response) -> Health:
         return Health(status="ok")
     response.status_code = 503
     return Health(status="migrating" if not is_current else "no planner")
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {}}, "description": "The text format of Prometheus"},
+        **responses(Forbidden),
+    },
+)
+def read_metrics(here: Here, caller: Admin) -> Response:
+    """Figures for Prometheus: studies, runs, queue, leases, workers, latencies, planning.
+
+    Where keys are needed, it needs one of an administrator of all projects, whose figures they are.
+    """
+    if not caller.all_projects:
+        raise Forbidden(Scope.ADMIN)
+    return Response(here.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -70,9 +70,15 @@ async def stream_events(
     news = await run_in_threadpool(_look, here, caller, study, seen)
     if news.is_over and not news.events:
         return Response(status_code=204)
-    stream = _stream(here, caller, study, request, seen, measurements=measurements)
+    stream = _counted(here, _stream(here, caller, study, request, seen, measurements=measurements))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def _counted(here: Context, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    with here.metrics.open_streams.track_inprogress():
+        async for frame in stream:
+            yield frame
 
 
 async def _stream(

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.api.fields import of_cell, of_core, of_schema, readable
-from service.api.requests import request_id
+from service.api.requests import HEADER, bare_id, request_id
 from service.errors import (
     Conflict,
     Forbidden,
@@ -142,8 +142,10 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _answer_internal(request: Request, error: Exception) -> JSONResponse:
-    logger.error("unforeseen error", exc_info=error, extra={"request": request_id(request)})
-    return _document(request, INTERNAL, "see the server's log for this request", [])
+    logger.error("unforeseen error", exc_info=error, extra={"request": bare_id(request)})
+    # This answer is given outside of `Requests`, which would have told it.
+    headers = {HEADER: bare_id(request)}
+    return _document(request, INTERNAL, "see the server's log for this request", [], headers)
 
 
 def _document(

@@ -1,36 +1,115 @@
-"""Request ids: one per request, in its answer, its problem document and its log lines."""
+"""Requests: each has an id, is timed, and leaves a line in the log.
 
+The one idea: one layer around everything else sees a request first and its answer last; what it
+tells of a request is the template of its route and the ids in it, never the address as it was
+typed, so neither logs nor metrics hold a secret, and metrics stay few however many studies.
+Not here: what becomes of the figures (`service.api.metrics`), how lines look (`service.logs`).
+"""
+
+import logging
+import re
 import secrets
+import time
+from collections.abc import Callable
+from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.logs import request_at_hand
+
+logger = logging.getLogger(__name__)
+
+HEADER = "X-Request-Id"
+SANE = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NO_ROUTE = "none"  # nothing is at the address, or another application is
+TOLD_IDS = ("study", "dataset", "number")  # of a path, that a line of the log tells
 _KEY = "glideslope.request_id"
+
+# Method, template of the route, status, seconds until the answer began.
+Observe = Callable[[str, str, int, float], None]
 
 
 def request_id(request: Request) -> str:
     """The id of a request, as a URN."""
-    return f"urn:glideslope:request:{request.scope.get(_KEY, 'unknown')}"
+    return f"urn:glideslope:request:{bare_id(request)}"
 
 
-class RequestIds:
-    """ASGI middleware that numbers requests at random and tells the client."""
+def bare_id(request: Request) -> str:
+    """The id of a request."""
+    return str(request.scope.get(_KEY, "unknown"))
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Requests:
+    """ASGI middleware that numbers, times and logs requests, and tells clients the number.
+
+    Args:
+        app: what is behind it.
+        observe: is told of every request.
+    """
+
+    def __init__(self, app: ASGIApp, observe: Observe = lambda *_: None) -> None:
         self._app = app
+        self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        number = secrets.token_hex(8)
-        scope[_KEY] = number
+        number = scope[_KEY] = _number(Headers(scope=scope).get(HEADER))
+        token = request_at_hand.set(number)
+        begun, status, answered = time.perf_counter(), 500, None
 
         async def send_numbered(message: Message) -> None:
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-Id"] = number
+                MutableHeaders(scope=message)[HEADER] = number
+                status, answered = message["status"], time.perf_counter() - begun
             await send(message)
 
-        await self._app(scope, receive, send_numbered)
+        try:
+            await self._app(scope, receive, send_numbered)
+        finally:
+            seconds = time.perf_counter() - begun
+            self._observe(_method(scope), route_of(scope), status, answered or seconds)
+            if logger.isEnabledFor(logging.INFO):
+                _log(scope, status, seconds)
+            request_at_hand.reset(token)
+
+
+def _number(given: str | None) -> str:
+    """The id that a client or proxy gave, if it is one; else a new one."""
+    return given if given is not None and SANE.fullmatch(given) else secrets.token_hex(8)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that a request came to."""
+    return getattr(scope.get("route"), "path", NO_ROUTE)
+
+
+def _method(scope: Scope) -> str:
+    method: str = scope["method"]
+    return method if method in METHODS else "OTHER"
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    method, route = _method(scope), route_of(scope)
+    ids: dict[str, Any] = {
+        name: value for name, value in scope.get("path_params", {}).items() if name in TOLD_IDS
+    }
+    client = scope.get("client")
+    logger.info(
+        "%s %s %d %.1f ms",
+        *(method, route, status, 1000 * seconds),
+        extra={
+            "method": method,
+            "route": route,
+            "status": status,
+            "seconds": round(seconds, 6),
+            "client": None if client is None else client[0],
+            **ids,
+        },
+    )

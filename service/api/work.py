@@ -56,6 +56,7 @@ async def claim_work(
         ticket = here.bell.ticket()
         if await run_in_threadpool(_has_queued, here, caller, body):
             block = await run_in_threadpool(_claim, here, caller, body)
+    here.metrics.count_claim(0 if block is None else len(block.runs))
     return ClaimReply(
         claim=body.claim,
         lease_seconds=here.settings.lease_seconds,
@@ -167,6 +168,8 @@ def tell(body: TellRequest, here: Here, caller: Trainer) -> Replies:
             reports=_reports(body.reports),
         )
     here.on_progress()
+    for one, reply in zip(body.results, replies[len(body.reports) :], strict=True):
+        here.metrics.count_tell(one.outcome, reply.status.value)
     return _replies(replies)
 
 

@@ -1,14 +1,13 @@
 """The entry point: the tree of commands and the one place where errors become exit codes."""
 
-import logging
 import os
-import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from service import logs
 from service.cli import (
     dataset,
     db,
@@ -29,12 +28,11 @@ from service.client import BadAnswer, Client, ClientError, ProblemError, Unreach
 from service.client.addresses import API_KEY
 from service.errors import ServiceError
 from service.schemas.base import Name
-from service.settings import LogLevel, Settings
+from service.settings import Settings
 from service.worker import run as run_worker
-from tuning.errors import InvalidValue, TuningError, UnknownName
+from tuning.errors import InvalidValue, TuningError
 from tuning.execution.link import die_with_parent
 
-LOG_LEVEL = "GLIDESLOPE_LOG_LEVEL"
 FAILURE, MISTAKE, NO_SERVICE = 1, 2, 3  # exit codes; 0 is success, 130 an interruption
 
 app = typer.Typer(
@@ -156,7 +154,7 @@ def demo_command(
 def run() -> None:
     """Run the command line of this process."""
     try:
-        _start_logging()
+        logs.start()
         app(prog_name="glideslope")
     except ProblemError as error:
         fail(str(error), code=MISTAKE if error.status < 500 else NO_SERVICE)
@@ -170,17 +168,6 @@ def run() -> None:
         fail(misfit_words(error), code=MISTAKE)
     except OSError as error:
         fail(f"{error.filename or 'a file'}: {error.strerror or error}", code=FAILURE)
-
-
-def _start_logging() -> None:
-    level = os.environ.get(LOG_LEVEL, "warning")
-    if level not in get_args(LogLevel):
-        raise UnknownName(LOG_LEVEL, level, get_args(LogLevel))
-    logging.basicConfig(
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ WORKER_SETTINGS = {
     "data_folder",
     "drain_seconds",
     "lanes",
+    "log_format",
     "log_level",
     "objectives",
     "processes",
@@ -93,6 +94,7 @@ def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            log_config=None,  # its lines go where ours do, see `service.logs`
             log_level=settings.log_level,
             access_log=False,
             server_header=False,

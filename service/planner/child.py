@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from service import logs
 from service.planner.messages import answer
 from tuning.execution.link import attach
 
@@ -13,6 +14,7 @@ NICE = 5  # planning may wait a little for requests, but not for training
 def main() -> None:
     """Answer one question after another."""
     channel = attach(nice=NICE)
+    logs.start()
     while True:
         channel.send(_answer_or_error(channel.receive()))
 

@@ -6,7 +6,9 @@ one, computes the same answers, and the store lets only the first of equal answe
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +20,8 @@ from tuning.records import History, StudySpec
 from tuning.search.policy import LAG, Wait
 
 logger = logging.getLogger(__name__)
+
+Observe = Callable[[str, float], None]
 
 CRASHES = 3  # of the child over one question before the study is given up
 
@@ -57,10 +61,11 @@ class Ledger:
 
 
 class Planner:
-    """Asks the child, one question at a time."""
+    """Asks the child, one question at a time; `observe` is told the seconds of every step."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, observe: Observe = lambda _step, _seconds: None) -> None:
         self._ledger = ledger
+        self._observe = observe
         self._link: Link | None = None
         self._answered: dict[tuple[str, str], tuple[int, int, int | None]] = {}
         self._crashes: dict[tuple[str, str], int] = {}
@@ -110,16 +115,28 @@ class Planner:
             self._answered[key] = _situation(place)
 
     def _take_further(self, place: Place) -> Answer:
-        spec, history = self._ledger.load(place)
-        answer = read_answer(self._ask(write_request(spec, history)))
+        with self._timed("load"):
+            spec, history = self._ledger.load(place)
+        with self._timed("propose"):
+            answer = read_answer(self._ask(write_request(spec, history)))
         if not isinstance(answer, Wait):
-            self._ledger.commit(place, answer)
+            with self._timed("commit"):
+                self._ledger.commit(place, answer)
         return answer
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._observe(step, time.perf_counter() - begun)
 
     def _count_crash(self, place: Place, error: Exception) -> None:
         key = (place.project, place.study)
         self._crashes[key] = self._crashes.get(key, 0) + 1
-        logger.warning("planning of %s failed", place.study, exc_info=error)
+        told = {"study": place.study, "project": place.project}
+        logger.warning("planning of %s failed", place.study, exc_info=error, extra=told)
         if self._crashes[key] >= CRASHES:
             self._ledger.give_up(place, f"planning failed: {error}")
 

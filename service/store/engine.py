@@ -26,6 +26,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from service.errors import StoreBusy
 from service.store import migrations
@@ -84,6 +85,13 @@ class Store:
             session.info.update(self._info)
             with session.begin():
                 yield session
+
+    def connections_in_use(self) -> dict[str, int]:
+        """Connections that are checked out, by pool; on PostgreSQL one pool serves both."""
+        pools = {"write": self._writer.pool, "read": self._reader.pool}
+        return {
+            name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)
+        }
 
     def close(self) -> None:
         """Close all connections and let go of the file."""

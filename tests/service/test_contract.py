@@ -73,6 +73,7 @@ CALLS = {
     "keys.revoke": args("abc"),
     "health.livez": args(),
     "health.readyz": args(),
+    "health.metrics": args(),
 }
 URL = "http://service.test"
 ONCE = Patience(seconds=0)

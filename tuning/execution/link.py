@@ -69,7 +69,7 @@ def child_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in KEPT_VARIABLES or name.startswith("PYTHON")
+        if name in KEPT_VARIABLES or name.startswith(("PYTHON", "GLIDESLOPE_LOG_"))
     }
     return {**kept, **dict.fromkeys(THREADS, "1")}
 

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.testclient import TestClient
 
 from service.api.problems import KINDS, install
-from service.api.requests import RequestIds
+from service.api.requests import Requests
 from service.errors import (
     Conflict,
     Forbidden,
@@ -41,7 +41,7 @@ RAISED: tuple[tuple[Exception, int, str], ...] = (
 def client() -> Iterator[TestClient]:
     """An application that raises the error whose position is asked for."""
     app = FastAPI()
-    app.add_middleware(RequestIds)
+    app.add_middleware(Requests)
     install(app)
 
     @app.get("/{position}")
@@ -86,7 +86,9 @@ def test_what_nobody_foresaw_is_logged_and_not_told(
     assert "secret" not in response.text
     (record,) = [record for record in caplog.records if record.name == "service.api.problems"]
     assert record.exc_info is not None
-    assert getattr(record, "request", None) == response.json()["instance"]
+    number = response.headers["X-Request-Id"]
+    assert getattr(record, "request", None) == number
+    assert response.json()["instance"] == f"urn:glideslope:request:{number}"
 
 
 def test_a_long_value_is_cut_in_its_problem(client: TestClient) -> None:

@@ -9,6 +9,7 @@ from service.client.methods import Listing, Method
 ROOT = Path(__file__).parents[3]
 # Methods of the client that no command calls, and why.
 EXCEPTIONS = {
+    "health.metrics": "for Prometheus, which asks over HTTP, without this program",
     "health.livez": "for what watches processes: it asks over HTTP, without this program",
     "health.readyz": "likewise",
     "schedules.schema": "for programs that check documents: a URL to fetch",

@@ -1,0 +1,69 @@
+"""Figures: how much there is of everything, over all projects, for whoever watches the service.
+
+The one idea: a few aggregated queries over indexes; of runs and workers they touch what is under
+way, not what has ended, so they cost the same however long the service has run.
+Not here: what they are called and how often they are asked (`service.api.metrics`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.store import models
+from service.store.clock import now
+from service.store.dataset_models import Dataset
+from tuning.records import RunState, StudyState
+
+ATTENDING_SECONDS = 60.0  # since a worker asked for work; it does so, or writes it down, every 15
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What there is now.
+
+    `queue_age_seconds` is the longest time since a study that has queued runs was last served, or
+    was created.
+    """
+
+    studies: Mapping[str, int]
+    queued_runs: int
+    leased_runs: int
+    queue_age_seconds: float
+    workers: int
+    datasets: int
+    dataset_bytes: int
+
+
+def take(session: Session) -> Figures:
+    """Count."""
+    study, run, at = models.Study, models.Run, now(session)
+    states = dict.fromkeys((state.value for state in StudyState), 0)
+    counted = session.execute(select(study.state, func.count()).group_by(study.state))
+    runs = session.execute(
+        select(run.state, func.count())
+        .where(run.state.in_([RunState.QUEUED.value, RunState.LEASED.value]))
+        .group_by(run.state)
+    )
+    waiting = select(run.project, run.study).where(run.state == RunState.QUEUED).distinct()
+    queued = waiting.subquery()
+    served = session.scalar(
+        select(func.min(func.coalesce(study.claimed, study.created)))
+        .join(queued, (study.project == queued.c.project) & (study.id == queued.c.study))
+        .where(study.state.in_([StudyState.RUNNING.value, StudyState.CONFIRMING.value]))
+    )
+    attending = models.Worker.seen > at - timedelta(seconds=ATTENDING_SECONDS)
+    held = session.execute(select(func.count(), func.coalesce(func.sum(Dataset.size), 0))).one()
+    by_state = {row[0]: row[1] for row in runs}
+    return Figures(
+        studies={**states, **{row[0]: row[1] for row in counted}},
+        queued_runs=by_state.get(RunState.QUEUED.value, 0),
+        leased_runs=by_state.get(RunState.LEASED.value, 0),
+        queue_age_seconds=0.0 if served is None else max(0.0, (at - served).total_seconds()),
+        workers=session.scalar(select(func.count()).select_from(models.Worker).where(attending))
+        or 0,
+        datasets=held[0],
+        dataset_bytes=int(held[1]),
+    )
