@@ -2,7 +2,7 @@
 
 import time
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -245,31 +245,40 @@ async def read_study(
     response: Response,
     known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0,
+    until: Literal["changed", "final"] = "changed",
 ) -> StudyView | Response:
     """A study as it stands; its ETag is its revision.
 
     With `If-None-Match` and `wait` the answer comes as soon as the study is another one than the
-    client knows, or after so many seconds.
+    client knows, with `until=final` as soon as it has ended, or after so many seconds.
     """
     deadline = time.monotonic() + wait
     while True:
         ticket = here.bell.ticket()
-        answer = await run_in_threadpool(_read, here, caller, study, response, known)
         left = deadline - time.monotonic()
-        is_news = not isinstance(answer, Response)
-        if is_news or left <= 0 or here.bell.is_closed or await request.is_disconnected():
+        is_over = left <= 0 or here.bell.is_closed or await request.is_disconnected()
+        is_for_end = until == "final" and not is_over
+        answer = await run_in_threadpool(_read, here, caller, study, response, known, is_for_end)
+        if is_over or not isinstance(answer, Response):
             return answer
         await here.bell.wait(ticket, min(POLL_SECONDS, left))
 
 
 def _read(
-    here: Context, caller: Caller, study: str, response: Response, known: str | None
+    here: Context,
+    caller: Caller,
+    study: str,
+    response: Response,
+    known: str | None,
+    is_for_end: bool,
 ) -> StudyView | Response:
+    """The study; 304 if the client knows it, or waits for an end that has not come."""
     with here.store.read() as session:
-        if known is not None:  # who polls mostly knows: that must cost next to nothing
-            etag = _etag(studies.get_revision(session, caller.project, study))
-            if _names(known, etag):
-                return Response(status_code=304, headers={"ETag": etag})
+        if known is not None or is_for_end:  # who polls mostly knows: it must cost next to nothing
+            revision, state = studies.get_standing(session, caller.project, study)
+            is_known = known is not None and _names(known, _etag(revision))
+            if is_known or (is_for_end and not state.is_final):
+                return Response(status_code=304, headers={"ETag": _etag(revision)})
         found = studies.get(session, caller.project, study)
         response.headers["ETag"] = _etag(found.revision)
         return study_view(found, history.best_trial(session, found, found.winner))

@@ -163,15 +163,18 @@ class Studies(Generic[D]):
     ) -> Flow[StudyView]:
         """Wait until a study is final; `on_progress` sees it first and when it has changed.
 
-        The service answers when the study changes, and is asked at most every `poll_seconds`.
+        The service answers when the study changes, or only when it has ended if nobody wants to
+        see more, and is asked at most every `poll_seconds`.
         Raises `GaveUp` if the patience of the client is told to end.
         """
         seen: int | None = None
         known: dict[str, str] = {}
         patience = self.driver.patience
         patient = replace(patience, answer_seconds=patience.answer_seconds + LONG_POLL_SECONDS)
+        until = "changed" if on_progress else "final"
         while True:
-            waiting = {"wait": LONG_POLL_SECONDS} if known else {}
+            is_waiting = known or not on_progress
+            waiting = {"wait": LONG_POLL_SECONDS, "until": until} if is_waiting else {}
             asking = replace(get(study_path(study), whole, waiting), headers=known)
             response = yield from perform(asking, patient)
             if response.status_code != HTTPStatus.NOT_MODIFIED:

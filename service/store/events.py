@@ -14,12 +14,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
 from service.store import models, studies
 from service.store.clock import now
 from service.store.locks import lock_study
 from service.store.paging import check_limit
-from tuning.records import StudyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,5 @@ def after(
 
 def is_over(session: Session, project: str, study: str, revision: int) -> bool:
     """Whether a study has ended and nothing came after a revision; raises NotFound."""
-    table = models.Study
-    row = session.execute(
-        select(table.revision, table.state).where(table.project == project, table.id == study)
-    ).one_or_none()
-    if row is None:
-        raise NotFound("study", study)
-    return row.revision <= revision and StudyState(row.state).is_final
+    latest, state = studies.get_standing(session, project, study)
+    return latest <= revision and state.is_final

@@ -215,13 +215,15 @@ def get(session: Session, project: str, study: str) -> Study:
     return to_study(row)
 
 
-def get_revision(session: Session, project: str, study: str) -> int:
-    """The revision of a study of this project, and nothing else; raises NotFound."""
+def get_standing(session: Session, project: str, study: str) -> tuple[int, StudyState]:
+    """The revision and the state of a study of this project, and nothing else; raises NotFound."""
     row = models.Study
-    found = session.scalar(select(row.revision).where(row.project == project, row.id == study))
+    found = session.execute(
+        select(row.revision, row.state).where(row.project == project, row.id == study)
+    ).one_or_none()
     if found is None:
         raise NotFound("study", study)
-    return found
+    return found.revision, StudyState(found.state)
 
 
 def page(

@@ -148,6 +148,35 @@ def test_nobody_waits_who_knows_nothing(api: TestClient, submit: Submit) -> None
     assert time.monotonic() - begin < 20
 
 
+def test_an_answer_waits_until_the_study_has_ended(api: TestClient, submit: Submit) -> None:
+    """A change on the way does not end the waiting; the end does, and is told at once afterwards."""
+    study = submit()["id"]
+    changes = [
+        threading.Timer(seconds, api.post, [f"{STUDIES}/{study}:{verb}"])
+        for seconds, verb in ((0.2, "pause"), (0.6, "cancel"))
+    ]
+    for change in changes:
+        change.start()
+    begin = time.monotonic()
+    answer = api.get(f"{STUDIES}/{study}?wait=30&until=final")
+    for change in changes:
+        change.join()
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert api.get(f"{STUDIES}/{study}?wait=30&until=final").json() == answer.json()
+    assert time.monotonic() - begin < 20
+
+
+def test_an_end_that_does_not_come_is_not_waited_for_longer(
+    api: TestClient, submit: Submit
+) -> None:
+    """After the time that was asked for the study is told as it stands."""
+    study = submit()["id"]
+    begin = time.monotonic()
+    answer = api.get(f"{STUDIES}/{study}?wait=0.7&until=final")
+    assert (answer.status_code, answer.json()["state"]) == (200, "running")
+    assert time.monotonic() - begin >= 0.7
+
+
 @pytest.mark.parametrize("wait", ["-1", "31", "nan", "x"])
 def test_a_wait_beyond_its_range_is_refused(api: TestClient, submit: Submit, wait: str) -> None:
     """422, naming the parameter."""

@@ -111,6 +111,15 @@ def test_waiting_ends_with_the_final_state() -> None:
     assert network.asked[1].headers["If-None-Match"] == '"1"'
 
 
+def test_who_wants_the_end_alone_asks_for_it_alone() -> None:
+    """The service then holds its answer until the study has ended."""
+    network = Network([ok(study(revision=1)), ok(study(revision=9, state="completed"))])
+
+    assert network.client().studies.wait("st_a", poll_seconds=0.25).revision == 9
+    assert all("until=final" in str(request.url) for request in network.asked)
+    assert network.pauses == [0.25]
+
+
 def test_waiting_can_be_given_up() -> None:
     """A program that must stop does not wait for a study to end."""
     with pytest.raises(ClientError, match="st_a"):
