@@ -20,6 +20,7 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
+from tuning.schedules import Schedule
 from tuning.search.duplicates import Known
 from tuning.search.policy.baselines import next_points, reserved_points
 from tuning.search.policy.cap import space_at
@@ -66,9 +67,12 @@ def new_trials(
             searchable -= 1
         if found is None and not waiting:
             break
-        params = waiting.pop(0) if found is None else found
         phase = Phase.BASELINE if found is None else Phase.SEARCH
-        schedule = lay_out(params, spec.horizon)
+        if found is None:
+            params = waiting.pop(0)
+            schedule = lay_out(params, spec.horizon)
+        else:
+            params, schedule = found
         known.add(schedule)
         trials.append(Trial(first + len(trials), number, phase, schedule, params))
     return tuple(trials)
@@ -107,10 +111,12 @@ def _starts(spec: StudySpec, space: Space, exponent: float) -> list[Params]:
     return points
 
 
-def _distinct(spec: StudySpec, searched: Iterator[Params], known: Known) -> Params | None:
+def _distinct(
+    spec: StudySpec, searched: Iterator[Params], known: Known
+) -> tuple[Params, Schedule] | None:
     """The next point that is allowed and does not do what is known; None after too many others."""
     for params in islice(searched, None if spec.sampler in ENUMERATING else RETRIES):
         schedule = lay_out(params, spec.horizon)
         if not known.holds(schedule) and allows(spec.space, params, spec.horizon):
-            return params
+            return params, schedule
     return None

@@ -6,12 +6,10 @@ history for every generation. A new sampler is one line in `SAMPLERS`.
 Not here: baselines and budgets (`tuning.search.policy`).
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler
 
 from tuning.records import Direction, Space
 from tuning.search.narrowing import hopeful
@@ -20,6 +18,7 @@ from tuning.search.samplers.evolution import propose_evolved
 from tuning.search.samplers.gaussian import propose_gaussian
 from tuning.search.samplers.lattice import propose_grid, propose_sobol
 from tuning.search.samplers.observation import Observation
+from tuning.search.samplers.parzen import propose_parzen
 from tuning.search.samplers.points import Point
 from tuning.search.samplers.rebuild import POPULATION, rebuilt
 from tuning.search.samplers.recommend import Recommendation, recommend
@@ -29,21 +28,13 @@ Sampler: TypeAlias = Callable[
 ]
 
 
-def _tpe(seed: int) -> BaseSampler:
-    """Multivariate: parameters that the same families use are modelled together (`rebuild`)."""
-    with warnings.catch_warnings():
-        # Optuna marks both options experimental; the lock pins the version this was tested with.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(multivariate=True, constant_liar=True, seed=seed)
-
-
 def _nsga2(seed: int) -> BaseSampler:
     return NSGAIISampler(population_size=POPULATION, seed=seed)
 
 
 SAMPLERS: Mapping[str, Sampler] = {
     "curve": propose_curves,
-    "tpe": rebuilt(_tpe),
+    "tpe": propose_parzen,
     "cmaes": propose_evolved,
     "gp": propose_gaussian,
     "random": rebuilt(RandomSampler, is_blind=True),

@@ -29,10 +29,17 @@ def axes(space: Space) -> list[str]:
     return [FAMILY, *free] if len(space.families) > 1 else free
 
 
+def family_at(space: Space, place: Floats) -> str:
+    """The family at a place of the cube, shape (axes,)."""
+    return (
+        _one_of(space.families, float(place[0])) if len(space.families) > 1 else space.families[0]
+    )
+
+
 def point_at(space: Space, place: Floats) -> Point:
     """The point at a place of the cube, shape (axes,)."""
     at = dict(zip(axes(space), place.tolist(), strict=True))
-    family = _one_of(space.families, at.get(FAMILY, 0.0))
+    family = family_at(space, place)
     wishes = {one.name: _value(one, at[one.name]) for one in used(space, family) if one.name in at}
     fixed = {one.name: _value(one, 0.0) for one in used(space, family) if one.name not in at}
     return placed(space, family, {**fixed, **wishes})
