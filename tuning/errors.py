@@ -139,10 +139,17 @@ class BrokenObjective(TuningError):
 class TrainingCrashed(TuningError):
     """A training process died or raised."""
 
-    def __init__(self, message: str, cause: str = "raised") -> None:
-        """Say what happened, and its cause as a value of `tuning.records.Cause`."""
+    def __init__(self, message: str, cause: str = "raised", trace: str = "") -> None:
+        """Say what happened, its cause as a value of `tuning.records.Cause`, and where, if known.
+
+        `log_tail` is the end of what the process printed, if anybody listened.
+        """
         self.cause = cause
+        self.trace = trace
+        self.log_tail = ""
         super().__init__(message)
+        if trace:
+            self.add_note(trace)
 
 
 def show(value: object) -> str:

@@ -193,6 +193,8 @@ def run_view(row: RunRow) -> RunView:
         versions=dict(told.versions),
         started_at=_moment(row.started),
         finished_at=_moment(row.finished),
+        traceback=row.words.traceback or None,
+        log_tail=row.words.log_tail or None,
     )
 
 

@@ -29,6 +29,7 @@ from service.schemas.work import (
     TellRequest,
 )
 from service.store import outcomes, stalls, work
+from service.store.failures import LastWords
 from tuning.provenance import Provenance
 from tuning.records import Cause
 
@@ -160,6 +161,7 @@ def tell(body: TellRequest, here: Here, caller: Trainer) -> Replies:
                     lr=one.lr,
                     lanes=one.lanes,
                     provenance=_provenance(one),
+                    words=LastWords(one.traceback, one.log_tail),
                 )
                 for one in body.results
             ],

@@ -112,7 +112,10 @@ def worker(
         int | None, typer.Option(hidden=True, help="Process id of the parent to end with.")
     ] = None,
 ) -> None:
-    """Train runs for a service: claims them over HTTP, reports and tells what came of them."""
+    """Train runs for a service: claims them over HTTP, reports and tells what came of them.
+
+    Checkpoints of long runs stay on this machine's disk, in the folder GLIDESLOPE_CACHE_FOLDER.
+    """
     if parent is not None:
         die_with_parent(parent)
     settings = Settings()

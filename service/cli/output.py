@@ -1,6 +1,7 @@
 """What commands print: to people on a terminal, to programs as JSON."""
 
 import sys
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -39,6 +40,22 @@ def misfit_words(error: ValidationError) -> str:
 def print_json(document: Mapping[str, Any]) -> None:
     """Print a document for people and programs alike."""
     console.print_json(data=dict(document))
+
+
+def printable(text: str) -> str:
+    r"""A text that tells a terminal nothing: control characters but line ends and tabs written out.
+
+    >>> printable("a\tb\n\x1b[31mred\r\x9b")
+    'a\tb\n\\x1b[31mred\\r\\x9b'
+    """
+    return "".join(
+        repr(character)[1:-1] if _commands(character) else character for character in text
+    )
+
+
+def _commands(character: str) -> bool:
+    """Whether a character may be an order to a terminal, or turn what follows around."""
+    return unicodedata.category(character) in {"Cc", "Cf"} and character not in "\n\t"
 
 
 def study_table(studies: list[StudyView]) -> Table:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from service.cli.canvas import HEIGHT, WIDEST, Curve, draw
 from service.cli.options import DEFAULT_URL, AsJson, StudyId, Url
-from service.cli.output import console, print_json
+from service.cli.output import console, print_json, printable
 from service.client import Client
 from service.schemas.results import CurveView
 from service.schemas.studies import RunView, TrialView
@@ -30,6 +30,8 @@ def trial(study: StudyId, number: Number, as_json: AsJson = False, url: Url = DE
         return
     console.print(_facts(found))
     console.print(_run_table(runs))
+    for one in runs:
+        _print_words(one)
 
 
 @app.command()
@@ -88,6 +90,14 @@ def _facts(found: TrialView) -> Table:
     return table
 
 
+def _print_words(run: RunView) -> None:
+    """What a run that went wrong said last, if anything is known."""
+    for title, words in (("traceback", run.traceback), ("log", run.log_tail)):
+        if words:
+            console.print(f"\n[bold]{title} of {escape(run.id)}[/]")
+            console.print(printable(words.rstrip("\n")), markup=False, highlight=False)
+
+
 def _run_table(runs: list[RunView]) -> Table:
     table = Table(box=None, header_style="bold")
     for heading in ("run", "seed", "updates", "state", "metrics", "why"):
@@ -106,6 +116,6 @@ def _run_table(runs: list[RunView]) -> Table:
             f"{one.updates:,}",
             one.state,
             escape(" ".join(metrics)),
-            escape(why),
+            escape(printable(why)),
         )
     return table

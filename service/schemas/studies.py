@@ -244,7 +244,8 @@ class RunView(Schema):
     `lost_worker`, `impossible`) and `reason` say why it diverged or failed, `step` and `lr` where
     it was then; `attempt` counts the trainings that ended badly; `data_hash` and `versions` are
     those of what it was trained on and with, if the trainer told. It ends after
-    `updates` of its horizon.
+    `updates` of its horizon. `traceback` and `log_tail` are where its last training that went wrong
+    raised, and the end of what it printed, as it stands: with control characters.
     """
 
     id: str
@@ -265,6 +266,8 @@ class RunView(Schema):
     versions: dict[str, str]
     started_at: str | None
     finished_at: str | None
+    traceback: str | None = None
+    log_tail: str | None = None
 
 
 class RunList(Schema):

@@ -163,7 +163,8 @@ class Tell(Schema):
     `crashed`: its training process died or raised (`lanes` runs were in it); `returned`: handed
     back untrained. Both put the run back; a crash counts as an attempt only when it was alone, and
     is the last one if its cause is `timeout`.
-    What did not complete says why (`cause`, `reason`) and after which update (`step`, `lr`).
+    What did not complete says why (`cause`, `reason`) and after which update (`step`, `lr`), where
+    the code raised (`traceback`) and what the process printed last (`log_tail`).
     `data_hash` (of all splits) and `versions` (of packages, by name) say what it was trained on and
     with; they stand in the verdict.
     """
@@ -178,6 +179,8 @@ class Tell(Schema):
         default_factory=dict
     )
     reason: Annotated[Prose, Field(max_length=8192)] = ""
+    traceback: Annotated[Prose, Field(max_length=8192)] = ""
+    log_tail: Annotated[Prose, Field(max_length=8192)] = ""
     cause: CauseName | None = None
     step: Annotated[int, Field(ge=0, le=MAX_STEP)] | None = None
     lr: Figure | None = None

@@ -16,7 +16,8 @@ from sqlalchemy import exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
-from service.store import models, provenances, studies
+from service.store import failures, models, provenances, studies
+from service.store.failures import NOTHING, LastWords
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_extension, read_result, read_schedule
 from tuning.provenance import Provenance
@@ -44,7 +45,10 @@ class TrialRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as it stands; `attempt` counts the trainings that ended badly."""
+    """A run as it stands.
+
+    `attempt` counts the trainings that ended badly; `words` are what the last of them said.
+    """
 
     id: str
     run: Run
@@ -54,6 +58,7 @@ class RunRow:
     result: Result | None
     started: datetime | None
     finished: datetime | None
+    words: LastWords = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,8 @@ def runs(session: Session, project: str, study: str, number: int) -> list[RunRow
     trial(session, project, study, number)
     rows = _run_rows(session, project, study, (number,))
     told = _provenances(session, project, rows)
-    return [_to_run_row(row, told) for row in rows]
+    words = failures.recall(session, project, study, [row.id for row in rows])
+    return [_to_run_row(row, told, words.get(row.id, NOTHING)) for row in rows]
 
 
 def provenance_of(session: Session, project: str, study: str, number: int) -> Provenance:
@@ -276,7 +282,7 @@ def to_trial_row(row: models.Trial) -> TrialRow:
     return TrialRow(_to_record(row), TrialState(row.state), row.value)
 
 
-def _to_run_row(row: models.Run, told: Mapping[str, Provenance]) -> RunRow:
+def _to_run_row(row: models.Run, told: Mapping[str, Provenance], words: LastWords) -> RunRow:
     return RunRow(
         id=row.id,
         run=to_run(row),
@@ -286,6 +292,7 @@ def _to_run_row(row: models.Run, told: Mapping[str, Provenance]) -> RunRow:
         result=_result(row, told),
         started=row.started,
         finished=row.finished,
+        words=words,
     )
 
 

@@ -19,6 +19,7 @@ from service.errors import NotFound
 from service.store import datasets, deadlines, history, models, outcomes
 from service.store.claims import ACTIVE
 from service.store.clock import now
+from service.store.failure_models import Failure
 from service.store.locks import lock_runs, lock_study
 from service.store.studies import Study, estimate_end, note, to_study
 from tuning import rounds
@@ -27,6 +28,15 @@ from tuning.records import Extension, Phase, RunState, StudySpec, StudyState, Tr
 from tuning.states import Call, check_call
 
 STOPPED = "the search was stopped"
+# Tables of what belongs to a study, whatever points to another before that.
+PARTS = (
+    Failure,
+    models.Measurement,
+    models.Run,
+    models.Trial,
+    models.Event,
+    models.Verdict,
+)
 
 
 def pause(session: Session, project: str, study: str) -> Study:
@@ -97,7 +107,7 @@ def delete(session: Session, project: str, study: str) -> None:
     """
     row = lock_study(session, project, study)
     check_call(StudyState(row.state), Call.DELETE)
-    for table in (models.Measurement, models.Run, models.Trial, models.Event, models.Verdict):
+    for table in PARTS:
         session.execute(remove(table).where(table.project == row.project, table.study == row.id))
     session.delete(row)
     session.flush()

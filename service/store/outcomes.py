@@ -8,7 +8,7 @@ Not here: who holds a run (`leases`), how a run gets to a worker (`work`).
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,8 +18,9 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import fit, leases, measurements, models, provenances, reads, studies
+from service.store import failures, fit, leases, measurements, models, provenances, reads, studies
 from service.store.clock import now
+from service.store.failures import NOTHING, LastWords
 from service.store.leases import Isolation, Reply, Status
 from service.store.locks import lock_runs, lock_studies_of
 from service.store.measurements import Report
@@ -74,6 +75,7 @@ class Tell:
         lr: learning rate of the last of them.
         lanes: runs that were trained in the same process.
         provenance: what it was trained on and with; None if the trainer does not say.
+        words: where it raised and what it printed, if it did not complete.
     """
 
     run: str
@@ -87,6 +89,7 @@ class Tell:
     lr: float | None = None
     lanes: int = 1
     provenance: Provenance | None = None
+    words: LastWords = NOTHING
 
     def result(self, state: RunState) -> Result:
         """What was told, as the core's record."""
@@ -114,6 +117,8 @@ class Tell:
         body = {**told, "state": self.outcome, "lanes": self.lanes}
         if self.provenance is not None:  # else the hash is that of versions before it
             body["provenance"] = write_provenance(self.provenance)
+        if self.words:  # likewise
+            body["words"] = [self.words.traceback, self.words.log_tail]
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -160,9 +165,20 @@ def tell(
         session,
         ((run.project, one.provenance) for run, one in taken if one.provenance is not None),
     )
+    failures.note(session, _explained(taken), at)
     reads.note(session, locked, ((run, one.splits, one.provenance) for run, one in taken), at)
     follow(session, locked, [run for run, _ in taken], at)
     return replies
+
+
+def _explained(
+    taken: Iterable[tuple[models.Run, Tell]],
+) -> Iterator[tuple[models.Run, LastWords]]:
+    """The last words of runs that went wrong by their own doing, as far as anybody knows."""
+    for run, one in taken:
+        is_bad = one.outcome in {Outcome.FAILED, Outcome.DIVERGED, Outcome.CRASHED}
+        if one.words and is_bad and not (one.lanes > 1 and run.state == RunState.QUEUED):
+            yield run, one.words
 
 
 def _apply(tell: Tell, run: models.Run, at: datetime, max_attempts: int) -> None:

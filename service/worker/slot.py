@@ -154,7 +154,7 @@ class Slot:
     def _run(self, claimed: ClaimedBlock, outbox: Outbox) -> None:
         """Train the block; at the end each of its runs ended or is put back."""
         if not self._begin():
-            outbox.close("returned", "not trained: the worker stops or lost a run of the block")
+            outbox.close(None, "not trained: the worker stops or lost a run of the block")
             return
         crash = TrainingCrashed(NO_RESULT)
         try:
@@ -167,11 +167,10 @@ class Slot:
         finally:
             was_interrupted = self._finish()
         if was_interrupted:
-            outbox.close("returned", "the block was stopped")
-        elif outbox.close("crashed", str(crash), Cause(crash.cause)):
-            told = {"study": claimed.study, "cause": crash.cause, "reason": str(crash)}
-            first = str(crash).partition("\n")[0]  # a traceback may follow
-            logger.warning("a block of %s crashed: %s", claimed.study, first, extra=told)
+            outbox.close(None, "the block was stopped")
+        elif outbox.close(crash):
+            told = {"study": claimed.study, "cause": crash.cause, "traceback": crash.trace}
+            logger.warning("a block of %s crashed: %s", claimed.study, crash, extra=told)
 
     def _begin(self) -> bool:
         with self._lock:

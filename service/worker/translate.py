@@ -16,7 +16,9 @@ from pydantic import ValidationError
 
 from service.schemas.work import LARGEST, CauseName, ClaimedBlock, ClaimedRun, Report, Tell
 from service.worker.leases import Lease
+from tuning.errors import TrainingCrashed
 from tuning.execution import Block, Ended, Event, Lane, Measured
+from tuning.execution.log import LONGEST_LOG
 from tuning.provenance import Provenance
 from tuning.records import Cause, Measurement, Result, RunState
 from tuning.schedules import Schedule
@@ -70,10 +72,10 @@ def report_of(lease: Lease, seq: int, measurements: Sequence[Measurement]) -> Re
     )
 
 
-def tell_of(lease: Lease, result: Result, lanes: int) -> Tell:
+def tell_of(lease: Lease, result: Result, lanes: int, log_tail: str = "") -> Tell:
     """How a run ended, from its result; one that the wire cannot carry counts as failed."""
     try:
-        return _tell_exactly(lease, result, lanes)
+        return _tell_exactly(lease, result, lanes, log_tail)
     except ValidationError as error:
         reason = shorten(spell(f"the result cannot be sent: {error}"))
         return Tell(
@@ -86,7 +88,7 @@ def tell_of(lease: Lease, result: Result, lanes: int) -> Tell:
         )
 
 
-def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
+def _tell_exactly(lease: Lease, result: Result, lanes: int, log_tail: str) -> Tell:
     told = result.provenance or Provenance()
     return Tell(
         run=lease.run,
@@ -101,6 +103,7 @@ def _tell_exactly(lease: Lease, result: Result, lanes: int) -> Tell:
         cause=_name_of(result.cause),
         step=result.step,
         lr=None if result.lr is None else _finite(result.lr),
+        log_tail=spell(log_tail)[-LONGEST_LOG:],
         lanes=lanes,
         data_hash=told.data_hash,
         versions=dict(told.versions),
@@ -152,17 +155,23 @@ class Outbox:
                 self._measured.setdefault(run, []).append(measurement)
                 self._latest[run] = measurement
                 self.waiting += 1 + len(measurement.values)
-            case Ended(run, result):
+            case Ended(run, result, log_tail):
                 self._ended.add(run)
-                self._tells.append(tell_of(self.leases[run], result, len(self.leases)))
+                self._tells.append(tell_of(self.leases[run], result, len(self.leases), log_tail))
 
-    def close(
-        self, outcome: Literal["crashed", "returned"], reason: str, cause: Cause | None = None
-    ) -> int:
+    def close(self, crash: TrainingCrashed | None, reason: str = "") -> int:
         """Put back every run that has not ended, and return how many.
 
         What they measured will not count, so it is dropped, but how far each came is told.
+
+        Args:
+            crash: of their training; None if they are handed back untrained.
+            reason: why they are.
         """
+        cause, trace, log_tail = None, "", ""
+        if crash is not None:
+            reason, cause = str(crash), Cause(crash.cause)
+            trace, log_tail = crash.trace, crash.log_tail
         open_runs = self.leases.keys() - self._ended
         for run in sorted(open_runs):
             lease = self.leases[run]
@@ -172,9 +181,11 @@ class Outbox:
                 Tell(
                     run=lease.run,
                     token=lease.token,
-                    outcome=outcome,
+                    outcome="returned" if crash is None else "crashed",
                     reason=shorten(spell(reason)),
                     cause=_name_of(cause),
+                    traceback=shorten(spell(trace)),
+                    log_tail=spell(log_tail)[-LONGEST_LOG:],
                     step=None if latest is None else latest.step,
                     lr=None if latest is None else _finite(latest.values.get("lr", math.nan)),
                     lanes=len(self.leases),

@@ -5,6 +5,7 @@ says, in runs whose learning rate is above what its config says. `nosy` learns n
 which split was read after how many updates.
 """
 
+import ctypes
 import math
 import os
 import signal
@@ -65,6 +66,26 @@ def flood() -> None:
         print("y" * 2**16, file=sys.stderr)  # noqa: T201 - the very point
 
 
+def mutter(then: Callable[[], object] = lambda: None) -> None:
+    """Say something, some of it in control characters, then do something."""
+    print("step 5: loss 0.5", end="")  # noqa: T201 - the very point
+    print("\n\x1b[31mwarning\x00 \xff", file=sys.stderr)  # noqa: T201 - the very point
+    os.write(2, b"\xff\xfe\n")
+    then()
+
+
+def shout() -> None:
+    """Print a megabyte, numbered, and fail."""
+    for line in range(2**14):
+        print(f"line {line} {'x' * 50}")  # noqa: T201 - the very point
+    raise_odd()
+
+
+def fault() -> None:
+    """Read what is not there, as compiled code does that is wrong."""
+    ctypes.string_at(0)
+
+
 def babble() -> None:
     """Write nonsense into whatever is open, and wait."""
     for end in range(3, 64):
@@ -109,6 +130,11 @@ MISDEEDS: Mapping[str, Callable[[], object]] = {
     "exits": lambda: os._exit(3),
     "prints": imitate,
     "floods": flood,
+    "mutters": mutter,
+    "mutters and exits": lambda: mutter(lambda: os._exit(3)),
+    "mutters and raises": lambda: mutter(raise_odd),
+    "shouts": shout,
+    "faults": fault,
     "kills itself": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "kills its worker": kill_worker,
     "closes everything": close_everything,

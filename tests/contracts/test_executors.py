@@ -121,14 +121,14 @@ def test_a_run_is_scored_on_its_last_iterate(executor: Executor) -> None:
 
 
 def test_training_code_that_raises_harms_no_other_block(executor: Executor) -> None:
-    """An exception becomes `TrainingCrashed`, reason first; the next block trains."""
+    """An exception becomes `TrainingCrashed`, with its traceback; the next block trains."""
     odd = lane("a", "constant", 0.1)
     with pytest.raises(TrainingCrashed) as crash:
         list(executor.run(block(odd, objective="odd", behaviour="raises")))
 
-    reason, *tail = str(crash.value).splitlines()
-    assert reason == "ValueError: the data are odd"
-    assert "in raise_odd" in "".join(tail)
+    assert str(crash.value) == "ValueError: the data are odd"
+    assert "in raise_odd" in crash.value.trace
+    assert crash.value.trace.endswith("ValueError: the data are odd\nand so is this message")
     assert list(executor.run(block(odd, objective="odd")))[-1].result.state is RunState.COMPLETED
 
 

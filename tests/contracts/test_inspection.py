@@ -31,4 +31,4 @@ def test_built_in_objectives_keep_their_promises(
     checks = list(inspect_objective(OBJECTIVES[name], config, Folders(cache=tmp_path)))
     assert [one for one in checks if one.passed is False] == []
     assert all(one.words for one in checks)
-    assert len({one.name for one in checks}) == len(checks) == 10
+    assert len({one.name for one in checks}) == len(checks) == 11

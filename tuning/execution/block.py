@@ -106,10 +106,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run ended, completed or diverged."""
+    """A run ended; of one that failed, also the end of what its process printed, if known."""
 
     run: str
     result: Result
+    log_tail: str = ""
 
 
 Event = Measured | Ended

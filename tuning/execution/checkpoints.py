@@ -29,6 +29,7 @@ from tuning.records import Measurement
 
 logger = logging.getLogger(__name__)
 
+CHECKPOINT_FOLDER = "checkpoints"  # in the cache folder
 EVERY_SECONDS = 30.0  # at most; what a crash may cost
 KEPT_FILES = 1_000  # those of runs that nobody took up again are not kept for ever
 _STATE = "state/"

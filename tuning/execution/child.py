@@ -5,6 +5,9 @@ after the other, and says how each ended; what it says is read by `tuning.execut
 Not here: staying alive and dying in time (`tuning.execution.link`).
 """
 
+import faulthandler
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tuning.errors import TrainingCrashed
@@ -22,6 +25,7 @@ NICE = 10  # the server and the worker's heartbeat go first
 def serve(channel: Channel) -> None:
     """Train what comes over `channel`, until the parent ends this process."""
     give_way()
+    faulthandler.enable()  # a fault of compiled code then says where
     greeting = channel.receive()
     pin(greeting["core"])
     folders = Folders(
@@ -40,8 +44,17 @@ def _train(executor: Inline, channel: Channel, block: Message) -> Message:
         for event in executor.run(Block.from_document(block)):
             channel.send(write_event(event))
     except TrainingCrashed as error:
-        return {"event": "crashed", "message": str(error), "cause": error.cause}
+        flush()
+        told = {"message": str(error), "cause": error.cause, "trace": error.trace}
+        return {"event": "crashed", **told}
     return {"event": "done"}
+
+
+def flush() -> None:
+    """Print what was kept back, before the parent asks for the last words."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # training code may have closed it
+            stream.flush()
 
 
 def _folder(name: str | None) -> Path | None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tuning.execution.block import Block, Event
 
-TRACEBACK_LINES = 20
+TRACEBACK_LINES = 100
 
 
 class Executor(Protocol):
@@ -21,7 +21,8 @@ class Executor(Protocol):
         """Train `block`, yielding its events as they happen.
 
         Raises `TrainingCrashed` if the training code raises or its process dies; the next block
-        is not affected. The first line of the message is the reason, a traceback may follow.
+        is not affected. Its message is the reason in a line, its `trace` the traceback if there is
+        one, and its `log_tail` the end of what the process printed.
         """
         ...
 
@@ -30,12 +31,12 @@ class Executor(Protocol):
         ...
 
 
-def report(error: BaseException) -> str:
-    """What `error` is, in one line, then the tail of its traceback.
+def report(error: BaseException) -> tuple[str, str]:
+    """What `error` is, in one line, and the tail of its traceback.
 
-    >>> report(ValueError("no rows")).splitlines()
-    ['ValueError: no rows', 'ValueError: no rows']
+    >>> report(ValueError("no rows"))
+    ('ValueError: no rows', 'ValueError: no rows')
     """
     lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
     reason = traceback.format_exception_only(error)[-1].splitlines()[0]
-    return "\n".join([reason, *lines[-TRACEBACK_LINES:]])
+    return reason, "\n".join(lines[-TRACEBACK_LINES:])

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tuning.errors import InvalidValue, NotEnoughMemory, TrainingCrashed
 from tuning.execution.block import Block, Event
+from tuning.execution.checkpoints import CHECKPOINT_FOLDER
 from tuning.execution.executor import report
 from tuning.execution.training import train
 from tuning.objectives import NO_FOLDERS, Folders, Objective, Problem, configure, find, load
@@ -36,7 +37,7 @@ class Inline:
     ) -> None:
         self._folders = folders
         self._memory_bytes = memory_bytes
-        self._checkpoints = folders.cache and folders.cache / "checkpoints"
+        self._checkpoints = folders.cache and folders.cache / CHECKPOINT_FOLDER
         self._objectives = load(modules)
         self._problems: dict[str, Problem] = {}  # oldest use first
 
@@ -48,7 +49,8 @@ class Inline:
             yield from train(block, objective, problem, self._memory_bytes, self._checkpoints)
         except Exception as error:
             self._problems.clear()  # a crash may have left anything behind
-            raise TrainingCrashed(report(error), _cause(error)) from error
+            reason, trace = report(error)
+            raise TrainingCrashed(reason, _cause(error), trace) from error
 
     def close(self) -> None:
         """Forget the opened problems."""

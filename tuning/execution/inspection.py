@@ -16,6 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
+from tuning.execution.checkpoints import CHECKPOINT_FOLDER, EVERY_SECONDS
 from tuning.execution.executor import report
 from tuning.execution.readings import read_losses, read_metrics
 from tuning.execution.watch import resident_bytes
@@ -26,6 +27,7 @@ from tuning.objectives import (
     Folders,
     Objective,
     Problem,
+    Resumable,
     Segmented,
     Trainer,
     configure,
@@ -82,7 +84,7 @@ def inspect_objective(
         try:
             passed, words = check(bench)
         except Exception as error:  # noqa: BLE001 - it is somebody else's code
-            passed, words = False, report(error).splitlines()[0]
+            passed, words = False, report(error)[0]
         if passed is False:
             broken.add(name)
         yield Check(name, passed, words)
@@ -210,6 +212,25 @@ def _chunks(bench: _Bench) -> Answer:
     return True, "updates made in pieces end at the same bits"
 
 
+def _checkpoints(bench: _Bench) -> Answer:
+    """Put down in the middle, and taken up by another trainer; where, if that is possible."""
+    rates = bench.rates()
+    updates, half = rates.shape[1], max(1, rates.shape[1] // 2)
+    first, second = (bench.problem.trainer([1], updates, (VALIDATION,)) for _ in range(2))
+    if not isinstance(first, Resumable) or not isinstance(second, Resumable):
+        return None, "there are none: a run whose process died begins anew"
+    first.train(rates[:, :half])
+    second.restore(first.state())
+    if half < updates:
+        second.train(rates[:, half:])
+    if not _same(bench.scores(second), bench.scores(bench.train(rates, pieces=(half,)))):
+        return False, "a training that was put down and taken up ends differently"
+    folder = bench.folders.cache
+    place = "a cache folder" if folder is None else f"{folder}/{CHECKPOINT_FOLDER}"
+    words = f"every {EVERY_SECONDS:g} s in {place}, on the disk of the worker that trains"
+    return True, f"a training can be taken up; {words}"
+
+
 def _neighbours(bench: _Bench) -> Answer:
     """Alone, beside others, and after one was dropped."""
     rates = bench.rates(3)
@@ -305,6 +326,7 @@ CHECKS: Sequence[tuple[str, frozenset[str], Callable[[_Bench], Answer]]] = (
     ("finite", frozenset({"shapes"}), _finite),
     ("deterministic", frozenset({"shapes"}), _deterministic),
     ("chunks", frozenset({"shapes", "deterministic"}), _chunks),
+    ("checkpoints", frozenset({"shapes", "deterministic", "chunks"}), _checkpoints),
     ("neighbours", frozenset({"shapes", "deterministic"}), _neighbours),
     ("splits", frozenset({"shapes", "deterministic"}), _splits),
     ("zero", frozenset({"shapes", "deterministic"}), _still),

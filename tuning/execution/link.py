@@ -93,6 +93,7 @@ class Link:
         module: str,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        output: int = 2,
     ) -> "Link":
         """Start `python -m module arguments…` in a session of its own, and connect to it.
 
@@ -100,6 +101,7 @@ class Link:
             module: importable from anywhere; it must call `attach` first of all.
             arguments: of the command line.
             environment: all of it; `child_environment()` by default.
+            output: where what it prints goes, as a file descriptor; standard error by default.
 
         Returns:
             At once; what is sent waits until the child reads it.
@@ -117,7 +119,8 @@ class Link:
                     [sys.executable, "-P", "-m", module, *arguments],
                     env=variables,
                     stdin=subprocess.DEVNULL,
-                    stdout=2,  # prints of training code go where errors go
+                    stdout=output,  # prints of training code go where errors go
+                    stderr=output,
                     pass_fds=(theirs_in, theirs_out),
                     start_new_session=True,
                 )

@@ -9,16 +9,19 @@ program (`tuning.execution.child`), nor how an allowance is watched (`tuning.exe
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from tuning.errors import TrainingCrashed
-from tuning.execution.block import Block, Event, read_event
-from tuning.execution.link import Link, Message
+from tuning.execution.block import Block, Ended, Event, read_event
+from tuning.execution.link import Link, Message, child_environment
+from tuning.execution.log import Log
 from tuning.execution.watch import UNLIMITED, Allowance, Watch
 from tuning.objectives import NO_FOLDERS, Folders
-from tuning.records import Cause
+from tuning.records import Cause, RunState
 
 STOPPED = "stopped"
+PROGRAM = "tuning.execution.child"
 
 
 class Process:
@@ -49,6 +52,7 @@ class Process:
         }
         self._lock = threading.Lock()  # held while the child is started, stopped or given up
         self._link: Link | None = None
+        self._log: Log | None = None
         self._stopped = False
 
     def run(self, block: Block) -> Iterator[Event]:
@@ -63,6 +67,9 @@ class Process:
             with Watch(link, self._allowance, len(block.lanes)) as watch:
                 yield from self._follow(link, block, watch)
             completed = watch.breach is None  # else the child was killed after its last word
+        except TrainingCrashed as error:
+            error.log_tail = self._last_words()
+            raise
         finally:
             if not completed:
                 self.close()
@@ -87,8 +94,11 @@ class Process:
             was_stopped, self._stopped = self._stopped, False
             before = self._link
             if before is not None and before.is_alive and not was_stopped:
+                if self._log is not None:
+                    self._log.clear()  # the block before may have been somebody else's
                 return before
-            link = self._link = Link.start("tuning.execution.child")
+            link, self._log = _start()
+            self._link = link
         if before is not None:  # it died or was stopped between two blocks
             before.close()
         with suppress(BrokenPipeError):  # the end of its pipe will tell
@@ -102,15 +112,21 @@ class Process:
             if message["event"] == "done":
                 return
             if message["event"] == "crashed":
-                raise TrainingCrashed(message["message"], message["cause"])
+                raise TrainingCrashed(message["message"], message["cause"], message["trace"])
+            event = read_event(message)
+            if isinstance(event, Ended) and event.result.state is RunState.FAILED:
+                event = replace(event, log_tail=self._last_words())
             with watch.paused():
-                yield read_event(message)
+                yield event
         if self._stopped:
             raise TrainingCrashed(STOPPED, Cause.KILLED)
         if watch.breach is not None:
             raise watch.breach
         ending = link.ending()
         raise TrainingCrashed(ending, Cause.KILLED if link.was_killed else Cause.EXITED)
+
+    def _last_words(self) -> str:
+        return "" if self._log is None else self._log.tail()
 
     @staticmethod
     def _receive(link: Link) -> Message | None:
@@ -119,6 +135,16 @@ class Process:
         except ValueError as error:  # training code can reach the pipe as well
             told = f"the child process said what is no message: {error}"
             raise TrainingCrashed(told, Cause.RAISED) from error
+
+
+def _start() -> tuple[Link, Log]:
+    """A child whose words are listened to, as soon as they are said."""
+    log = Log()
+    try:
+        environment = {**child_environment(), "PYTHONUNBUFFERED": "1"}
+        return Link.start(PROGRAM, environment=environment, output=log.inlet), log
+    finally:
+        log.begin()
 
 
 def _resolved(folder: Path | None) -> str | None:

@@ -1,6 +1,6 @@
 """A trainer in plain Python: `python plain_trainer.py URL OBJECTIVE [KEY]`."""
 
-import http.client, json, random, sys, threading, time, urllib.request as web, uuid
+import http.client, json, random, sys, threading, time, traceback, urllib.request as web, uuid
 
 
 def train(block, run, report):
@@ -51,7 +51,8 @@ def work(url, objective, key="", train=train):
             try:
                 end = train(claimed["block"], run, report)
             except Exception as error:
-                end = {"outcome": "failed", "reason": repr(error)}
+                trace = traceback.format_exc()[-8000:]
+                end = {"outcome": "failed", "reason": repr(error)[:8000], "traceback": trace}
             call("/v1/runs:tell", results=[{**each, **end} for each in held])
 
 

@@ -253,6 +253,24 @@ def test_why_a_run_failed_is_told(
     assert api.get(f"/v1/studies/{block['study']}/trials/99/runs").status_code == 404
 
 
+def test_what_a_failed_run_said_last_is_told(
+    api: TestClient, block: dict[str, Any], tell: Tell
+) -> None:
+    """Traceback and log travel like its reason, each of them bounded."""
+    run = block["runs"][0]
+    words = {"traceback": "Traceback:\n  line 7\n", "log_tail": "epoch 1\n\x1b[31mred\t\u202e\n"}
+    for name in words:
+        refused = tell(run, outcome="failed", metrics={}, **{name: "x" * 8193})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"] == f"/results/0/{name}"
+    end = {"outcome": "failed", "metrics": {}, "reason": "ValueError", **words}
+    assert tell(run, **end).json()["replies"][0]["status"] == "ok"
+    assert tell(run, **end).json()["replies"][0]["status"] == "duplicate"
+    first, second = api.get(f"/v1/studies/{block['study']}/trials/0/runs").json()["items"]
+    assert {name: first[name] for name in words} == words
+    assert (second["traceback"], second["log_tail"]) == (None, None)
+
+
 def test_an_unknown_cause_is_refused(block: dict[str, Any], tell: Tell) -> None:
     """With the known ones listed; they are those of the core."""
     response = tell(block["runs"][0], outcome="failed", metrics={}, cause="fate")

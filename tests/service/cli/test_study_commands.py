@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.cli.options import complete_family, complete_objective, complete_study
+from service.client import Client
+from service.schemas.work import ClaimRequest, Tell, TellRequest
 from tests.service.cli.conftest import Command
 from tuning.schedules import Schedule
 
@@ -299,3 +301,37 @@ def test_pruning_is_asked_for_by_an_option_and_warned_of(
     unknown = glideslope("study", "create", "--file", str(request_file), "--pruning", "sha")
     assert unknown.code == 2
     assert "/pruning" in unknown.err
+
+
+def test_what_a_failed_run_said_last_is_shown(url: str, glideslope: Command) -> None:
+    """Its traceback and the end of its log, and nothing in them commands the terminal."""
+    declared = {"metrics": [{"name": "loss"}], "horizon": 10, "peak": [0.1, 1.0]}
+    body = {**TINY, "objective": "mine", "external": declared, "priority": 0.5}
+    with Client(url) as client:
+        study = client.studies.create(body).id
+        asked = ClaimRequest(worker="w", claim="c", objectives=["mine"], wait_seconds=20)
+        block = client.work.claim(asked).block
+        assert block is not None
+        run = block.runs[0]
+        told = Tell(
+            run=run.run,
+            token=run.token,
+            outcome="failed",
+            reason="ValueError: \x1b[31mred",
+            traceback="Traceback:\n\tline [7]\n",
+            log_tail="epoch [bold]1[/]\r\x1b[2J\u202eend\n",
+        )
+        client.work.tell(TellRequest(worker="w", results=[told]))
+    shown = glideslope("study", "trial", study, "0")
+    assert shown.code == 0
+    assert "Traceback:\n\tline [7]\n" in shown.out.replace("        line", "\tline")
+    assert r"epoch [bold]1[/]\r\x1b[2J\u202eend" in shown.out
+    assert r"ValueError: \x1b[31mred" in shown.out
+    assert not {"\x1b", "\r", "\u202e"} & set(shown.out)
+    told = json.loads(glideslope("study", "trial", study, "0", "--json").out)["runs"][0]
+    assert told["log_tail"] == "epoch [bold]1[/]\r\x1b[2J\u202eend\n"
+    assert glideslope("study", "show", study).out.count("0.5") == 1
+    changed = glideslope("study", "describe", study, "--priority", "3", "--json")
+    assert json.loads(changed.out)["priority"] == 3.0
+    assert glideslope("study", "describe", study, "--priority", "1000").code == 2
+    assert glideslope("study", "cancel", study).code == 0

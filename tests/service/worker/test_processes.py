@@ -131,15 +131,16 @@ def test_a_killed_child_crashes_its_block_and_nothing_else(board: Board, start: 
 
 
 def test_code_that_raises_crashes_with_its_reason(board: Board, start: Start) -> None:
-    """The first line says what, the traceback says where."""
-    board.offer("a", behaviour="raises")
+    """The reason says what, the traceback where, and the log what was printed before."""
+    board.offer("a", behaviour="mutters and raises")
     start(0.2)
     board.until(lambda board: board.outcomes("a"))
 
-    reason = board.cards["a"].tells[0].reason
+    tell = board.cards["a"].tells[0]
     assert board.outcomes("a")[0] == "crashed"
-    assert reason.startswith("ValueError: the data are odd\n")
-    assert "odd_objectives.py" in reason
+    assert tell.reason == "ValueError: the data are odd"
+    assert "odd_objectives.py" in tell.traceback
+    assert tell.log_tail.startswith("step 5: loss 0.5\n\x1b[31mwarning\\x00")
     board.cancel("a")
 
 

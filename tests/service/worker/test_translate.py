@@ -17,8 +17,9 @@ from service.worker.translate import (
     tell_of,
 )
 from tests.service.worker.puppets import completed, measured
-from tuning.errors import InvalidValue
+from tuning.errors import InvalidValue, TrainingCrashed
 from tuning.execution import Ended
+from tuning.execution.log import LONGEST_LOG
 from tuning.provenance import Provenance
 from tuning.records import Cause, Measurement, Result, RunState
 from tuning.schedules import Schedule, build
@@ -139,8 +140,8 @@ def test_closing_puts_back_only_what_has_not_ended() -> None:
     outbox.add(Ended("a", Result(RunState.DIVERGED, reason="loss was nan")))
     outbox.add(measured("b"))
 
-    assert outbox.close("returned", "stopped") == 1
-    assert outbox.close("crashed", "again") == 0
+    assert outbox.close(None, "stopped") == 1
+    assert outbox.close(TrainingCrashed("again")) == 0
     assert outbox.take_reports(everyone) == []
     tells = outbox.take_tells(everyone)
     assert [(one.run, one.outcome, one.lanes) for one in tells] == [
@@ -154,7 +155,7 @@ def test_a_crash_tells_how_far_each_run_came() -> None:
     outbox = Outbox({"a": A, "b": B})
     outbox.add(measured("a", step=5, loss=1.0, lr=0.25))
     outbox.take_reports(everyone)
-    outbox.close("crashed", "too long", Cause.TIMEOUT)
+    outbox.close(TrainingCrashed("too long", Cause.TIMEOUT))
 
     told = {one.run: (one.cause, one.step, one.lr) for one in outbox.take_tells(everyone)}
     assert told == {"a": ("timeout", 5, 0.25), "b": ("timeout", None, None)}
@@ -190,7 +191,18 @@ def test_waiting_counts_numbers_until_they_are_taken() -> None:
 def test_a_reason_may_hold_what_no_database_stores() -> None:
     """An exception may say anything; its words still reach the service, NUL written out."""
     outbox = Outbox({A.run: A})
-    outbox.close("crashed", "ValueError: \0 \ud800\nat line 7")
+    crash = TrainingCrashed("ValueError: \0 \ud800", trace="\0at line 7")
+    crash.log_tail = "x" * LONGEST_LOG + "\0"
+    outbox.close(crash)
     (tell,) = outbox.take_tells(lambda _: True)
 
-    assert tell.reason == "ValueError: \\x00 \\ud800\nat line 7"
+    assert (tell.reason, tell.traceback) == ("ValueError: \\x00 \\ud800", "\\x00at line 7")
+    assert tell.log_tail == "x" * (LONGEST_LOG - 4) + "\\x00"
+
+
+def test_a_run_that_failed_tells_what_was_printed() -> None:
+    """Where the executor listened."""
+    outbox = Outbox({"a": A})
+    outbox.add(Ended("a", Result(RunState.FAILED, reason="impossible"), "epoch 1\n"))
+    (tell,) = outbox.take_tells(everyone)
+    assert (tell.outcome, tell.log_tail) == ("failed", "epoch 1\n")

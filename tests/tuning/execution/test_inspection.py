@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 
 from tuning.errors import InvalidValue
 from tuning.execution.inspection import Check, inspect_objective
-from tuning.objectives import TEST, Objective, Score
+from tuning.objectives import TEST, Folders, Objective, Score
 from tuning.objectives.base import Arrays, Floats
 from tuning.objectives.function import Run, function_objective
-from tuning.objectives.lanes import OneByOne
+from tuning.objectives.lanes import OneByOne, side_by_side
 from tuning.objectives.own import Assignment, model_objective, trainer_objective
 
 MEBIBYTE = 2**20
@@ -98,7 +99,10 @@ def failed(checks: Mapping[str, Check]) -> list[str]:
 def test_a_sound_objective_passes_every_check() -> None:
     """In words with its figures."""
     checks = inspected()
-    assert [one.passed for one in checks.values()] == [True] * 10
+    known = [one.passed for name, one in checks.items() if name != "checkpoints"]
+    assert known == [True] * 10
+    assert checks["checkpoints"].passed is None
+    assert "begins anew" in checks["checkpoints"].words
     assert checks["finite"].words == "3 before the first update"
     assert "untrained, after 50 updates" in checks["learns"].words
     assert "0 MiB declared" in checks["memory"].words
@@ -138,12 +142,56 @@ def test_what_rests_on_a_broken_promise_is_not_judged() -> None:
     checks = inspected(flaw="deterministic")
     assert {name for name, one in checks.items() if one.passed is None} == {
         "chunks",
+        "checkpoints",
         "neighbours",
         "splits",
         "zero",
     }
     assert checks["chunks"].words == "cannot be judged while `deterministic` fails"
     assert inspected(flaw="shapes")["speed"].passed is None
+
+
+class Resumed(Model):
+    """The same, and may be put down."""
+
+    def __init__(self, assignment: Assignment, neighbours: int) -> None:
+        super().__init__(assignment, neighbours)
+        self.seed, self.done = assignment.seed, 0
+
+    def train(self, lrs: Floats) -> None:
+        """Descend, and count."""
+        super().train(lrs)
+        self.done += len(lrs)
+
+    def state(self) -> dict[str, Any]:
+        """What later updates depend on, unless its flaw is to forget."""
+        done = 0 if self.flaw == "state" else self.done
+        return {"weight": self.weight, "done": np.array(done)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.weight, self.done = np.array(state["weight"]), int(state["done"])
+        self.random = np.random.default_rng(self.seed)
+        self.random.normal(size=(self.done, 3))
+
+
+RESUMED = trainer_objective(
+    lambda assignments: side_by_side([Resumed(one, len(assignments)) for one in assignments]),
+    name="resumed",
+    horizon=50,
+    peak=(1e-3, 0.5),
+    config_type=Config,
+)
+
+
+def test_a_training_that_can_be_put_down_says_where(tmp_path: Path) -> None:
+    """On the disk of whoever trains; one that ends differently then breaks its promise."""
+    folders = Folders(cache=tmp_path)
+    checks = {one.name: one for one in inspect_objective(RESUMED, {}, folders)}
+    words = f"every 30 s in {tmp_path}/checkpoints, on the disk of the worker that trains"
+    assert checks["checkpoints"].passed is True
+    assert checks["checkpoints"].words.endswith(words)
+    assert failed(inspected(RESUMED, flaw="state")) == ["checkpoints"]
 
 
 def test_code_that_raises_is_told() -> None:

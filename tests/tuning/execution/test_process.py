@@ -219,6 +219,50 @@ def test_noise_and_helpers_are_no_crime(executor: Process, behaviour: str) -> No
     assert ended.result.state is RunState.COMPLETED
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "words", "where"),
+    [
+        ("mutters and exits", "exited with code 3", ""),
+        ("mutters and raises", "ValueError: the data are odd", "in raise_odd"),
+    ],
+)
+def test_what_a_training_said_last_is_told(
+    executor: Process, behaviour: str, words: str, where: str
+) -> None:
+    """Everything that it printed anywhere, however it ended, and where it raised if it did."""
+    with pytest.raises(TrainingCrashed, match=words) as crash:
+        list(executor.run(odd(behaviour)))
+    said = "step 5: loss 0.5\n\x1b[31mwarning\x00 \xff\n\\xff\\xfe\n"
+    assert crash.value.log_tail == said
+    assert where in crash.value.trace
+    assert bool(crash.value.trace) == bool(where)
+
+
+def test_a_fault_of_compiled_code_says_where_it_was(executor: Process) -> None:
+    """The line of Python from which it was called, though no exception was raised."""
+    with pytest.raises(TrainingCrashed, match="killed by SIGSEGV") as crash:
+        list(executor.run(odd("faults")))
+    assert "Segmentation fault" in crash.value.log_tail
+    assert "in fault" in crash.value.log_tail
+
+
+def test_of_a_long_log_the_end_is_kept(executor: Process) -> None:
+    """From the first whole line on."""
+    with pytest.raises(TrainingCrashed) as crash:
+        list(executor.run(odd("shouts")))
+    first, *_, last = crash.value.log_tail.splitlines()
+    assert 7_000 < len(crash.value.log_tail) <= 8_192
+    assert (first.split()[0], last.split()[:2]) == ("line", ["line", "16383"])
+
+
+def test_what_another_block_said_is_not_told(executor: Process) -> None:
+    """It may have been somebody else's."""
+    list(executor.run(odd("mutters")))
+    with pytest.raises(TrainingCrashed) as crash:
+        list(executor.run(odd("raises")))
+    assert crash.value.log_tail == ""
+
+
 def test_training_code_sees_no_secrets(executor: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its environment is cleared, libraries get one thread, and it gives way to the server."""
     monkeypatch.setenv("SECRET", "swordfish")
