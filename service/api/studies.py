@@ -2,6 +2,7 @@
 
 import time
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -17,7 +18,7 @@ from service.api.exports import Format, code_response
 from service.api.external import read_external
 from service.api.fields import merge_patch, read_moment
 from service.api.problems import responses
-from service.api.views import best_view, study_view, warnings_of
+from service.api.views import best_view, study_view, warnings_of, written
 from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.base import Settings, Text
 from service.schemas.studies import (
@@ -29,7 +30,7 @@ from service.schemas.studies import (
     StudyRequest,
     StudyView,
 )
-from service.store import history, idempotency, studies
+from service.store import glances, history, idempotency, studies
 from tuning.documents import write_spec
 from tuning.evidence import arm_trials, evidence_steps
 from tuning.records import MAX_TRIALS, Budget, Pruning, Start, StudySpec, StudyState
@@ -204,7 +205,7 @@ def validate_study(body: StudyRequest, here: Here, caller: Writer) -> StudyCheck
     )
 
 
-@router.get("", responses=responses())
+@router.get("", response_model=StudyPage, responses=responses())
 def list_studies(
     here: Here,
     caller: Reader,
@@ -213,10 +214,10 @@ def list_studies(
     label: Filter = None,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> StudyPage:
+) -> Response:
     """A page of studies, newest first."""
     with here.store.read() as session:
-        page = studies.page(
+        page = glances.page(
             session,
             caller.project,
             state=state,
@@ -225,11 +226,8 @@ def list_studies(
             cursor=cursor,
             limit=limit,
         )
-        views = [
-            study_view(study, history.best_trial(session, study, study.winner))
-            for study in page.items
-        ]
-    return StudyPage(items=views, next=page.next)
+    views = [study_view(one.study, one.best, one.document) for one in page.items]
+    return written(StudyPage(items=views, next=page.next))
 
 
 @router.get(
@@ -242,11 +240,10 @@ async def read_study(
     here: Here,
     caller: Reader,
     request: Request,
-    response: Response,
     known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0,
     until: Literal["changed", "final"] = "changed",
-) -> StudyView | Response:
+) -> Response:
     """A study as it stands; its ETag is its revision.
 
     With `If-None-Match` and `wait` the answer comes as soon as the study is another one than the
@@ -258,30 +255,28 @@ async def read_study(
         left = deadline - time.monotonic()
         is_over = left <= 0 or here.bell.is_closed or await request.is_disconnected()
         is_for_end = until == "final" and not is_over
-        answer = await run_in_threadpool(_read, here, caller, study, response, known, is_for_end)
-        if is_over or not isinstance(answer, Response):
+        if here.store.is_local:  # a row of a local file is there sooner than a thread
+            answer = _read(here, caller, study, known, is_for_end)
+        else:
+            answer = await run_in_threadpool(_read, here, caller, study, known, is_for_end)
+        if is_over or answer.status_code != HTTPStatus.NOT_MODIFIED:
             return answer
         await here.bell.wait(ticket, min(POLL_SECONDS, left))
 
 
 def _read(
-    here: Context,
-    caller: Caller,
-    study: str,
-    response: Response,
-    known: str | None,
-    is_for_end: bool,
-) -> StudyView | Response:
+    here: Context, caller: Caller, study: str, known: str | None, is_for_end: bool
+) -> Response:
     """The study; 304 if the client knows it, or waits for an end that has not come."""
-    with here.store.read() as session:
+    with here.store.look() as connection:
         if known is not None or is_for_end:  # who polls mostly knows: it must cost next to nothing
-            revision, state = studies.get_standing(session, caller.project, study)
+            revision, state = studies.get_standing(connection, caller.project, study)
             is_known = known is not None and _names(known, _etag(revision))
             if is_known or (is_for_end and not state.is_final):
                 return Response(status_code=304, headers={"ETag": _etag(revision)})
-        found = studies.get(session, caller.project, study)
-        response.headers["ETag"] = _etag(found.revision)
-        return study_view(found, history.best_trial(session, found, found.winner))
+        found = glances.read(connection, caller.project, study)
+    etag = _etag(found.study.revision)
+    return written(study_view(found.study, found.best, found.document), {"ETag": etag})
 
 
 def _etag(revision: int) -> str:
@@ -309,7 +304,7 @@ def read_best(
     framework: Format,
     table: bool = False,
     pick: PickName = "winner",
-) -> BestView | Response:
+) -> Response:
     """The best schedule; `table=true` adds its learning rates, `format=` asks for code instead.
 
     `pick=recommended` asks for the verdict's recommendation, the simplest schedule of a tie; while
@@ -324,7 +319,7 @@ def read_best(
         told = history.provenance_of(session, caller.project, study, best.number)
     if framework != "json":
         return code_response(best.schedule, framework)
-    return best_view(found, best, arm, told, here, table=table)
+    return written(best_view(found, best, arm, told, here, table=table))
 
 
 @router.get("/{study}/verdict", responses=responses(NotFound, Conflict))

@@ -34,7 +34,7 @@ from service.store.clock import CLOCK, Clock
 from tuning.errors import InvalidValue
 
 BUSY_TIMEOUT_SECONDS = 30
-READERS = 40  # connections; at least the threads that may ask at once
+READERS = 41  # connections; at least the threads that may ask at once, and the event loop
 ALLOWED_URLS = "sqlite:///path/to/file.db or postgresql://user@host/database"
 
 
@@ -54,6 +54,11 @@ class Store:
         self._lock = _hold_file(parsed) if is_sqlite(parsed) else None
         self._writer = writing_engine(parsed)
         self._reader = _reading_engine(parsed, self._writer)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine, whose readers never wait for a writer."""
+        return self._lock is not None
 
     def upgrade(self) -> None:
         """Bring the schema up to date."""
@@ -92,6 +97,12 @@ class Store:
         return {
             name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)
         }
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """The same without a session, for the few questions that are asked all the time."""
+        with _driver_errors(), self._reader.connect() as connection:
+            yield connection
 
     def close(self) -> None:
         """Close all connections and let go of the file."""

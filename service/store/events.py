@@ -52,5 +52,5 @@ def after(
 
 def is_over(session: Session, project: str, study: str, revision: int) -> bool:
     """Whether a study has ended and nothing came after a revision; raises NotFound."""
-    latest, state = studies.get_standing(session, project, study)
+    latest, state = studies.get_standing(session.connection(), project, study)
     return latest <= revision and state.is_final

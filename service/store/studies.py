@@ -1,10 +1,10 @@
-"""Studies: create, read, page.
+"""Studies: create and read.
 
 The one idea: whatever changes a study first locks its row (`lock_study`) and ends with `note`,
 which increments the revision; all derived figures (finished runs, best, ETA) are kept on the row,
 so that a status is one indexed read.
 Not here: how runs move a study on (`outcomes`), how generations do (`generations`), how its user
-does (`lifecycle`).
+does (`lifecycle`); what is polled (`glances`).
 """
 
 import secrets
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, String, select, tuple_
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, NotFound
@@ -21,7 +21,6 @@ from service.store import conditions, datasets, models
 from service.store.clock import now
 from service.store.conditions import Condition, Stall
 from service.store.locks import lock_study
-from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import read_extension, read_spec, write_spec
 from tuning.errors import InvalidValue
 from tuning.evidence.words import note_origin
@@ -30,6 +29,10 @@ from tuning.records import Extension, StudySpec, StudyState, check_integer, chec
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 20  # 100 random bits
 MAX_RUNS = 100_000_000
+# Made once, for it is asked all the time.
+_STANDING = select(models.Study.revision, models.Study.state).where(
+    models.Study.project == bindparam("project"), models.Study.id == bindparam("study")
+)
 PRIORITIES = (0.01, 100.0)
 
 
@@ -215,43 +218,12 @@ def get(session: Session, project: str, study: str) -> Study:
     return to_study(row)
 
 
-def get_standing(session: Session, project: str, study: str) -> tuple[int, StudyState]:
+def get_standing(connection: Connection, project: str, study: str) -> tuple[int, StudyState]:
     """The revision and the state of a study of this project, and nothing else; raises NotFound."""
-    row = models.Study
-    found = session.execute(
-        select(row.revision, row.state).where(row.project == project, row.id == study)
-    ).one_or_none()
+    found = connection.execute(_STANDING, {"project": project, "study": study}).first()
     if found is None:
         raise NotFound("study", study)
     return found.revision, StudyState(found.state)
-
-
-def page(
-    session: Session,
-    project: str,
-    *,
-    state: StudyState | None = None,
-    objective: str | None = None,
-    label: str | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> Page[Study]:
-    """Studies of a project, newest first; raises InvalidValue for a bad cursor or limit."""
-    wanted = {"state": state, "objective": objective, "label": label}
-    query = select(models.Study).where(
-        models.Study.project == project,
-        *(
-            getattr(models.Study, name) == value
-            for name, value in wanted.items()
-            if value is not None
-        ),
-    )
-    if cursor is not None:
-        query = _before(query, cursor)
-    order = (models.Study.created.desc(), models.Study.id.desc())
-    rows = session.scalars(query.order_by(*order).limit(check_limit(limit) + 1)).all()
-    items = tuple(to_study(row) for row in rows[:limit])
-    return Page(items, _cursor(items[-1]) if len(rows) > limit else None)
 
 
 def check_exists(session: Session, project: str, study: str) -> None:
@@ -299,14 +271,14 @@ def estimate_end(study: models.Study, at: datetime) -> datetime | None:
     return at + busy / study.finished_runs * remaining
 
 
-def to_study(row: models.Study) -> Study:
-    """The frozen value of a row."""
+def to_study(row: models.Study, spec: StudySpec | None = None) -> Study:
+    """The frozen value of a row, whose spec may have been read already."""
     return Study(
         id=row.id,
         project=row.project,
         revision=row.revision,
         state=StudyState(row.state),
-        spec=read_spec(row.spec),
+        spec=read_spec(row.spec) if spec is None else spec,
         objective=row.objective,
         label=row.label,
         next_generation=row.next_generation,
@@ -349,14 +321,3 @@ def verdict(session: Session, project: str, study: str, number: int) -> Mapping[
     if row is None:
         raise NotFound("verdict", f"{study}/{number}")
     return doubt(session.get_one(models.Study, (project, study)), row.document)
-
-
-def _before(query: Select[models.Study], cursor: str) -> Select[models.Study]:
-    microseconds, last = read_cursor(cursor, int, str)
-    created = models.EPOCH + timedelta(microseconds=int(microseconds))
-    key = tuple_(models.Study.created, models.Study.id)
-    return query.where(key < tuple_(created, last, types=(models.UtcTime(), String())))
-
-
-def _cursor(study: Study) -> str:
-    return write_cursor((study.created - models.EPOCH) // models.MICROSECOND, study.id)

@@ -10,6 +10,7 @@ from service.errors import Conflict, KeyReused, NotFound
 from service.store import (
     events,
     generations,
+    glances,
     history,
     idempotency,
     lifecycle,
@@ -72,7 +73,7 @@ def test_rolls_back_what_an_error_interrupts(store: Store, spec: StudySpec) -> N
     with pytest.raises(LookupError):
         interrupted()
     with store.read() as session:
-        assert studies.page(session, "a").items == ()
+        assert glances.page(session, "a").items == ()
         with pytest.raises(NotFound):
             projects.get(session, "a")
 
@@ -110,7 +111,7 @@ def test_another_project_sees_nothing(
             for name in (study, "st_invented"):
                 with pytest.raises(NotFound):
                     call(name)
-        assert [one.project for one in studies.page(session, "b").items] == ["b"]
+        assert [one.study.project for one in glances.page(session, "b").items] == ["b"]
     assert len(_kinds(store, study)) == 3
 
 
@@ -126,15 +127,15 @@ def test_pages_newest_first_without_gaps(
     cursor = None
     with store.read() as session:
         for _ in range(3):
-            page = studies.page(session, "a", cursor=cursor, limit=2)
-            seen += [one.id for one in page.items]
+            page = glances.page(session, "a", cursor=cursor, limit=2)
+            seen += [one.study.id for one in page.items]
             cursor = page.next
-        labelled = studies.page(session, "a", label="n1", state=StudyState.RUNNING).items
-        assert studies.page(session, "a", objective="other").items == ()
+        labelled = glances.page(session, "a", label="n1", state=StudyState.RUNNING).items
+        assert glances.page(session, "a", objective="other").items == ()
     assert cursor is None
     assert sorted(seen) == sorted(names)
     assert seen[0] == names[4]
-    assert {one.label for one in labelled} == {"n1"}
+    assert {one.study.label for one in labelled} == {"n1"}
     assert len(labelled) == 2
 
 
@@ -143,14 +144,14 @@ def test_refuses_a_cursor_it_did_not_write(store: Store, new_study: Make, cursor
     """Anything but a cursor of this list is refused, naming the field."""
     new_study()
     with store.read() as session, pytest.raises(InvalidValue, match=r"^cursor"):
-        studies.page(session, "a", cursor=cursor)
+        glances.page(session, "a", cursor=cursor)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1_001])
 def test_refuses_a_limit_outside_its_range(store: Store, limit: int) -> None:
     """A page has from 1 to 1,000 items."""
     with store.read() as session, pytest.raises(InvalidValue, match=r"^limit"):
-        studies.page(session, "a", limit=limit)
+        glances.page(session, "a", limit=limit)
 
 
 def test_history_comes_back_as_it_was_proposed(
@@ -388,16 +389,16 @@ def test_reading_cannot_write(store: Store, new_study: Make, spec: StudySpec) ->
     with pytest.raises(Exception, match=r"(?i)read-?only"), store.read() as session:
         studies.create(session, "a", spec, expected_runs=1)
     with store.read() as session:
-        assert len(studies.page(session, "a").items) == 1
+        assert len(glances.page(session, "a").items) == 1
 
 
 def test_a_read_sees_one_moment(store: Store, new_study: Make) -> None:
     """All queries of a reading transaction agree, whatever is committed meanwhile."""
     new_study()
     with store.read() as session:
-        before = [one.id for one in studies.page(session, "a").items]
+        before = [one.study.id for one in glances.page(session, "a").items]
         new_study()
-        assert [one.id for one in studies.page(session, "a").items] == before
+        assert [one.study.id for one in glances.page(session, "a").items] == before
 
 
 def test_phases_survive_storage(store: Store, new_study: Make, queue: Queue, claim: Claim) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from service.store import (
     events,
     generations,
+    glances,
     history,
     idempotency,
     lifecycle,
@@ -201,4 +202,4 @@ def test_simultaneous_requests_with_one_key_are_done_once(
         names = set(pool.map(create, range(8)))
     assert len(names) == 1
     with store.read() as session:
-        assert len(studies.page(session, "a").items) == 2
+        assert len(glances.page(session, "a").items) == 2
