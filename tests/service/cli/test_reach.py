@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import TypeGuard
 
 from service.client import Client
 from service.client.methods import Listing, Method
@@ -28,14 +29,27 @@ def methods() -> set[str]:
 
 
 def called() -> set[str]:
-    """What commands call, and the worker that `glideslope worker` runs."""
+    """What commands call, and the worker that `glideslope worker` runs.
+
+    A resource that is handed on, as in `desk or client.keys`, is called by whatever follows there.
+    """
+    resources = set(vars(Client("http://service.test")))
     found = set()
     for folder in ("cli", "worker"):
         for path in (ROOT / "service" / folder).glob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
-                    found.add(f"{node.value.attr}.{node.attr}")
+            names = [node for node in ast.walk(ast.parse(path.read_text())) if is_name(node)]
+            inner = {id(node.value) for node in names}
+            handed_on = {
+                one.attr for one in names if one.attr in resources and id(one) not in inner
+            }
+            found |= {f"{resource}.{one.attr}" for resource in handed_on for one in names}
+            found |= {f"{one.value.attr}.{one.attr}" for one in names if is_name(one.value)}
     return found
+
+
+def is_name(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Whether it is something of something."""
+    return isinstance(node, ast.Attribute)
 
 
 def test_every_route_has_a_command() -> None:
