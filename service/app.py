@@ -30,6 +30,7 @@ from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.caller import PUBLIC
 from service.api.context import DEFAULT_PROJECT, Context
+from service.api.documentation import describe
 from service.api.gate import Gate
 from service.api.keyring import Keyring, Keys
 from service.api.metrics import Metrics
@@ -169,6 +170,7 @@ def _furnish(app: FastAPI, settings: Settings, keyring: Keyring, metrics: Metric
     ):
         app.include_router(routes.router, responses=responses(Unidentified, Forbidden))
     app.include_router(health.router)
+    describe(app)
 
 
 def open_store(settings: Settings) -> Store:

@@ -26,6 +26,10 @@ from tuning.errors import DataError, InvalidValue
 
 PATH = "/v1/datasets"
 CONTENT_TYPES = ("text/csv", "application/gzip", "application/vnd.apache.parquet")
+EXAMPLE = """unix,date,symbol,open,high,low,close,volume
+1646092800,2022-03-01 00:00:00,BTC/USD,43221.7,43626.4,43185.4,43312.2,52.0
+1646089200,2022-02-28 23:00:00,BTC/USD,43085.3,43364.8,42892.3,43178.9,106.8
+"""
 
 router = APIRouter(prefix=PATH, tags=["datasets"])
 
@@ -41,7 +45,11 @@ router = APIRouter(prefix=PATH, tags=["datasets"])
         "requestBody": {
             "required": True,
             "content": {
-                kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES
+                kind: {
+                    "schema": {"type": "string", "format": "binary"},
+                    "examples": {kind: {"value": EXAMPLE, "summary": "bars, newest first"}},
+                }
+                for kind in CONTENT_TYPES
             },
         }
     },

@@ -5,7 +5,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
@@ -48,6 +48,7 @@ Key = Annotated[
     Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$"),
 ]
 CREATE = "POST /v1/studies"
+CHANGES = {"budget": {"trials": 100}, "seed": 8, "label": "the same on another seed"}
 MAX_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.5  # between two looks of a client that waits when no bell rings
 
@@ -107,7 +108,7 @@ def _create(
 )
 def clone_study(
     study: StudyId,
-    body: Settings,
+    body: Annotated[Settings, Body(examples=[CHANGES])],
     here: Here,
     caller: Writer,
     response: Response,

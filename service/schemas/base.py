@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    JsonValue,
     PlainValidator,
     StringConstraints,
     WithJsonSchema,
@@ -106,3 +107,8 @@ class Schema(BaseModel):
     """A JSON object that refuses unknown fields, wrong types and non-finite numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+def example(**fields: JsonValue) -> ConfigDict:
+    """What makes OpenAPI show a schema with these fields."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -7,13 +7,22 @@ see to it only that a document is finite, storable and of a sensible depth.
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
-from service.schemas.base import Name, Schema, check_settings
+from service.schemas.base import Name, Schema, check_settings, example
 
 DEEPEST = 256  # levels of lists and objects in a document: expressions nest
 
 Document = Annotated[dict[str, Any], AfterValidator(partial(check_settings, deepest=DEEPEST))]
+
+
+# A cosine of 1,000 updates, all else by default.
+SCHEDULE: JsonValue = {
+    "format": "glideslope/schedule@1",
+    "family": "cosine",
+    "horizon": 1000,
+    "peak": 0.01,
+}
 
 
 class CallRequest(Schema):
@@ -27,6 +36,8 @@ class CallRequest(Schema):
 class PreviewRequest(Schema):
     """A schedule, over its own horizon or another, as so many points."""
 
+    model_config = example(schedule=SCHEDULE, points=200)
+
     schedule: Document
     horizon: int | None = None
     points: Annotated[int, Field(ge=4, le=10_000)] = 500
@@ -34,6 +45,8 @@ class PreviewRequest(Schema):
 
 class LintRequest(Schema):
     """A schedule, or a call (`from`) with its `base_lr` and `horizon`."""
+
+    model_config = example(schedule=SCHEDULE)
 
     schedule: Document | None = None
     origin: CallRequest | None = Field(default=None, alias="from")
@@ -45,6 +58,8 @@ class LintRequest(Schema):
 
 class ConvertRequest(Schema):
     """A schedule, or a call (`from`) with its `base_lr` and `horizon`; `to` asks for code."""
+
+    model_config = example(schedule=SCHEDULE, to="torch")
 
     schedule: Document | None = None
     origin: CallRequest | None = Field(default=None, alias="from")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.schemas.base import Name, Number, Prose, Scalar, Schema, Settings, Text
+from service.schemas.base import Name, Number, Prose, Scalar, Schema, Settings, Text, example
 from service.schemas.external import ExternalRequest
 
 # Those of `tuning.records.Pruning`, which brings NumPy along; a test compares them.
@@ -53,6 +53,14 @@ class StudyRequest(Schema):
     `warm_start` names earlier studies of the same objective, whatever their horizon.
     """
 
+    model_config = example(
+        objective="realized_volatility",
+        space={"families": ["cosine", "wsd", "linear"], "peak": [1e-4, 1e-1]},
+        budget={"trials": 60},
+        seed=7,
+        label="volatility, first try",
+    )
+
     objective: Name
     external: ExternalRequest | None = None
     config: Settings = Field(default_factory=dict)
@@ -91,6 +99,8 @@ class StudyWords(Schema):
     What is left out stays as it is; `labels` change as a whole.
     """
 
+    model_config = example(label="volatility", labels={"team": "rates"}, notes="Peaks look low.")
+
     priority: Number | None = None
     label: Annotated[Text, Field(max_length=128)] | None = None
     labels: Labels | None = None
@@ -107,6 +117,8 @@ class BudgetChange(Schema):
 
 class ExtendRequest(Schema):
     """What a completed study may spend to search on; `evidence_budget` is for the next verdict."""
+
+    model_config = example(budget={"trials": 120})
 
     budget: BudgetChange = BudgetChange()
     evidence_budget: int | None = None

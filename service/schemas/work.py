@@ -8,9 +8,9 @@ nobody could compute with it. The examples are one run, from its claim to its en
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from service.schemas.base import Name, Prose, Schema, Text
+from service.schemas.base import Name, Prose, Schema, Text, example
 
 Token = Annotated[Text, Field(min_length=1, max_length=64)]
 LARGEST = 1e150  # the square of such a number, and a sum of squares, are still floats
@@ -36,11 +36,6 @@ RUN: dict[str, JsonValue] = {
     "run": "st_qzw5cv2nkxv2ohkvy4xa.0.0",
     "token": "8f0c5f6f2d7b4f0e9a7c1d2e3f405162",
 }
-
-
-def example(**fields: JsonValue) -> ConfigDict:
-    """What makes OpenAPI show a schema with these fields."""
-    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class ClaimRequest(Schema):

@@ -216,9 +216,12 @@ def _configs() -> Iterator[Bad]:
         ("a tower", {"file": json.loads("[" * 20 + "]" * 20)}, "/config", UNCHECKED),
     ):
         yield create(name, pointer if isinstance(pointer, str) else "", value, {"config": config})
-    for name, file in (("too few bars", "short.csv"), ("malformed bars", "malformed.csv")):
+    for name, file, pointer, found in (
+        ("too few bars", "short.csv", None, UNCHECKED),
+        ("malformed bars", "malformed.csv", "/line_2/close", "oops"),  # into the file
+    ):
         content = json.dumps({"objective": "realized_volatility", "config": {"file": file}})
-        yield Bad(name, "POST", STUDIES, 422, "invalid-data", content)
+        yield Bad(name, "POST", STUDIES, 422, "invalid-data", content, pointer, found)
     yield create("config of a list", "/config", "[]", {"config": []})
 
 
