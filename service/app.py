@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.addresses import Allowed
 from service.api import (
     catalogue,
     datasets,
@@ -24,6 +25,7 @@ from service.api import (
     studies,
     transfer,
     trials,
+    webhooks,
     work,
 )
 from service.api.bell import Bell
@@ -39,11 +41,12 @@ from service.api.requests import Requests
 from service.api.uploads import Uploads
 from service.errors import Forbidden, Unidentified
 from service.loopback import is_loopback
+from service.planner.delivery import Books, Postman, Told
 from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import deadlines, generations, history, projects, reads, stalls
+from service.store import deadlines, generations, history, outbox, projects, reads, stalls
 from service.store import keys as stored_keys
 from service.store import lifecycle as stored_lifecycle
 from service.store import studies as stored_studies
@@ -57,6 +60,7 @@ from tuning.objectives import load
 from tuning.records import History, StudySpec
 from tuning.search.policy import Generation, GiveUp
 
+POST_SECONDS = 1.0  # between two looks of the postman when nothing rings
 PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
 COUNT_SECONDS = 1.0  # between two times that what was used is written down
 
@@ -73,9 +77,11 @@ def create_app(
     """
     bell, metrics, uploads = Bell(), Metrics(store), Uploads(settings.dataset_folder)
     keyring = _keyring(store, settings)
+    allowed = Allowed.parse(settings.webhooks)
 
     def on_progress() -> None:
         planning.ring()  # after a generation, too: the next one needs none of its results
+        posting.ring()
         bell.ring()
 
     planner = Planner(ledger(store, on_progress), metrics.observe_planning)
@@ -87,13 +93,16 @@ def create_app(
         # After an outage of the server its workers get time to extend their leases first.
         delay_seconds=2 * settings.heartbeat_seconds,
     )
+    postman, posting = _post_office(store, settings, allowed)
     counting = Loop("counter", lambda: _note_used(store, keyring), COUNT_SECONDS)
 
     app = FastAPI(
         title="Glideslope",
         version=version("glideslope"),
         summary="Finds the best learning-rate schedule, and proves it.",
-        lifespan=_life(bell, uploads, keyring, planner, planning, (sweeping, counting)),
+        lifespan=_life(
+            bell, uploads, keyring, planner, planning, postman, (sweeping, counting, posting)
+        ),
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
@@ -110,6 +119,7 @@ def create_app(
         survey=survey,
         uploads=uploads,
         metrics=metrics,
+        webhooks=allowed,
     )
     app.state.keyring = keyring
     _furnish(app, settings, keyring, metrics)
@@ -122,6 +132,7 @@ def _life(
     keyring: Keyring,
     planner: Planner,
     planning: Loop,
+    postman: Postman,
     others: Sequence[Loop],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What starts before the first request and ends after the last one."""
@@ -135,8 +146,10 @@ def _life(
         try:
             yield
         finally:
+            postman.interrupt()
             for loop in others:
                 loop.stop()
+            postman.close()
             planning.stop(planner.interrupt)
             planner.close()
             keyring.close()
@@ -166,6 +179,7 @@ def _furnish(app: FastAPI, settings: Settings, keyring: Keyring, metrics: Metric
         catalogue,
         schedules,
         datasets,
+        webhooks,
         keys,
     ):
         app.include_router(routes.router, responses=responses(Unidentified, Forbidden))
@@ -261,6 +275,33 @@ def _keyring(store: Store, settings: Settings) -> Keyring:
 def _look_up_keys(store: Store) -> Keys:
     with store.read() as session:
         return Keys(stored_keys.usable(session), stored_keys.exist(session))
+
+
+def _post_office(store: Store, settings: Settings, allowed: Allowed) -> tuple[Postman, Loop]:
+    """Who tells webhooks, and when; where there may be none, nothing is written down."""
+    postman = Postman(books(store), allowed, settings.webhook_retry_seconds)
+    if allowed:
+        store.enable(outbox.ENABLED)
+    return postman, Loop("postman", postman.round if allowed else lambda: None, POST_SECONDS)
+
+
+def books(store: Store) -> Books:
+    """What delivery may do to the store's outbox."""
+
+    def take(limit: int, seconds: float) -> Sequence[outbox.Parcel]:
+        with store.write() as session:
+            return outbox.take(session, limit, seconds)
+
+    def settle(parcel: outbox.Parcel, told: Told, retry_seconds: float | None) -> None:
+        attempt = outbox.Attempt(told.status, told.error, told.milliseconds)
+        with store.write() as session:
+            outbox.settle(session, parcel, attempt, retry_seconds)
+
+    def forget() -> None:
+        with store.write() as session:
+            outbox.forget(session)
+
+    return Books(take, settle, forget)
 
 
 def _note_used(store: Store, keyring: Keyring) -> None:

@@ -57,6 +57,17 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         default=None, description="the API key that commands, clients and workers show"
     )
+    webhooks: str | None = Field(
+        default=None,
+        description="hosts that webhooks may go to, separated by commas; `public`: any public "
+        "address over TLS",
+    )
+    webhook_retry_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="pause before a webhook is tried again; it doubles each time, 12 tries in all",
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="address `serve` listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="port `serve` listens on")
     processes: int = Field(

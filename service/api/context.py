@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from service.addresses import Allowed
 from service.api.attendance import Attendance
 from service.api.bell import Bell
 from service.api.metrics import Metrics
@@ -49,6 +50,7 @@ class Context:
     survey: Callable[..., Mapping[str, Any]]
     uploads: Uploads
     metrics: Metrics
+    webhooks: Allowed = field(default_factory=Allowed)
     attendance: Attendance = field(default_factory=Attendance)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 

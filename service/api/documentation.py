@@ -26,6 +26,7 @@ TAGS: Mapping[str, str] = {
     "schedules": "Tools for schedules: points, lint, code for other libraries.",
     "datasets": "Tables of your own to train on.",
     "keys": "API keys: who may do what, in which project.",
+    "webhooks": "Addresses that are told of what happens to studies.",
     "health": "Whether the server is well, and its figures for Prometheus.",
 }
 
@@ -55,6 +56,7 @@ PARAMETERS: Mapping[str, str] = {
     "table": "whether the learning rates of every update are told, too",
     "trial": "number of a trial; repeat it for several",
     "until": "what is waited for: any `change`, or the `final` state",
+    "webhook": "id of a webhook, `wh_…`",
     "wait": "seconds to wait for another answer than the client has, see `If-None-Match`",
 }
 

@@ -21,6 +21,7 @@ from service.cli import (
     transfer,
     trial,
     verdict,
+    webhook,
 )
 from service.cli.options import DEFAULT_URL, Url
 from service.cli.output import fail, misfit_words
@@ -50,6 +51,7 @@ study.app.add_typer(transfer.app)
 app.add_typer(study.app, name="study")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(objective.app, name="objective")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(db.app, name="db")
 app.add_typer(key.app, name="key")

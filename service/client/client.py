@@ -25,6 +25,7 @@ from service.client.schedules import Schedules
 from service.client.studies import Studies
 from service.client.transfers import Transfers
 from service.client.trials import Trials
+from service.client.webhooks import Webhooks
 from service.client.work import Work
 
 
@@ -60,6 +61,7 @@ class Client:
         self.schedules = Schedules(driver)
         self.catalogue = Catalogue(driver)
         self.datasets = Datasets(driver)
+        self.webhooks = Webhooks(driver)
         self.work = Work(driver)
         self.keys = Keys(driver)
         self.health = Health(driver)
@@ -116,6 +118,7 @@ class AsyncClient:
         self.schedules = Schedules(driver)
         self.catalogue = Catalogue(driver)
         self.datasets = Datasets(driver)
+        self.webhooks = Webhooks(driver)
         self.work = Work(driver)
         self.keys = Keys(driver)
         self.health = Health(driver)

@@ -32,6 +32,8 @@ Time is the database's clock (`clock.now`).
 | `provenances` | what runs were trained on and with                             |
 | `reads`       | who looked at which test split                                 |
 | `events`      | the change log of a study, numbered by its revision            |
+| `webhooks`    | addresses that are told of events; tables: `webhook_models`    |
+| `outbox`      | events on their way to webhooks                                |
 | `idempotency` | answers remembered by key                                      |
 | `datasets`    | tables that projects uploaded; their table: `dataset_models`   |
 """

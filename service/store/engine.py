@@ -49,7 +49,7 @@ class Store:
     """
 
     def __init__(self, url: str, now: Clock | None = None) -> None:
-        self._info = {} if now is None else {CLOCK: now}
+        self._info: dict[str, object] = {} if now is None else {CLOCK: now}
         parsed = parse_url(url)
         self._lock = _hold_file(parsed) if is_sqlite(parsed) else None
         self._writer = writing_engine(parsed)
@@ -59,6 +59,10 @@ class Store:
     def is_local(self) -> bool:
         """Whether it is a file of this machine, whose readers never wait for a writer."""
         return self._lock is not None
+
+    def enable(self, name: str) -> None:
+        """Let transactions know of something that this server does beside what it must."""
+        self._info[name] = True
 
     def upgrade(self) -> None:
         """Bring the schema up to date."""

@@ -16,7 +16,7 @@ from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import datasets, deadlines, history, models, outcomes
+from service.store import datasets, deadlines, history, models, outcomes, webhooks
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.failure_models import Failure
@@ -109,6 +109,7 @@ def delete(session: Session, project: str, study: str) -> None:
     check_call(StudyState(row.state), Call.DELETE)
     for table in PARTS:
         session.execute(remove(table).where(table.project == row.project, table.study == row.id))
+    webhooks.forget(session, project, study)
     session.delete(row)
     session.flush()
 

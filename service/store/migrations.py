@@ -21,13 +21,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from service.store import dataset_models, failure_models, identity_models, models
+from service.store import (
+    dataset_models,
+    failure_models,
+    identity_models,
+    models,
+    webhook_models,
+)
 
 TABLES = (
     models,
     identity_models,
     dataset_models,
     failure_models,
+    webhook_models,
 )  # every module with tables: the schema is all of them
 VERSION_TABLE = "glideslope_version"
 ADVISORY_LOCK = 0x676C6964  # "glid"; any constant, the same in every process

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, NotFound
-from service.store import conditions, datasets, models
+from service.store import conditions, datasets, models, outbox
 from service.store.clock import now
 from service.store.conditions import Condition, Stall
 from service.store.locks import lock_study
@@ -258,6 +258,7 @@ def note(
             at=at,
         )
     )
+    outbox.enqueue(session, row, kind, data, at)
     session.flush()
     return row.revision
 
