@@ -30,23 +30,24 @@ from service.api import (
 )
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
-from service.api.caller import PUBLIC
-from service.api.context import DEFAULT_PROJECT, Context
+from service.api.caller import DEFAULT_PROJECT, PUBLIC
+from service.api.context import Context
 from service.api.documentation import describe
 from service.api.gate import Gate
 from service.api.keyring import Keyring, Keys
+from service.api.meter import Meter
 from service.api.metrics import Metrics
 from service.api.problems import install, responses
 from service.api.requests import Requests
 from service.api.uploads import Uploads
-from service.errors import Forbidden, Unidentified
+from service.errors import Forbidden, QuotaExceeded, Unidentified
 from service.loopback import is_loopback
 from service.planner.delivery import Books, Postman, Told
 from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import deadlines, generations, history, outbox, projects, reads, stalls
+from service.store import deadlines, generations, history, outbox, projects, quotas, reads, stalls
 from service.store import keys as stored_keys
 from service.store import lifecycle as stored_lifecycle
 from service.store import studies as stored_studies
@@ -77,7 +78,7 @@ def create_app(
     """
     bell, metrics, uploads = Bell(), Metrics(store), Uploads(settings.dataset_folder)
     keyring = _keyring(store, settings)
-    allowed = Allowed.parse(settings.webhooks)
+    meter, allowed = Meter(keyring.quotas), Allowed.parse(settings.webhooks)
 
     def on_progress() -> None:
         planning.ring()  # after a generation, too: the next one needs none of its results
@@ -94,7 +95,7 @@ def create_app(
         delay_seconds=2 * settings.heartbeat_seconds,
     )
     postman, posting = _post_office(store, settings, allowed)
-    counting = Loop("counter", lambda: _note_used(store, keyring), COUNT_SECONDS)
+    counting = Loop("counter", lambda: _count(store, keyring, meter), COUNT_SECONDS)
 
     app = FastAPI(
         title="Glideslope",
@@ -111,6 +112,9 @@ def create_app(
         settings=settings,
         on_progress=on_progress,
         on_keys=keyring.forget,
+        is_admitted=keyring.admits,
+        usual_quotas=lambda: keyring.usual,
+        meter=meter,
         is_ready=lambda: planning.is_well and sweeping.is_well,
         bell=bell,
         objectives=load(settings.modules),
@@ -122,7 +126,7 @@ def create_app(
         webhooks=allowed,
     )
     app.state.keyring = keyring
-    _furnish(app, settings, keyring, metrics)
+    _furnish(app, settings, keyring, meter, metrics)
     return app
 
 
@@ -157,7 +161,9 @@ def _life(
     return lifespan
 
 
-def _furnish(app: FastAPI, settings: Settings, keyring: Keyring, metrics: Metrics) -> None:
+def _furnish(
+    app: FastAPI, settings: Settings, keyring: Keyring, meter: Meter, metrics: Metrics
+) -> None:
     """Add what every request passes, and the routes; all but health ask who asks."""
     larger = {
         datasets.PATH: settings.dataset_mib * 2**20,
@@ -165,9 +171,10 @@ def _furnish(app: FastAPI, settings: Settings, keyring: Keyring, metrics: Metric
     }
     app.add_middleware(BodyLimit, larger=larger)
     public = PUBLIC | ({"/metrics"} if settings.metrics_open else set())
-    app.add_middleware(Gate, keyring=keyring, host=settings.host, public=public)
+    app.add_middleware(Gate, keyring=keyring, meter=meter, host=settings.host, public=public)
     app.add_middleware(Requests, observe=metrics.observe_request)
     install(app)
+    refusals = responses(Unidentified, Forbidden, QuotaExceeded)
     for routes in (
         studies,
         lifecycle,
@@ -182,7 +189,7 @@ def _furnish(app: FastAPI, settings: Settings, keyring: Keyring, metrics: Metric
         webhooks,
         keys,
     ):
-        app.include_router(routes.router, responses=responses(Unidentified, Forbidden))
+        app.include_router(routes.router, responses=refusals)
     app.include_router(health.router)
     describe(app)
 
@@ -269,12 +276,15 @@ def _keyring(store: Store, settings: Settings) -> Keyring:
     return Keyring(
         lambda: _look_up_keys(store),
         is_needed=settings.require_keys or not is_loopback(settings.host),
+        usual=settings.quotas,
     )
 
 
 def _look_up_keys(store: Store) -> Keys:
     with store.read() as session:
-        return Keys(stored_keys.usable(session), stored_keys.exist(session))
+        return Keys(
+            stored_keys.usable(session), stored_keys.exist(session), quotas.all_own(session)
+        )
 
 
 def _post_office(store: Store, settings: Settings, allowed: Allowed) -> tuple[Postman, Loop]:
@@ -304,7 +314,14 @@ def books(store: Store) -> Books:
     return Books(take, settle, forget)
 
 
-def _note_used(store: Store, keyring: Keyring) -> None:
+def _count(store: Store, keyring: Keyring, meter: Meter) -> None:
+    """Write down which keys were used, and how often projects asked."""
+
+    def add(minute: int, counted: Mapping[str, int]) -> Mapping[str, int]:
+        with store.write() as session:
+            return quotas.count_requests(session, minute, counted)
+
+    meter.flush(add)
     if used := keyring.take_used():
         with store.write() as session:
             stored_keys.note_used(session, used)

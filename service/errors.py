@@ -8,6 +8,7 @@
     ├── Unidentified    whoever asks shows no key that opens anything
     ├── Forbidden       whoever asks may not do this
     ├── Foreign         the request came by way of another site
+    ├── QuotaExceeded   the project would use up more than it may
     └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
 
 The core's own tree is `tuning.errors`. Not here: HTTP statuses; one table of the API maps both
@@ -77,6 +78,29 @@ class Foreign(ServiceError):
 
     A page of another site could otherwise drive the service through its reader's browser.
     """
+
+
+class QuotaExceeded(ServiceError):
+    """The project would use up more than it may.
+
+    `estimate` is what a refused study would cost, if it is one.
+
+    >>> raise QuotaExceeded("trials", used=90, limit=100, asked=60, retry_after=60)
+    Traceback (most recent call last):
+    service.errors.QuotaExceeded: quota trials: 90 of 100 are used, and 60 more were asked for
+    """
+
+    def __init__(self, quota: str, *, used: int, limit: int, asked: int, retry_after: int) -> None:
+        """Name the quota, what is used of it, its limit, and when asking again may help."""
+        self.quota = quota
+        self.used = used
+        self.limit = limit
+        self.asked = asked
+        self.retry_after = retry_after
+        self.estimate: Mapping[str, float] | None = None
+        super().__init__(
+            f"quota {quota}: {used:,} of {limit:,} are used, and {asked:,} more were asked for"
+        )
 
 
 class Forbidden(ServiceError):

@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import DirectoryPath, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.quotas import Quotas
 from tuning.execution import Allowance
 from tuning.execution.memory import total_bytes
 from tuning.objectives import Folders
@@ -89,6 +90,27 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(
         default=5.0, gt=0, le=3600, description="how often expired leases are taken back"
     )
+    quota_running_studies: int = Field(
+        default=100, ge=0, description="studies of a project that have not ended, with keys"
+    )
+    quota_trials: int = Field(
+        default=100_000,
+        ge=0,
+        description="trials that a project's studies may make, or have made, with keys",
+    )
+    quota_storage_mib: int = Field(
+        default=10_240,
+        ge=0,
+        description="MiB of a project's datasets and of the curves of its ended studies, with keys",
+    )
+    quota_requests: int = Field(
+        default=12_000, ge=0, description="requests of a project in a minute, with keys"
+    )
+    quota_streams: int = Field(
+        default=200,
+        ge=0,
+        description="live streams and waiting requests of a project on one server, with keys",
+    )
     stall_seconds: float = Field(
         default=60.0,
         gt=0,
@@ -135,6 +157,17 @@ class Settings(BaseSettings):
     def worker_folders(self) -> Folders:
         """The same for a worker, who fetches datasets over HTTP and keeps them in its cache."""
         return replace(self.folders, datasets=self.cache_folder / "datasets")
+
+    @property
+    def quotas(self) -> Quotas:
+        """What a project may use up that has no limits of its own."""
+        return Quotas(
+            running_studies=self.quota_running_studies,
+            trials=self.quota_trials,
+            storage_bytes=self.quota_storage_mib * 2**20,
+            requests_per_minute=self.quota_requests,
+            streams=self.quota_streams,
+        )
 
     @property
     def allowance(self) -> Allowance:

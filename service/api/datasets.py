@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse
 
 from service.api.caller import Caller, Reader, Trainer, Writer
 from service.api.context import LONGEST_ID, Context, Here
+from service.api.costs import within_quotas
 from service.api.problems import responses
 from service.api.uploads import Upload
 from service.errors import Conflict, NotFound
@@ -100,14 +101,15 @@ def _keep(
     here: Context, caller: Caller, upload: Upload, name: str, survey: Mapping[str, Any]
 ) -> Dataset:
     with here.store.write() as session:
-        added = datasets.add(
-            session,
-            caller.project,
-            sha256=upload.sha256,
-            size=upload.size,
-            name=name,
-            survey=survey,
-        )
+        with within_quotas(session, here, caller, {"storage_bytes": upload.size}):
+            added = datasets.add(
+                session,
+                caller.project,
+                sha256=upload.sha256,
+                size=upload.size,
+                name=name,
+                survey=survey,
+            )
         here.uploads.keep(upload)
     return added
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api.problems import INTERNAL, KINDS, MEDIA_TYPE, NOT_JSON, TOO_LARGE, Kind
+from service.api.problems import INTERNAL, KINDS, MEDIA_TYPE, NOT_JSON, RARE, TOO_LARGE, Kind
 from service.schemas.problems import Problem
 from tuning.errors import InvalidValue
 
@@ -68,6 +68,7 @@ _DETAILS: Mapping[int, str] = {
     409: "study st_x has no verdict yet; it is running",
     413: "a body has at most 1,048,576 bytes",
     422: "budget.trials: 0 is not allowed; allowed: an integer from 1 to 1,000,000",
+    429: "quota trials: 90 of 100 are used, and 60 more were asked for",
     503: "the database did not answer: connection refused",
 }
 _FIELD = {
@@ -126,7 +127,9 @@ def _problem(status: int) -> Document:
         detail=_DETAILS.get(status, "see the server's log for this request"),
         instance="urn:glideslope:request:0f3c9a5be2d17c44",
     )
-    example = problem.model_dump(mode="json", exclude={"replies"})
+    example = problem.model_dump(mode="json", exclude=RARE)
+    if status == 429:
+        example["quota"] = {"name": "trials", "used": 90, "limit": 100, "asked": 60}
     if status == 422:
         example["errors"] = [_FIELD]
     return {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.caller import CALLER, OPEN, PUBLIC, Caller
 from service.api.keyring import Keyring
+from service.api.meter import Meter
 from service.api.problems import answer
 from service.errors import Foreign, ServiceError, Unidentified
 from service.loopback import is_loopback
@@ -26,15 +27,22 @@ class Gate:
     Args:
         app: what comes behind.
         keyring: who has which key.
+        meter: how often each project asks.
         host: the name this server is listening by.
         public: paths that nobody needs a key for.
     """
 
     def __init__(
-        self, app: ASGIApp, keyring: Keyring, host: str, public: Collection[str] = PUBLIC
+        self,
+        app: ASGIApp,
+        keyring: Keyring,
+        meter: Meter,
+        host: str,
+        public: Collection[str] = PUBLIC,
     ) -> None:
         self._app = app
         self._keyring = keyring
+        self._meter = meter
         self._host = host
         self._public = public
 
@@ -55,6 +63,7 @@ class Gate:
         caller = self._keyring.recall(token) or await self._keyring.find(token)
         if caller is OPEN:
             self._check_origin(scope)
+        self._meter.count(caller)
         return caller
 
     def _check_origin(self, scope: Scope) -> None:

@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from service.api.caller import OPEN, Caller
-from service.api.context import DEFAULT_PROJECT
+from service.api.caller import DEFAULT_PROJECT, OPEN, Caller
 from service.errors import ServiceError, Unidentified
+from service.quotas import UNLIMITED, Quotas
 from service.schemas.keys import Scope
 from service.store.keys import USE_SECONDS, Lock
 from service.store.tokens import digest, make_token, read_id
@@ -35,10 +35,14 @@ NOBODY = Lock("", "", digest(""), frozenset(), all_projects=False)  # so that no
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a look into the store finds: the keys that open something, and if any was ever made."""
+    """What a look into the store finds: the keys that open something, and if any was ever made.
+
+    `quotas` are those that projects have of their own.
+    """
 
     locks: Sequence[Lock]
     exist: bool
+    quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 class Keyring:
@@ -47,6 +51,7 @@ class Keyring:
     Args:
         look: reads the store; it blocks.
         is_needed: whether a key is needed even before the first one was made.
+        usual: the quotas of a project that has none of its own, where keys are needed.
         clock: monotonic seconds.
     """
 
@@ -55,16 +60,19 @@ class Keyring:
         look: Callable[[], Keys],
         *,
         is_needed: bool,
+        usual: Quotas = UNLIMITED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look = look
         self._is_needed = is_needed
+        self._usual = usual
         self._clock = clock
         self._own, self.own_token = _local_key()
         self._reader = ThreadPoolExecutor(1, "keyring")  # one look at a time
         self._lock = threading.Lock()
         self._is_open = False
         self._locks: Mapping[str, Lock] = {}
+        self._quotas: Mapping[str, Quotas] = {}
         self._known: dict[str, Caller] = {}
         self._used: set[str] = set()
         self._told_at: dict[str, float] = {}
@@ -96,6 +104,21 @@ class Keyring:
         if caller is None:
             raise Unidentified(is_shown=True)
         return caller
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether a caller of a moment ago would still be let in, as far as that is known."""
+        if self._clock() - self._read_at > SOON_SECONDS:
+            self._look_soon()
+        return self._is_open if caller is OPEN else caller.key in self._locks
+
+    @property
+    def usual(self) -> Quotas:
+        """The quotas of a project that has none of its own: none while no key is needed."""
+        return UNLIMITED if self._is_open else self._usual
+
+    def quotas(self, project: str) -> Quotas:
+        """The quotas of a project as they were a moment ago."""
+        return self._quotas.get(project) or self.usual
 
     def forget(self) -> None:
         """Keys have changed: the next request looks for itself."""
@@ -151,6 +174,9 @@ class Keyring:
             self._used.update(caller.key for caller in self._known.values() if caller.key)
             self._locks = {lock.id: lock for lock in (*found.locks, self._own)}
             self._is_open = not (self._is_needed or found.exist)
+            self._quotas = {
+                project: self.usual.instead(own) for project, own in found.quotas.items()
+            }
             self._known = {}
             self._read_at = at if at > self._forgotten_at else float("-inf")
 

@@ -6,12 +6,13 @@ stands, so a client whose answer was lost simply asks again.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
 from service.api.caller import Caller, Writer
 from service.api.context import Context, Here, StudyId
+from service.api.costs import within_quotas
 from service.api.problems import responses
 from service.api.views import study_view, trial_view
 from service.errors import NotFound
@@ -20,7 +21,7 @@ from service.store import history, lifecycle, studies
 from service.store.studies import Study
 from tuning.errors import IllegalMove
 from tuning.records import MAX_TRIALS
-from tuning.search.policy import expected_runs
+from tuning.search.policy import expected_runs, trial_limit
 
 router = APIRouter(
     prefix="/v1/studies", tags=["studies"], responses=responses(NotFound, IllegalMove)
@@ -55,7 +56,15 @@ def cancel_study(study: StudyId, here: Here, caller: Writer) -> StudyView:
 def extend_study(study: StudyId, body: ExtendRequest, here: Here, caller: Writer) -> StudyView:
     """Let a completed study search on with a larger budget, to another verdict on new seeds."""
     wish = {**body.budget.model_dump(), "evidence_budget": body.evidence_budget}
-    return _move(partial(lifecycle.extend, expect=expected_runs, **wish), study, here, caller)
+
+    def extend(session: Any, project: str, name: str) -> Study:  # noqa: ANN401 # the store's own
+        cost = {"running_studies": 1, "trials": 0, "storage_bytes": 0}
+        with within_quotas(session, here, caller, cost):
+            return lifecycle.extend(
+                session, project, name, expect=expected_runs, allow=trial_limit, **wish
+            )
+
+    return _move(extend, study, here, caller)
 
 
 @router.patch("/{study}", responses=responses(has_body=True))

@@ -9,13 +9,15 @@ Not here: what an event says (`service.store.events`).
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from service.api.caller import Caller, Reader
 from service.api.context import Context, Here, StudyId
@@ -72,7 +74,25 @@ async def stream_events(
         return Response(status_code=204)
     stream = _counted(here, _stream(here, caller, study, request, seen, measurements=measurements))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    here.meter.open_stream(caller)
+    return Stream(stream, headers, partial(here.meter.close_stream, caller))
+
+
+class Stream(StreamingResponse):
+    """A stream of events; `on_end` is called however it ends, once it was begun or refused."""
+
+    def __init__(
+        self, events: AsyncIterator[str], headers: Mapping[str, str], on_end: Callable[[], None]
+    ) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()
 
 
 async def _counted(here: Context, stream: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -88,6 +108,8 @@ async def _stream(
     known: Mapping[str, int] = {}
     yield "retry: 1000\n\n"
     while not here.bell.is_closed and not await request.is_disconnected():
+        if not here.is_admitted(caller):  # its key was revoked meanwhile
+            return
         ticket = here.bell.ticket()
         try:
             news = await run_in_threadpool(_look, here, caller, study, seen)

@@ -23,16 +23,18 @@ from service.errors import (
     Foreign,
     KeyReused,
     NotFound,
+    QuotaExceeded,
     StaleBatch,
     StoreBusy,
     Unidentified,
 )
-from service.schemas.problems import FieldProblem, Problem
+from service.schemas.problems import FieldProblem, Problem, QuotaProblem
 from tuning.errors import BadCell, BadTable, DataError, IllegalMove, InvalidValue
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+RARE = {"replies", "quota", "estimate"}  # members of few problems, else left out
 MAX_FIELDS = 100  # offending fields that are told
 
 
@@ -56,6 +58,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     Conflict: Kind(409, "conflict", "The request contradicts what is stored"),
     IllegalMove: Kind(409, "illegal-move", "The state does not allow it"),
     KeyReused: Kind(422, "key-reused", "The idempotency key came with another body before"),
+    QuotaExceeded: Kind(429, "quota-exceeded", "The project would use up more than it may"),
     StoreBusy: Kind(503, "store-busy", "The store cannot answer now"),
 }
 NOT_JSON = Kind(400, "not-json", "The body is not JSON")
@@ -95,8 +98,17 @@ def answer(request: Request, error: Exception) -> JSONResponse:
     """The problem document of an error of the table."""
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
     fields = _fields(error)
-    more = {"replies": list(error.replies)} if isinstance(error, StaleBatch) else {}
-    headers = _challenge(error) if isinstance(error, Unidentified) else None
+    headers: dict[str, str] = {}
+    more: dict[str, Any] = {}
+    match error:
+        case StaleBatch():
+            more = {"replies": list(error.replies)}
+        case Unidentified():
+            headers = _challenge(error)
+        case QuotaExceeded():
+            headers = {"Retry-After": str(error.retry_after)}
+            more = {"quota": _quota(error)}
+            more |= {} if error.estimate is None else {"estimate": error.estimate}
     return _document(request, kind, str(error), fields, headers, more)
 
 
@@ -104,6 +116,11 @@ def _challenge(error: Unidentified) -> dict[str, str]:
     """What RFC 6750 wants a refusal to say."""
     why = ', error="invalid_token"' if error.is_shown else ""
     return {"WWW-Authenticate": f'Bearer realm="glideslope"{why}'}
+
+
+def _quota(error: QuotaExceeded) -> dict[str, Any]:
+    told = QuotaProblem(name=error.quota, used=error.used, limit=error.limit, asked=error.asked)
+    return told.model_dump()
 
 
 async def _answer(request: Request, error: Exception) -> JSONResponse:
@@ -166,7 +183,7 @@ def _document(
     )
     retry = {"Retry-After": "1"} if kind.status == 503 else {}
     return JSONResponse(
-        {**problem.model_dump(mode="json", exclude={"replies"}), **(more or {})},
+        {**problem.model_dump(mode="json", exclude=RARE), **(more or {})},
         status_code=kind.status,
         media_type=MEDIA_TYPE,
         headers={**(headers or {}), **retry},

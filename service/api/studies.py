@@ -1,6 +1,7 @@
 """Routes of studies: create, read, list, and what came of them."""
 
 import time
+from contextlib import nullcontext
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from service.api.caller import Caller, Reader, Writer
 from service.api.context import Context, Here, StudyId
+from service.api.costs import estimate, within_quotas
 from service.api.datasets import check_dataset
 from service.api.exports import Format, code_response
 from service.api.external import read_external
@@ -23,7 +25,6 @@ from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.base import Settings, Text
 from service.schemas.studies import (
     BestView,
-    Estimate,
     PickName,
     StudyCheck,
     StudyPage,
@@ -32,10 +33,10 @@ from service.schemas.studies import (
 )
 from service.store import glances, history, idempotency, studies
 from tuning.documents import write_spec
-from tuning.evidence import arm_trials, evidence_steps
+from tuning.evidence import arm_trials
 from tuning.records import MAX_TRIALS, Budget, Pruning, Start, StudySpec, StudyState
 from tuning.rounds import last_round
-from tuning.search.policy import expected_runs, most_steps, trial_limit
+from tuning.search.policy import expected_runs, trial_limit
 from tuning.search.warm import gather
 from tuning.study import BASELINES, specify
 
@@ -81,17 +82,21 @@ def _create(
         if known:
             view = StudyView.model_validate(known.body)
         else:
-            study = studies.create(
-                session,
-                caller.project,
-                spec,
-                expected_runs=expected_runs(spec),
-                deadline=deadline,
-                request=body.model_dump(mode="json", exclude_unset=True),
-                labels=body.labels,
-                notes=body.notes,
-                priority=body.priority,
-            )
+            trials = trial_limit(spec)
+            cost = {"running_studies": 1, "trials": trials, "storage_bytes": 0}
+            with within_quotas(session, here, caller, cost, spec):
+                study = studies.create(
+                    session,
+                    caller.project,
+                    spec,
+                    expected_runs=expected_runs(spec),
+                    trial_limit=trials,
+                    deadline=deadline,
+                    request=body.model_dump(mode="json", exclude_unset=True),
+                    labels=body.labels,
+                    notes=body.notes,
+                    priority=body.priority,
+                )
             view = study_view(study, None)
             if key:
                 answer = view.model_dump(mode="json")
@@ -189,16 +194,9 @@ def validate_study(body: StudyRequest, here: Here, caller: Writer) -> StudyCheck
     """Check a study without starting it: its complete spec, what it costs, what to beware of."""
     spec = complete(body, here, caller)
     read_moment(body.deadline)
-    steps = most_steps(spec)
     return StudyCheck(
         spec=write_spec(spec),
-        estimate=Estimate(
-            trials=trial_limit(spec),
-            runs=expected_runs(spec),
-            search_steps=steps,
-            fte=round(steps / spec.horizon, 4),
-            evidence_steps=evidence_steps(spec),
-        ),
+        estimate=estimate(spec),
         warnings=[
             *warnings_of(spec),
             *check_dataset(here, caller, spec.objective, spec.config),
@@ -251,18 +249,19 @@ async def read_study(
     client knows, with `until=final` as soon as it has ended, or after so many seconds.
     """
     deadline = time.monotonic() + wait
-    while True:
-        ticket = here.bell.ticket()
-        left = deadline - time.monotonic()
-        is_over = left <= 0 or here.bell.is_closed or await request.is_disconnected()
-        is_for_end = until == "final" and not is_over
-        if here.store.is_local:  # a row of a local file is there sooner than a thread
-            answer = _read(here, caller, study, known, is_for_end)
-        else:
-            answer = await run_in_threadpool(_read, here, caller, study, known, is_for_end)
-        if is_over or answer.status_code != HTTPStatus.NOT_MODIFIED:
-            return answer
-        await here.bell.wait(ticket, min(POLL_SECONDS, left))
+    with here.meter.stream(caller) if wait else nullcontext():
+        while True:
+            ticket = here.bell.ticket()
+            left = deadline - time.monotonic()
+            is_over = left <= 0 or here.bell.is_closed or await request.is_disconnected()
+            is_for_end = until == "final" and not is_over
+            if here.store.is_local:  # a row of a local file is there sooner than a thread
+                answer = _read(here, caller, study, known, is_for_end)
+            else:
+                answer = await run_in_threadpool(_read, here, caller, study, known, is_for_end)
+            if is_over or answer.status_code != HTTPStatus.NOT_MODIFIED:
+                return answer
+            await here.bell.wait(ticket, min(POLL_SECONDS, left))
 
 
 def _read(

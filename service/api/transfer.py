@@ -19,6 +19,7 @@ from fastapi.responses import StreamingResponse
 from service.api import tables
 from service.api.caller import Caller, Reader, Writer
 from service.api.context import Context, Here, StudyId
+from service.api.costs import within_quotas
 from service.api.imports import Checker, read_study
 from service.api.problems import responses
 from service.api.records import write_members
@@ -28,10 +29,11 @@ from service.api.views import study_view
 from service.errors import KeyReused, NotFound
 from service.schemas.studies import StudyView
 from service.schemas.transfer import FORMAT, Exported, StudyRecord
-from service.store import history, idempotency, transfer
+from service.store import history, idempotency, quotas, transfer
 from tuning.errors import InvalidValue, UnknownName
 from tuning.objectives import configure
 from tuning.records import StudySpec, StudyState
+from tuning.search.policy import trial_limit
 
 router = APIRouter(prefix="/v1/studies", tags=["results"])
 
@@ -157,9 +159,14 @@ def _import(here: Context, caller: Caller, upload: Upload, key: str | None) -> S
             return StudyView.model_validate(known.body)
         records = (record for _, _, record in read_study(upload.path))
         exported, study = cast("Exported", next(records)), cast("StudyRecord", next(records))
-        row = transfer.create(session, caller.project, exported, study)
-        transfer.fill(session, row, records)
-        found = transfer.finish(session, row)
+        goes_on = not checker.state.is_final
+        trials = trial_limit(checker.spec) if goes_on else 0
+        cost = {"running_studies": int(goes_on), "trials": trials, "storage_bytes": 0}
+        with within_quotas(session, here, caller, cost, checker.spec):
+            row = transfer.create(session, caller.project, exported, study)
+            transfer.fill(session, row, records)
+            quotas.settle(session, row, at_least=trials)
+            found = transfer.finish(session, row)
         view = study_view(found, history.best_trial(session, found, found.winner))
         if key:
             answer = view.model_dump(mode="json")

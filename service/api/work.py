@@ -7,6 +7,7 @@ until its time is up. Not here: what a lease means (`service.store.work`).
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -48,15 +49,16 @@ async def claim_work(
     on `splits`, and tell. If the answer was lost, ask again with the same `claim`.
     """
     deadline = time.monotonic() + body.wait_seconds
-    ticket = here.bell.ticket()
-    block = await run_in_threadpool(_claim, here, caller, body)
-    while block is None and (left := deadline - time.monotonic()) > 0:
-        await here.bell.wait(ticket, min(POLL_SECONDS, left))
-        if await request.is_disconnected():  # nobody would train what is handed out now
-            break
+    with here.meter.stream(caller) if body.wait_seconds else nullcontext():
         ticket = here.bell.ticket()
-        if await run_in_threadpool(_has_queued, here, caller, body):
-            block = await run_in_threadpool(_claim, here, caller, body)
+        block = await run_in_threadpool(_claim, here, caller, body)
+        while block is None and (left := deadline - time.monotonic()) > 0:
+            await here.bell.wait(ticket, min(POLL_SECONDS, left))
+            if await request.is_disconnected():  # nobody would train what is handed out now
+                break
+            ticket = here.bell.ticket()
+            if await run_in_threadpool(_has_queued, here, caller, body):
+                block = await run_in_threadpool(_claim, here, caller, body)
     here.metrics.count_claim(0 if block is None else len(block.runs))
     return ClaimReply(
         claim=body.claim,

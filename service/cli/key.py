@@ -10,16 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Protocol
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.table import Table
 
 from service.cli.db import Database, settings_of
 from service.cli.options import AsJson
 from service.cli.output import console, errors, print_json
+from service.cli.project import check_name
 from service.client import Client
-from service.schemas.keys import KeyMade, KeyRequest, KeyView, ProjectName, Scope
-from tuning.errors import InvalidValue
+from service.schemas.keys import KeyMade, KeyRequest, KeyView, Scope
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -137,11 +136,8 @@ def revoke(
 
 def _checked(label: str, scopes: list[Scope], project: str | None) -> KeyRequest:
     """What is wished for, as the service would check it."""
-    try:
-        TypeAdapter(ProjectName | None).validate_python(project)
-    except ValidationError as error:
-        allowed = "1 to 63 of a-z, 0-9, - and _"
-        raise InvalidValue("--project", project, allowed) from error
+    if project is not None:
+        check_name(project, "--project")
     return KeyRequest(label=label, scopes=scopes, project=project)
 
 

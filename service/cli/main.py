@@ -15,6 +15,7 @@ from service.cli import (
     key,
     lifecycle,
     objective,
+    project,
     results,
     schedule,
     study,
@@ -55,6 +56,7 @@ app.add_typer(webhook.app, name="webhook")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(db.app, name="db")
 app.add_typer(key.app, name="key")
+app.add_typer(project.app, name="project")
 
 
 @app.callback()

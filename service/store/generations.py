@@ -15,7 +15,7 @@ from sqlalchemy import insert as insert_rows
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import deadlines, leases, models, outcomes, studies
+from service.store import deadlines, leases, models, outcomes, quotas, studies
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
@@ -155,6 +155,7 @@ def complete(session: Session, project: str, study: str, verdict: Mapping[str, A
         row.best_trial = verdict["trial"]
     row.finished = at
     row.eta = None
+    quotas.settle(session, row)
     studies.note(session, row, "completed", {"state": row.state}, at)
     return True
 

@@ -1,11 +1,11 @@
-"""Tables of who may ask: API keys.
+"""Tables of who may ask, and how often: API keys, counted requests.
 
 The one idea: as in `models`; of a secret only its hash is here.
 """
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKeyConstraint, PrimaryKeyConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.models import Base
@@ -33,5 +33,20 @@ class ApiKey(Base):
 
     __table_args__ = (
         PrimaryKeyConstraint("project", "id"),
+        ForeignKeyConstraint(["project"], ["projects.id"]),
+    )
+
+
+class RequestCount(Base):
+    """What all servers together counted of a project's requests in a minute since 1970."""
+
+    __tablename__ = "request_counts"
+
+    project: Mapped[str]
+    minute: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "minute"),
         ForeignKeyConstraint(["project"], ["projects.id"]),
     )

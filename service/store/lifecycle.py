@@ -16,7 +16,7 @@ from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import datasets, deadlines, history, models, outcomes, webhooks
+from service.store import datasets, deadlines, history, models, outcomes, quotas, webhooks
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.failure_models import Failure
@@ -154,6 +154,7 @@ def extend(
     study: str,
     *,
     expect: Callable[[StudySpec], int],
+    allow: Callable[[StudySpec], int] = lambda spec: spec.budget.trials,
     trials: int | None = None,
     steps: int | None = None,
     seconds: float | None = None,
@@ -168,6 +169,7 @@ def extend(
         project: whose study it is.
         study: its id.
         expect: how many runs a study makes in all if nothing is cut short and it is judged once.
+        allow: how many trials it may make in all.
         trials: see `tuning.rounds.extend`, likewise the others.
         steps: updates.
         seconds: unpaused wall time.
@@ -190,6 +192,7 @@ def extend(
     )
     _begin_round(session, row, spec, larger, now(session))
     row.expected_runs = expect(larger) + _count_confirmed(session, row)
+    row.trial_limit = max(row.trial_limit, allow(larger))
     row.eta = estimate_end(row, now(session))
     return to_study(row)
 
@@ -282,6 +285,7 @@ def _end(session: Session, row: models.Study, state: StudyState, data: Mapping[s
     row.paused = None
     row.eta = None
     row.finished_runs += _drop_runs(session, row, at)
+    quotas.settle(session, row)
     note(session, row, str(state), {"state": str(state), **data}, at)
 
 

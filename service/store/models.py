@@ -95,6 +95,7 @@ class Project(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     created: Mapped[datetime]
+    quotas: Mapped[Document] = mapped_column(server_default="{}")  # its own, where not the usual
 
 
 class Provenance(Base):
@@ -128,6 +129,8 @@ class Study(Base):
     priority: Mapped[float] = mapped_column(Double, server_default="1")
     label: Mapped[str]
     next_generation: Mapped[int]
+    trial_limit: Mapped[int] = mapped_column(server_default="0")  # that it may make, or has made
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")  # once it ended
     expected_runs: Mapped[int]
     finished_runs: Mapped[int]
     best_trial: Mapped[int | None]

@@ -1,11 +1,12 @@
 """Projects: the tenants; every other row belongs to exactly one.
 
-Not here: keys and quotas.
+Not here: keys (`keys`), what a project may use up (`quotas`).
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -39,3 +40,8 @@ def get(session: Session, project: str) -> Project:
     if row is None:
         raise NotFound("project", project)
     return Project(row.id, row.created)
+
+
+def names(session: Session) -> list[str]:
+    """All projects, by name."""
+    return list(session.scalars(select(models.Project.id).order_by(models.Project.id)))

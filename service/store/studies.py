@@ -101,6 +101,7 @@ def create(
     spec: StudySpec,
     *,
     expected_runs: int,
+    trial_limit: int = 0,
     deadline: datetime | None = None,
     request: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
@@ -114,6 +115,7 @@ def create(
         project: whose study it is.
         spec: the complete specification.
         expected_runs: runs the study makes if nothing is cut short; the measure of progress.
+        trial_limit: trials it may make; what counts of it while it has not ended.
         deadline: when its search ends at the latest.
         request: what its user wrote, for a clone.
         labels: the user's own words by the user's own names.
@@ -142,6 +144,8 @@ def create(
         label=spec.label,
         next_generation=0,
         expected_runs=expected_runs,
+        trial_limit=trial_limit,
+        stored_bytes=0,
         finished_runs=0,
         search_steps=0,
         evidence_steps=0,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from service.api.context import DEFAULT_PROJECT
+from service.api.caller import DEFAULT_PROJECT
 from service.store import events, history, models, studies, trials
 from service.store.engine import Store
 from tests.chaos.checker import Seen, Stored

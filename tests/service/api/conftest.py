@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from service.api.context import DEFAULT_PROJECT
+from service.api.caller import DEFAULT_PROJECT
 from service.app import create_app, ledger
 from service.planner.messages import Answer, Judged, judge
 from service.schemas.keys import Scope

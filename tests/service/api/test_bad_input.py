@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from service.api.context import DEFAULT_PROJECT
+from service.api.caller import DEFAULT_PROJECT
 from service.app import create_app, ledger
 from service.settings import Settings
 from service.store import projects

@@ -149,7 +149,7 @@ def test_nobody_waits_who_knows_nothing(api: TestClient, submit: Submit) -> None
 
 
 def test_an_answer_waits_until_the_study_has_ended(api: TestClient, submit: Submit) -> None:
-    """A change on the way does not end the waiting; the end does, and is told at once afterwards."""
+    """A change on the way does not end the waiting; the end does, and is told at once then."""
     study = submit()["id"]
     changes = [
         threading.Timer(seconds, api.post, [f"{STUDIES}/{study}:{verb}"])

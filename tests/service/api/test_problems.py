@@ -16,6 +16,7 @@ from service.errors import (
     Foreign,
     KeyReused,
     NotFound,
+    QuotaExceeded,
     StoreBusy,
     Unidentified,
 )
@@ -32,6 +33,11 @@ RAISED: tuple[tuple[Exception, int, str], ...] = (
     (Conflict("no best yet"), 409, "conflict"),
     (IllegalMove("study", "completed", "cancelled"), 409, "illegal-move"),
     (KeyReused("k"), 422, "key-reused"),
+    (
+        QuotaExceeded("trials", used=9, limit=10, asked=2, retry_after=60),
+        429,
+        "quota-exceeded",
+    ),
     (StoreBusy("the database did not answer"), 503, "store-busy"),
     (ZeroDivisionError("secret"), 500, "internal"),
 )
@@ -71,8 +77,8 @@ def test_every_row_of_the_table_is_tested() -> None:
 
 
 def test_a_busy_store_says_when_to_come_back(client: TestClient) -> None:
-    """503 carries Retry-After; nothing else does."""
-    busy = [isinstance(error, StoreBusy) for error, _, _ in RAISED]
+    """503 carries Retry-After, as does 429; nothing else does."""
+    busy = [isinstance(error, StoreBusy | QuotaExceeded) for error, _, _ in RAISED]
     told = ["retry-after" in client.get(f"/{i}").headers for i in range(len(RAISED))]
     assert told == busy
 
