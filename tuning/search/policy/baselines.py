@@ -132,10 +132,10 @@ def next_points(spec: StudySpec, view: History) -> list[Params]:
         have, offered = len(tried[family]), _offered(spec, space, family)
         coarse = _coarse(spec, len(offered))[have:count]
         if coarse:
-            points = [_point(spec, family, offered[place]) for place in coarse]
+            points = _points(spec, family, [offered[place] for place in coarse])
         elif have < count and not is_open & set(tried[family]):
             own = [view.trials[number].params for number in tried[family]]
-            ranked = [_point(spec, family, peak) for peak in offered]
+            ranked = _points(spec, family, offered)
             order = model.ranked(ranked, own, is_last=have + 1 == count)
             new = (ranked[place] for place in order)
             points = list(islice((one for one in new if _is_new(spec, one, known)), 1))
@@ -244,7 +244,12 @@ def _rising(low: float, high: float) -> tuple[float, ...]:
 
 
 def _point(spec: StudySpec, family: str, peak: float) -> Params:
-    return {FAMILY: family, PEAK: peak, **_shape(spec, family)}
+    return _points(spec, family, [peak])[0]
+
+
+def _points(spec: StudySpec, family: str, peaks: Sequence[float]) -> list[Params]:
+    shape = _shape(spec, family)
+    return [{FAMILY: family, PEAK: peak, **shape} for peak in peaks]
 
 
 def _shape(spec: StudySpec, family: str) -> Mapping[str, ParameterValue]:

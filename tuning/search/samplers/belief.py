@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tuning.search.samplers.description import COUNT
 from tuning.search.samplers.evidence import Evidence
 from tuning.search.samplers.process import SCALE_PRIOR, Kernel, Posterior, fit
+from tuning.search.samplers.trend import fit_trend
 
 Floats = NDArray[np.float64]
 
@@ -118,12 +119,26 @@ def _fit_bytes(
     unit = float(np.std(evidence.values)) or 1.0
     scaled_values = evidence.values / unit
     exponent = EXPONENT_PRIOR[0]
-    kernel, cost = fit(evidence.inputs(exponent), scaled_values, evidence.seeds, kind)
+    kernel, cost = _fit_at(evidence, exponent, scaled_values, kind)
     if evidence.raised.any():
-        found = []
+        found = [(cost, exponent, kernel)]
         for one in EXPONENTS:
-            kernel, cost = fit(evidence.inputs(one), scaled_values, evidence.seeds, kind)
-            off = (one - EXPONENT_PRIOR[0]) / EXPONENT_PRIOR[1]
-            found.append((cost + off * off / 2, one, kernel))
+            if one != exponent:
+                other, cost = _fit_at(evidence, one, scaled_values, kind, near=kernel)
+                off = (one - exponent) / EXPONENT_PRIOR[1]
+                found.append((cost + off * off / 2, one, other))
         _, exponent, kernel = min(found, key=lambda end: end[:2])
     return replace(kernel, size=kernel.size * unit**2, noise=kernel.noise * unit**2), exponent
+
+
+def _fit_at(
+    evidence: Evidence,
+    exponent: float,
+    values: Floats,
+    kind: int | None,
+    near: Kernel | None = None,
+) -> tuple[Kernel, float]:
+    """A kernel for an exponent, and its cost; what has no kinds has no trend."""
+    inputs = evidence.inputs(exponent)
+    trend = None if kind is None else fit_trend(inputs, values)
+    return fit(inputs, values, evidence.seeds, kind, trend, near)

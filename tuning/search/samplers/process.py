@@ -3,7 +3,8 @@
 The one idea: similar schedules have similar losses, and how similar is learned from the results: a
 length scale per column, and a squared exponential or a Matérn 5/2, by the largest posterior density
 with exact gradients. One column may tell kinds apart (the number of cycles): schedules of different
-kinds share but a part. So many scales learned from few results believe too much, which is put right
+kinds share but a part. What theory expects may be a trend, to which the process is the rest, as far
+as results bear it out. So many scales learned from few results believe too much, which is put right
 by how far each result is from what the others say of it.
 Not here: which results it is shown (`tuning.search.samplers.evidence`), what is tried next
 (`tuning.search.samplers.acquisition`).
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
+
+from tuning.search.samplers.trend import Trend
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +44,7 @@ class Kernel:
         kind: the column that tells kinds apart, or None.
         is_rough: whether losses are as rough as a Matérn 5/2 process, not as smooth as the squared
             exponential.
+        trend: what theory expects, to which the process is the rest.
     """
 
     scales: Floats
@@ -49,6 +53,12 @@ class Kernel:
     share: float = 1.0
     kind: int | None = None
     is_rough: bool = False
+    trend: Trend | None = None
+
+    def basis(self, columns: Floats) -> Floats:
+        """What means are made of: one, and the trend if there is any, shape (schedules, 1 or 2)."""
+        ones = np.ones(len(columns))
+        return np.stack([ones] if self.trend is None else [ones, self.trend(columns)], axis=1)
 
     def between(self, one: Floats, other: Floats) -> Floats:
         """Covariances of two sets, shape (len(one), len(other))."""
@@ -73,14 +83,14 @@ class Posterior:
         columns: those with results, or supposed ones, shape (results, columns).
         factor: lower Cholesky factor of the covariance of the results.
         weights: of each result in a mean.
-        mean: of all schedules.
+        mean: how much of each part of the basis the mean has.
     """
 
     kernel: Kernel
     columns: Floats
     factor: Floats
     weights: Floats
-    mean: float
+    mean: Floats
 
     @classmethod
     def after(cls, kernel: Kernel, columns: Floats, values: Floats, seeds: Floats) -> "Posterior":
@@ -88,10 +98,12 @@ class Posterior:
         covariance = kernel.between(columns, columns)
         covariance[np.diag_indices(len(columns))] += kernel.size * NUGGET + kernel.noise / seeds
         factor = cholesky(covariance, lower=True, check_finite=False)
-        ones = solve_triangular(factor, np.ones(len(columns)), lower=True)
-        whitened = solve_triangular(factor, values, lower=True)
-        mean = float(ones @ whitened / (ones @ ones))
-        weights = cho_solve((factor, True), values - mean)
+        basis = kernel.basis(columns)
+        mean = least_squares(
+            solve_triangular(factor, basis, lower=True),
+            solve_triangular(factor, values, lower=True),
+        )
+        weights = cho_solve((factor, True), values - basis @ mean)
         return cls(kernel, columns, factor, weights, mean)
 
     def supposing(self, columns: Floats) -> "Posterior":
@@ -135,7 +147,7 @@ class Posterior:
         """Means, and the part of each that the results explain, shape (results, schedules)."""
         cross = self.kernel.between(self.columns, columns)
         explained = solve_triangular(self.factor, cross, lower=True, check_finite=False)
-        return self.mean + self.weights @ cross, explained
+        return self.kernel.basis(columns) @ self.mean + self.weights @ cross, explained
 
     def predict(self, columns: Floats) -> tuple[Floats, Floats]:
         """Means and standard deviations of the true losses."""
@@ -149,28 +161,46 @@ class Posterior:
         return self.kernel.between(columns, columns) - explained.T @ explained
 
 
+def least_squares(basis: Floats, values: Floats) -> Floats:
+    """The weights of a basis that come nearest to values; that of the trend is not negative."""
+    square, along = basis.T @ basis, basis.T @ values
+    found = np.linalg.solve(square + 1e-12 * np.diag(np.diag(square)), along)
+    if len(found) > 1 and found[1] < 0.0:
+        return np.array([along[0] / square[0, 0], 0.0])
+    return np.asarray(found)
+
+
 def fit(
-    columns: Floats, values: Floats, seeds: Floats, kind: int | None = None
+    columns: Floats,
+    values: Floats,
+    seeds: Floats,
+    kind: int | None = None,
+    trend: Trend | None = None,
+    near: Kernel | None = None,
 ) -> tuple[Kernel, float]:
     """The kernel of the largest posterior density given some results, and its negative log.
 
-    Searched for from two fixed starts, among smooth and among rough ones.
+    Searched for from two fixed starts, among smooth and among rough ones; or from one that was
+    found for nearly the same results, among those like it.
 
     Args:
         columns: descriptions, shape (results, columns).
         values: losses of a spread of about 1.
         seeds: how many seeds each rests on.
         kind: the column that tells kinds apart, if any.
+        trend: what theory expects, if it is asked.
+        near: where to begin.
     """
     if kind is not None and np.ptp(columns[:, kind]) == 0.0:
         kind = None
     ends = []
-    for is_rough in (False, True):
-        cost = _Cost(columns, values, seeds, kind, is_rough=is_rough)
-        for start in STARTS:
+    for is_rough in (False, True) if near is None else (near.is_rough,):
+        cost = _Cost(columns, values, seeds, kind, trend, is_rough=is_rough)
+        starts = [cost.start(*one) for one in STARTS] if near is None else [cost.place_of(near)]
+        for start in starts:
             end = minimize(
                 cost,
-                cost.start(*start),
+                start,
                 jac=True,
                 method="L-BFGS-B",
                 bounds=cost.limits,
@@ -190,11 +220,15 @@ class _Cost:
         values: Floats,
         seeds: Floats,
         kind: int | None,
+        trend: Trend | None = None,
         *,
         is_rough: bool = False,
     ) -> None:
-        self._is_rough = is_rough
+        self._is_rough, self._trend = is_rough, trend
         self._columns, self._values, self._seeds, self._kind = columns, values, seeds, kind
+        self._basis = np.ones((len(columns), 1))
+        if trend is not None:
+            self._basis = np.column_stack([self._basis, trend(columns)])
         differences = columns.T[:, :, None] - columns.T[:, None, :]
         self._squares = differences**2
         self._same = self._squares[kind] == 0.0 if kind is not None else None
@@ -209,10 +243,16 @@ class _Cost:
         scales = [log_scale] * self._columns.shape[1]
         return np.array([*scales, 0.0, np.log(noise), 0.0])
 
+    def place_of(self, kernel: Kernel) -> Floats:
+        """The logarithms of a kernel."""
+        share = np.log(kernel.share / (1.0 - kernel.share)) if kernel.share < 1.0 else 0.0
+        logs = [*np.log(kernel.scales), np.log(kernel.size), np.log(kernel.noise), share]
+        return np.asarray(np.clip(logs, *np.array(self.limits).T))
+
     def kernel(self, logs: Floats) -> Kernel:
         share = 1.0 / (1.0 + np.exp(-logs[-1]))
         scales, size, noise = np.exp(logs[:-3]), np.exp(logs[-3]), np.exp(logs[-2])
-        return Kernel(scales, size, noise, share, self._kind, self._is_rough)
+        return Kernel(scales, size, noise, share, self._kind, self._is_rough, self._trend)
 
     def __call__(self, logs: Floats) -> tuple[float, Floats]:
         kernel = self.kernel(logs)
@@ -228,8 +268,9 @@ class _Cost:
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(logs)
         inverse = cho_solve((factor, True), np.eye(len(self._values)), check_finite=False)
-        ones = inverse.sum(axis=0)
-        rest = self._values - ones @ self._values / ones.sum()
+        whitened = solve_triangular(factor, self._basis, lower=True, check_finite=False)
+        values = solve_triangular(factor, self._values, lower=True, check_finite=False)
+        rest = self._values - self._basis @ least_squares(whitened, values)
         weights = inverse @ rest
         off = (logs - self._means) / self._deviations
         cost = rest @ weights / 2 + np.log(np.diag(factor)).sum() + off @ off / 2

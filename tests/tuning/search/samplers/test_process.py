@@ -151,3 +151,12 @@ def test_far_off_candidates_are_still_told_apart() -> None:
     logs = log_improvement(0.0, means, np.ones(2001))
     assert np.isfinite(logs).all()
     assert (np.diff(logs) < 0).all()
+
+
+def test_a_fit_that_begins_near_ends_there(columns: np.ndarray, values: np.ndarray) -> None:
+    """From the kernel of nearly the same results, a kernel as good as from the fixed starts."""
+    kernel, _ = fit(columns, values, np.ones(30), 3)
+    moved = values + 0.01 * np.random.default_rng(5).normal(size=30)
+    _, anew = fit(columns, moved, np.ones(30), 3)
+    _, near = fit(columns, moved, np.ones(30), 3, near=kernel)
+    assert near == pytest.approx(anew, abs=0.5)
