@@ -111,9 +111,7 @@ def create_app(
         store=store,
         settings=settings,
         on_progress=on_progress,
-        on_keys=keyring.forget,
-        is_admitted=keyring.admits,
-        usual_quotas=lambda: keyring.usual,
+        keyring=keyring,
         meter=meter,
         is_ready=lambda: planning.is_well and sweeping.is_well,
         bell=bell,
@@ -125,8 +123,7 @@ def create_app(
         metrics=metrics,
         webhooks=allowed,
     )
-    app.state.keyring = keyring
-    _furnish(app, settings, keyring, meter, metrics)
+    _furnish(app, app.state.context)
     return app
 
 
@@ -161,18 +158,17 @@ def _life(
     return lifespan
 
 
-def _furnish(
-    app: FastAPI, settings: Settings, keyring: Keyring, meter: Meter, metrics: Metrics
-) -> None:
+def _furnish(app: FastAPI, here: Context) -> None:
     """Add what every request passes, and the routes; all but health ask who asks."""
     larger = {
-        datasets.PATH: settings.dataset_mib * 2**20,
+        datasets.PATH: here.settings.dataset_mib * 2**20,
         transfer.IMPORT: transfer.MAX_IMPORT_BYTES,
     }
     app.add_middleware(BodyLimit, larger=larger)
-    public = PUBLIC | ({"/metrics"} if settings.metrics_open else set())
-    app.add_middleware(Gate, keyring=keyring, meter=meter, host=settings.host, public=public)
-    app.add_middleware(Requests, observe=metrics.observe_request)
+    public = PUBLIC | ({"/metrics"} if here.settings.metrics_open else set())
+    host = here.settings.host
+    app.add_middleware(Gate, keyring=here.keyring, meter=here.meter, host=host, public=public)
+    app.add_middleware(Requests, observe=here.metrics.observe_request)
     install(app)
     refusals = responses(Unidentified, Forbidden, QuotaExceeded)
     for routes in (

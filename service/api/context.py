@@ -13,12 +13,11 @@ from fastapi import Depends, Request
 from service.addresses import Allowed
 from service.api.attendance import Attendance
 from service.api.bell import Bell
-from service.api.caller import Caller
+from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.api.metrics import Metrics
 from service.api.uploads import Uploads
 from service.errors import NotFound
-from service.quotas import Quotas
 from service.settings import Settings
 from service.store.engine import Store
 from tuning.objectives import Objective
@@ -33,9 +32,7 @@ class Context:
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `is_ready` tells whether planner and sweeper do their work; `bell` rings when a study may have
-    changed or have runs to claim. `on_keys` is called after keys were made or revoked.
-    `is_admitted` tells whether a caller of a moment ago would still be let in,
-    `usual_quotas` tells those of a project that has none of its own, `meter` counts what asks.
+    changed or have runs to claim. `keyring` tells who has which key, `meter` counts what asks.
     `objectives` are those that can be tuned. `render_report` makes the HTML of a study, and
     `versions` are those of the libraries the planner depends on.
     `survey` tells what is in an upload, of which few are read at once (`reading`). `metrics` are
@@ -46,9 +43,7 @@ class Context:
     settings: Settings
     on_progress: Callable[[], None]
     is_ready: Callable[[], bool]
-    on_keys: Callable[[], None]
-    is_admitted: Callable[[Caller], bool]
-    usual_quotas: Callable[[], Quotas]
+    keyring: Keyring
     meter: Meter
     bell: Bell
     objectives: Mapping[str, Objective]

@@ -45,7 +45,7 @@ def within_quotas(
     quotas.hold(session, caller.project)
     yield
     try:
-        quotas.check(session, caller.project, here.usual_quotas(), asked)
+        quotas.check(session, caller.project, here.keyring.usual, asked)
     except QuotaExceeded as error:
         if spec is not None:
             error.estimate = estimate(spec).model_dump()

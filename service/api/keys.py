@@ -44,7 +44,7 @@ def create_key(body: KeyRequest, here: Here, caller: Admin, response: Response) 
             expires=expires,
             all_projects=body.all_projects,
         )
-    here.on_keys()
+    here.keyring.forget()
     audit.key_created(key, by=caller.key)
     response.headers["Cache-Control"] = "no-store"
     return KeyMade(**key_view(key).model_dump(), token=token)
@@ -71,7 +71,7 @@ def revoke_key(key: KeyId, here: Here, caller: Admin) -> None:
     """
     with here.store.write() as session:
         revoked = keys.revoke(session, caller.reach, key)
-    here.on_keys()
+    here.keyring.forget()
     audit.key_revoked(revoked, by=caller.key)
 
 

@@ -108,7 +108,7 @@ async def _stream(
     known: Mapping[str, int] = {}
     yield "retry: 1000\n\n"
     while not here.bell.is_closed and not await request.is_disconnected():
-        if not here.is_admitted(caller):  # its key was revoked meanwhile
+        if not here.keyring.admits(caller):  # its key was revoked meanwhile
             return
         ticket = here.bell.ticket()
         try:

@@ -66,7 +66,7 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
     server = _server(app, settings)
     serving = threading.Thread(target=server.run, args=([listener],), name="server")
     supervisor = supervise.Supervisor(
-        lambda: _start_worker(settings, url, name, app.state.keyring.own_token),
+        lambda: _start_worker(settings, url, name, app.state.context.keyring.own_token),
         lambda: _bereave(store, name, settings.max_attempts),
         settings.drain_seconds + SHUTDOWN_SECONDS,
     )

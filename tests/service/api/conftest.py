@@ -63,7 +63,7 @@ def api(store: Store, data_folder: Path, tmp_path: Path) -> Iterator[TestClient]
     )
     client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
     yield client
-    app.state.keyring.close()
+    app.state.context.keyring.close()
     client.close()
 
 

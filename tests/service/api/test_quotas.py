@@ -30,7 +30,7 @@ def limited(
         client = holder("small")
         with store.write() as session:
             quotas.set_own(session, "small", own)
-        api.app.state.keyring.forget()  # type: ignore[attr-defined] # the application's
+        api.app.state.context.keyring.forget()  # type: ignore[attr-defined] # the application's
         return client
 
     return limit
@@ -93,7 +93,7 @@ def test_where_no_key_is_needed_nothing_is_limited(
 ) -> None:
     """Whoever has the machine has all of it."""
     submit()
-    assert api.app.state.context.usual_quotas() == UNLIMITED  # type: ignore[attr-defined]
+    assert api.app.state.context.keyring.usual == UNLIMITED  # type: ignore[attr-defined]
 
 
 class Minute:
