@@ -37,7 +37,7 @@ def api(store: Store) -> Iterator[TestClient]:
     app = create_app(store, Settings(webhooks="127.0.0.1"))
     client = TestClient(app, base_url="http://localhost")
     yield client
-    app.state.keyring.close()
+    app.state.context.keyring.close()
     client.close()
 
 
@@ -159,5 +159,5 @@ def test_webhooks_are_off_unless_they_are_allowed(store: Store) -> None:
     client = TestClient(app, base_url="http://localhost")
     response = client.post(HOOKS, json={"url": "https://example.org/"})
     assert (response.status_code, "off" in response.json()["detail"]) == (409, True)
-    app.state.keyring.close()
+    app.state.context.keyring.close()
     client.close()
