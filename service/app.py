@@ -47,13 +47,14 @@ from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import deadlines, generations, history, outbox, projects, quotas, reads, stalls
+from service.store import deadlines, generations, outbox, projects, quotas, reads, stalls
 from service.store import keys as stored_keys
 from service.store import lifecycle as stored_lifecycle
 from service.store import studies as stored_studies
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
+from service.store.recollection import Recollection
 from service.ui.report import render_report
 from tuning.evidence import note_test_reads
 from tuning.execution.surveying import survey_apart
@@ -205,11 +206,12 @@ def open_store(settings: Settings) -> Store:
 
 def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledger:
     """What the planner may do to the store; `on_new_runs` is called when runs were queued."""
+    known = Recollection()
 
     def recall(place: Frontier) -> tuple[StudySpec, History]:
         with store.read() as session:
             study = stored_studies.get(session, place.project, place.study)
-            return study.spec, history.load(session, place.project, place.study)
+            return study.spec, known.load(session, place.project, place.study)
 
     def commit(place: Frontier, answer: Answer) -> None:
         with store.write() as session:

@@ -138,7 +138,17 @@ def _remembered(text: str) -> Schedule:
 
 def write_run(run: Run) -> Document:
     """A run as JSON-able values."""
-    return asdict(run)
+    return {
+        "generation": run.generation,
+        "index": run.index,
+        "trial": run.trial,
+        "phase": run.phase.value,
+        "seed": run.seed,
+        "horizon": run.horizon,
+        "splits": list(run.splits),
+        "peak_factor": run.peak_factor,
+        "updates": run.updates,
+    }
 
 
 def read_run(document: Mapping[str, Any]) -> Run:

@@ -73,30 +73,48 @@ class Curve:
     values: Mapping[str, tuple[float | None, ...]]
 
 
-def load(session: Session, project: str, study: str) -> History:
-    """All trials and runs of a study, and the results that are in; raises NotFound."""
-    studies.check_exists(session, project, study)
+def load(session: Session, project: str, study: str, known: History | None = None) -> History:
+    """All trials and runs of a study, and the results that are in; raises NotFound.
+
+    What `known`, an earlier answer, holds for good is not read again.
+    """
+    row = session.get(models.Study, (project, study))
+    if row is None:
+        raise NotFound("study", study)
+    old = known or History()
+    begin = _first_open(old)
     trial = models.Trial
-    trials = session.scalars(
-        select(trial).where(trial.project == project, trial.study == study).order_by(trial.number)
-    )
-    rows = trials.all()
-    runs = _run_rows(session, project, study)
+    mine = (trial.project == project, trial.study == study)
+    trials = select(trial).where(*mine, trial.number >= len(old.trials)).order_by(trial.number)
+    pruned = select(trial.number, trial.pruned_in).where(*mine, trial.pruned_in.is_not(None))
+    runs = _run_rows(session, project, study, begin=begin)
     told = _provenances(session, project, runs)
-    row = session.get_one(models.Study, (project, study))
+    results = {
+        (row.generation, row.index): result
+        for row in runs
+        if (result := _result(row, told)) is not None
+    }
     return History(
-        trials=tuple(_to_record(row) for row in rows),
-        runs=tuple(to_run(row) for row in runs),
-        results={
-            (row.generation, row.index): result
-            for row in runs
-            if (result := _result(row, told)) is not None
+        trials=(*old.trials, *map(_to_record, session.scalars(trials))),
+        runs=(*(run for run in old.runs if run.generation < begin), *map(to_run, runs)),
+        results={place: end for place, end in old.results.items() if place[0] < begin} | results,
+        pruned={
+            number: at
+            for number, at in session.execute(pruned.order_by(trial.number))
+            if at is not None
         },
-        pruned={row.number: row.pruned_in for row in rows if row.pruned_in is not None},
         closed_from=row.closed_from,
         closed_because=row.closed_because or TIME_IS_UP,
         extensions=tuple(map(read_extension, row.extensions)),
     )
+
+
+def _first_open(known: History) -> int:
+    """The first generation of which not all that comes is known."""
+    missing = (
+        run.generation for run in known.runs if (run.generation, run.index) not in known.results
+    )
+    return min(missing, default=1 + max((run.generation for run in known.runs), default=-1))
 
 
 def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
@@ -227,10 +245,15 @@ def last_measurements(session: Session, project: str, study: str) -> list[Curve]
 
 
 def _run_rows(
-    session: Session, project: str, study: str, trials: Collection[int] | None = None
+    session: Session,
+    project: str,
+    study: str,
+    trials: Collection[int] | None = None,
+    begin: int = 0,
 ) -> list[models.Run]:
+    """The runs of these trials, or of all, from a generation on."""
     run = models.Run
-    query = select(run).where(run.project == project, run.study == study)
+    query = select(run).where(run.project == project, run.study == study, run.generation >= begin)
     if trials is not None:
         query = query.where(run.trial.in_(trials))
     return list(session.scalars(query.order_by(run.generation, run.index)))
