@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.addresses import Allowed
-from service.api.context import DEFAULT_PROJECT
+from service.api.caller import DEFAULT_PROJECT
 from service.app import books, create_app
 from service.planner.delivery import Postman
 from service.settings import Settings
