@@ -98,16 +98,8 @@ def create_app(
     postman, posting = _post_office(store, settings, allowed)
     counting = Loop("counter", lambda: _count(store, keyring, meter), COUNT_SECONDS)
 
-    app = FastAPI(
-        title="Glideslope",
-        version=version("glideslope"),
-        summary="Finds the best learning-rate schedule, and proves it.",
-        lifespan=_life(
-            bell, uploads, keyring, planner, planning, postman, (sweeping, counting, posting)
-        ),
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-    )
+    others = (sweeping, counting, posting)
+    app = _titled(_life(bell, uploads, keyring, planner, planning, postman, others))
     app.state.context = Context(
         store=store,
         settings=settings,
@@ -126,6 +118,18 @@ def create_app(
     )
     _furnish(app, app.state.context)
     return app
+
+
+def _titled(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """An application without any route."""
+    return FastAPI(
+        title="Glideslope",
+        version=version("glideslope"),
+        summary="Finds the best learning-rate schedule, and proves it.",
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
 
 
 def _life(

@@ -3,7 +3,7 @@
 The one idea: every record is checked as it comes, against the few figures that are kept of those
 before it; whatever a trainer could not have told is refused here as well, naming the record.
 Not here: the shape of records (`service.schemas.transfer`), how they are stored
-(`service.store.transfer`).
+(`service.store.imports`).
 """
 
 import math
@@ -21,6 +21,7 @@ from service.schemas.transfer import (
     FORMAT,
     SECTIONS,
     Exported,
+    FailureRecord,
     MeasurementRecord,
     ProvenanceRecord,
     RunRecord,
@@ -71,7 +72,7 @@ class Checker:
         self._verdicts = 0
         self._trials: list[int] = []  # generation by number
         self._runs: dict[tuple[int, int], int] = {}  # lease by place
-        self._last: tuple[int, ...] = ()
+        self._last: dict[str, tuple[int, ...]] = {}  # place of a record by section
         self._checks: Mapping[type[Schema], Callable[[Any, str], None]] = {
             Exported: lambda *_: None,
             StudyRecord: self._check_study,
@@ -80,6 +81,7 @@ class Checker:
             TrialRecord: self._check_trial,
             RunRecord: self._check_run,
             MeasurementRecord: self._check_measurement,
+            FailureRecord: self._check_failure,
         }
 
     def check(self, name: str, place: int, record: Schema) -> None:
@@ -214,16 +216,24 @@ class Checker:
                 allowed = f"{len(record.steps)} values, one per step"
                 raise InvalidValue(f"{where}.values.{name}", len(column), allowed)
 
+    def _check_failure(self, record: FailureRecord, where: str) -> None:
+        key = (record.generation, record.index)
+        if key not in self._runs:
+            raise InvalidValue(where, list(key), "a run")
+        self._check_order(key, where)
+
     def _check_generation(self, generation: int, where: str) -> None:
         if generation >= self._known_study.next_generation:
             allowed = f"below {self._known_study.next_generation}, which comes next"
             raise InvalidValue(f"{where}.generation", generation, allowed)
 
     def _check_order(self, key: tuple[int, ...], where: str) -> None:
-        """Records come in order, each once."""
-        if len(self._last) == len(key) and key <= self._last:
-            raise InvalidValue(where, list(key), f"a place after {list(self._last)}")
-        self._last = key
+        """Records of a section come in order, each once."""
+        section = where.partition("[")[0]
+        last = self._last.get(section)
+        if last is not None and key <= last:
+            raise InvalidValue(where, list(key), f"a place after {list(last)}")
+        self._last[section] = key
 
 
 @contextmanager

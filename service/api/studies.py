@@ -353,6 +353,10 @@ def read_report(study: StudyId, here: Here, caller: Reader) -> HTMLResponse:
             curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
             for curve in history.curves(session, caller.project, study, trials=arms)
         }
+        earlier = [
+            studies.verdict(session, caller.project, study, number)
+            for number in range(1, len(found.extensions) + 1)
+        ]
     return HTMLResponse(
         here.render_report(
             title=found.spec.label or found.id,
@@ -362,5 +366,6 @@ def read_report(study: StudyId, here: Here, caller: Reader) -> HTMLResponse:
             history=story,
             verdict=found.verdict if found.state is StudyState.COMPLETED else None,
             curves=curves,
+            earlier=earlier,
         )
     )

@@ -2,7 +2,7 @@
 
 The one idea: the columns are known before the first row, so rows are written as they are read.
 Texts that a spreadsheet would take for a formula are quoted with an apostrophe.
-Not here: the records (`service.store.transfer`).
+Not here: the records (`service.store.exports`).
 """
 
 import csv

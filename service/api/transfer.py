@@ -29,7 +29,7 @@ from service.api.views import study_view
 from service.errors import KeyReused, NotFound
 from service.schemas.studies import StudyView
 from service.schemas.transfer import FORMAT, Exported, StudyRecord
-from service.store import history, idempotency, quotas, transfer
+from service.store import exports, history, idempotency, imports, quotas
 from tuning.errors import InvalidValue, UnknownName
 from tuning.objectives import configure
 from tuning.records import StudySpec, StudyState
@@ -94,19 +94,19 @@ def _written(lines: Iterable[str]) -> "tempfile.SpooledTemporaryFile[bytes]":
 
 
 def _document(session: Any, project: str, study: str) -> Iterator[str]:  # noqa: ANN401 # the store's own
-    record = transfer.write_study(session, project, study)
+    record = exports.write_study(session, project, study)
     exported = {
         "study": study,
         "glideslope": version("glideslope"),
         "at": datetime.now(UTC).isoformat(),
     }
     single = {"format": FORMAT, "exported": exported, "study": record}
-    return write_members(single, transfer.write_rows(session, project, study))
+    return write_members(single, exports.write_rows(session, project, study))
 
 
 def _table(session: Any, project: str, study: str, table: TableName) -> Iterator[str]:  # noqa: ANN401
-    parameters, figures = transfer.columns(session, project, study)
-    rows = transfer.rows_of(session, project, study, table)
+    parameters, figures = exports.columns(session, project, study)
+    rows = exports.rows_of(session, project, study, table)
     if table == "trials":
         return tables.write_trials(rows, parameters)
     return tables.write_runs(rows, figures)
@@ -163,10 +163,10 @@ def _import(here: Context, caller: Caller, upload: Upload, key: str | None) -> S
         trials = trial_limit(checker.spec) if goes_on else 0
         cost = {"running_studies": int(goes_on), "trials": trials, "storage_bytes": 0}
         with within_quotas(session, here, caller, cost, checker.spec):
-            row = transfer.create(session, caller.project, exported, study)
-            transfer.fill(session, row, records)
+            row = imports.create(session, caller.project, exported, study)
+            imports.fill(session, row, records)
             quotas.settle(session, row, at_least=trials)
-            found = transfer.finish(session, row)
+            found = imports.finish(session, row)
         view = study_view(found, history.best_trial(session, found, found.winner))
         if key:
             answer = view.model_dump(mode="json")

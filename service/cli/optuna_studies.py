@@ -147,6 +147,7 @@ def _document(
         ],
         "runs": [_run(number, one, spec) for number, one in enumerate(study.trials)],
         "measurements": [],
+        "failures": [],
     }
 
 

@@ -4,7 +4,8 @@ The one idea: one JSON object whose members come in a fixed order, the long ones
 records, so that a study of any size is written and read record by record.
 
     {"format": "glideslope/study@1", "exported": {…}, "study": {…}, "provenances": [{…}, …],
-     "verdicts": […], "trials": […], "runs": […], "measurements": […]}
+     "verdicts": […], "trials": […], "runs": […], "measurements": […],
+     "failures": […]}
 
 Events are not part of it: what happened to a study stays with the service that it happened in.
 Not here: what must hold between records (`service.api.imports`).
@@ -157,6 +158,16 @@ class MeasurementRecord(Schema):
     values: Annotated[Values, Field(max_length=64)]
 
 
+class FailureRecord(Schema):
+    """What a run that went wrong said last."""
+
+    generation: Count
+    index: Count
+    traceback: Annotated[Prose, Field(max_length=8192)]
+    log_tail: Annotated[Prose, Field(max_length=8192)]
+    at: Moment
+
+
 # In the order in which they stand in the document, each for those after it.
 SECTIONS: Mapping[str, type[Schema]] = {
     "provenances": ProvenanceRecord,
@@ -164,4 +175,5 @@ SECTIONS: Mapping[str, type[Schema]] = {
     "trials": TrialRecord,
     "runs": RunRecord,
     "measurements": MeasurementRecord,
+    "failures": FailureRecord,
 }

@@ -24,7 +24,8 @@ Time is the database's clock (`clock.now`).
 | `history`     | trials, runs and curves of a study                             |
 | `trials`      | trials filtered and sorted by any figure                       |
 | `families`    | what was spent on a family, and which of its trials leads      |
-| `transfer`    | whole studies, out of the store and into it                    |
+| `exports`     | whole studies, record by record                                |
+| `imports`     | the same as another study                                      |
 | `work`        | claim, heartbeat, report, sweep, requeue                       |
 | `claims`      | which runs a worker gets next                                  |
 | `leases`      | tokens, and who was fenced                                     |

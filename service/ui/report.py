@@ -44,6 +44,7 @@ def render_report(
     history: History,
     verdict: Mapping[str, Any] | None,
     curves: Mapping[str, Sequence[Mapping[str, Any]]],
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Render a study, in whatever state it is, as one standalone HTML page.
 
@@ -56,6 +57,7 @@ def render_report(
         verdict: `Verdict.document()` and its `words`; None while there is none.
         curves: reports (`steps` and `values` by metric) of each run, in order, by run id; ids end
             with `.<generation>.<index>`.
+        earlier: the verdicts before this one, or until now, in order, if the study was extended.
 
     Returns:
         The whole page.
@@ -84,6 +86,7 @@ def render_report(
             forest_width=WIDTH,
             is_lower_better=spec.metric.direction is Direction.MINIMIZE,
             verdict=verdict,
+            earlier=earlier,
             warnings=_warnings(spec, history, verdict),
             schedule_json=_portable(arms),
             request_json=json.dumps(write_spec(spec), indent=2, ensure_ascii=False),

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from service.schemas.transfer import RunRecord, StudyRecord, TrialRecord
+from service.store import models
+
 STUDIES = "/v1/studies"
 IMPORT = "/v1/studies:import"
 Submit = Callable[..., dict[str, Any]]
@@ -156,12 +159,55 @@ def test_an_extended_study_brings_all_its_verdicts(
     play()
     copy = bring(api, export(api, study)).json()
     assert copy["verdicts"] == 2
+    report = api.get(f"{STUDIES}/{copy['id']}/report").text
+    assert ">verdict 2<" in report
+    assert "Earlier verdicts" in report
     for number in (1, 2):
         told = api.get(f"{STUDIES}/{copy['id']}/verdict?number={number}").json()
         assert told["number"] == number
         theirs = api.get(f"{STUDIES}/{study}/verdict?number={number}").json()
         assert told["arms"] == theirs["arms"]
     assert comparable(export(api, copy["id"])) == comparable(export(api, study))
+
+
+def test_what_a_failed_run_said_goes_along(
+    api: TestClient, submit: Submit, plan: Callable[[], int], claim: Claim, tell: Callable[..., Any]
+) -> None:
+    """Its traceback and the tail of its log."""
+    study = submit()["id"]
+    plan()
+    block = claim(lanes=1)
+    assert block is not None
+    words = {"traceback": "Traceback: ü", "log_tail": "last\nwords"}
+    told = {"outcome": "failed", "metrics": {}, "cause": "raised", "reason": "no", **words}
+    assert tell(block["runs"][0], **told).status_code == 200
+    copy = bring(api, export(api, study)).json()["id"]
+    number = export(api, copy)["runs"][0]["trial"]
+    (run, *_) = api.get(f"{STUDIES}/{copy}/trials/{number}/runs").json()["items"]
+    assert {name: run[name] for name in words} == words
+    assert (run["cause"], run["state"]) == ("raised", "failed")
+
+
+def test_every_column_of_a_run_or_trial_is_exported_or_said_not_to_be() -> None:
+    """A new column needs a field in the format, or a line here."""
+    kinds = {
+        models.Study: (
+            StudyRecord,
+            (
+                "id project revision objective is_external finished_runs best_trial best_value "
+                "verdict eta created started finished claimed search_steps evidence_steps "
+                "search_until conditions paused idle_seconds stored_bytes trial_limit"
+            ),
+        ),
+        models.Trial: (TrialRecord, "project study identity"),
+        models.Run: (
+            RunRecord,
+            "id project study token claim lease_until told_token body_hash started finished",
+        ),
+    }
+    for table, (record, left_out) in kinds.items():
+        columns = set(table.__table__.columns.keys())
+        assert columns - set(record.model_fields) == set(left_out.split()), table
 
 
 def test_an_import_may_be_repeated(api: TestClient, measured: dict[str, Any]) -> None:

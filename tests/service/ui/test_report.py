@@ -331,6 +331,17 @@ def test_arm_without_a_value_has_a_row() -> None:
     assert "0 seeds, 10 diverged" in page
 
 
+def test_verdicts_of_an_extended_study_are_numbered(finished: Story) -> None:
+    """The last one heads the page, those before it are told; while it searches on, all are."""
+    earlier = [{"words": "A tie of <old> days."}, {"words": "Another one."}]
+    page = render(finished, earlier=earlier)
+    assert ">verdict 3<" in page
+    assert page.index("A tie of &lt;old&gt; days.") < page.index("Another one.")
+    on_its_way = render(finished, earlier=earlier, verdict=None, state="running")
+    assert ">after verdict 2<" in on_its_way
+    assert "Earlier verdicts" not in render(finished)
+
+
 def test_empty_history_is_no_error() -> None:
     """A study that was just created has a page."""
     page = render_report(

@@ -1,13 +1,11 @@
-"""Transfer: a whole study out of the store, and into it as another one.
+"""Imports: the records of an exported study into the store, as another study.
 
-The one idea: what is written is what the planner and people read, so the study goes on, or is
-looked at, anywhere; what only this service knows (ids, tokens, events) is not written, and derived
-figures are derived again. An imported study is marked as one for ever.
-Not here: whether a document makes sense (`service.api.imports`).
+The one idea: derived figures are derived again, and the study is marked as imported for ever; what
+was being trained elsewhere is queued here.
+Not here: whether the records make sense (`service.api.imports`), the way out (`exports`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -18,6 +16,7 @@ from service.errors import NotFound
 from service.schemas.base import Schema
 from service.schemas.transfer import (
     Exported,
+    FailureRecord,
     MeasurementRecord,
     Origin,
     ProvenanceRecord,
@@ -28,157 +27,12 @@ from service.schemas.transfer import (
 )
 from service.store import datasets, models, provenances, reads, studies
 from service.store.clock import now
+from service.store.failure_models import Failure
 from tuning.documents import read_schedule, read_spec
-from tuning.evidence.score import SEARCHED
 from tuning.provenance import Provenance
 from tuning.records import Direction, Phase, RunState, StudyState
 
 BATCH = 500  # rows
-
-Record = dict[str, Any]
-
-
-def write_study(session: Session, project: str, study: str) -> Record:
-    """The study itself, as a `StudyRecord`; raises NotFound."""
-    row = session.get(models.Study, (project, study))
-    if row is None:
-        raise NotFound("study", study)
-    at = now(session)
-    search_left = row.search_left
-    if row.search_until is not None:
-        search_left = (row.search_until - at).total_seconds()
-    return {
-        "state": row.state,
-        "spec": row.spec,
-        "request": row.request,
-        "priority": row.priority,
-        "label": row.label,
-        "labels": row.labels,
-        "notes": row.notes,
-        "next_generation": row.next_generation,
-        "expected_runs": row.expected_runs,
-        "extensions": row.extensions,
-        "closed_from": row.closed_from,
-        "closed_because": row.closed_because,
-        "end_reason": row.end_reason,
-        "error": row.error,
-        "search_left": search_left,
-        "busy_seconds": _busy_seconds(row, at),
-        "deadline": _moment(row.deadline),
-        "created_at": _moment(row.created),
-        "started_at": _moment(row.started),
-        "finished_at": _moment(row.finished),
-        "imported": row.imported,
-    }
-
-
-def write_rows(
-    session: Session, project: str, study: str
-) -> Iterator[tuple[str, Iterator[Record]]]:
-    """The records of every section, in the order of the format, read as they are asked for."""
-    run, told = models.Run, models.Provenance
-    used = select(run.provenance).where(run.project == project, run.study == study)
-    query = select(told.id, told.data_hash, told.versions).where(
-        told.project == project, told.id.in_(used)
-    )
-    yield "provenances", _records(session, query.order_by(told.id))
-    yield "verdicts", _verdicts(session, project, study)
-    yield "trials", rows_of(session, project, study, "trials")
-    yield "runs", rows_of(session, project, study, "runs")
-    yield "measurements", _measurements(session, project, study)
-
-
-def rows_of(session: Session, project: str, study: str, section: str) -> Iterator[Record]:
-    """The records of `trials` or of `runs`; raises NotFound."""
-    studies.check_exists(session, project, study)
-    trial, run = models.Trial, models.Run
-    if section == "trials":
-        query = select(*_columns(trial, TrialRecord)).where(
-            trial.project == project, trial.study == study
-        )
-        return _records(session, query.order_by(trial.number))
-    times = (run.started.label("started_at"), run.finished.label("finished_at"))
-    query = select(*_columns(run, RunRecord), *times).where(
-        run.project == project, run.study == study
-    )
-    return _records(session, query.order_by(run.generation, run.index))
-
-
-def columns(session: Session, project: str, study: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """Every coordinate that a trial has, and split and metric of every figure that a run has."""
-    trial, run = models.Trial, models.Run
-    params = session.scalars(
-        select(trial.params)
-        .where(trial.project == project, trial.study == study)
-        .execution_options(yield_per=BATCH)
-    )
-    names = {name: None for one in params for name in one}
-    ends = session.scalars(
-        select(run.result)
-        .where(run.project == project, run.study == study, run.result.is_not(None))
-        .execution_options(yield_per=BATCH)
-    )
-    figures = {
-        (split, metric)
-        for end in ends
-        for split, values in (end or {}).get("metrics", {}).items()
-        for metric in values
-    }
-    return list(names), sorted(figures, key=lambda one: (one[0] != SEARCHED, *one))
-
-
-def _measurements(session: Session, project: str, study: str) -> Iterator[Record]:
-    run, row = models.Run, models.Measurement
-    query = (
-        select(run.generation, run.index, row.lease, row.seq, row.data)
-        .join(run, (run.project == row.project) & (run.id == row.run))
-        .where(row.project == project, row.study == study)
-        .order_by(run.generation, run.index, row.lease, row.seq)
-    )
-    for record in _records(session, query):
-        data = record.pop("data")
-        yield {**record, "steps": data["steps"], "values": data["values"]}
-
-
-def _columns(table: type[models.Base], schema: type[Schema]) -> list[Any]:
-    """The columns that have the name of a field."""
-    return [getattr(table, name) for name in schema.model_fields if name in table.__table__.columns]
-
-
-def _records(session: Session, query: Any) -> Iterator[Record]:  # noqa: ANN401
-    for row in session.execute(query.execution_options(yield_per=BATCH)).mappings():
-        yield {
-            name: _moment(value) if isinstance(value, datetime) else value
-            for name, value in row.items()
-        }
-
-
-def _verdicts(session: Session, project: str, study: str) -> Iterator[Record]:
-    verdict = models.Verdict
-    earlier = session.scalars(
-        select(verdict)
-        .where(verdict.project == project, verdict.study == study)
-        .order_by(verdict.number)
-    )
-    for one in earlier:
-        yield {"number": one.number, "at": _moment(one.at), "document": one.document}
-    row = session.get_one(models.Study, (project, study))
-    if row.state == StudyState.COMPLETED and row.verdict is not None:
-        at = row.finished or row.created
-        number = len(row.extensions) + 1
-        yield {"number": number, "at": _moment(at), "document": row.verdict}
-
-
-def _busy_seconds(row: models.Study, at: datetime) -> float:
-    """How long it was not idle, until it ended or now."""
-    if row.started is None:
-        return 0.0
-    until = row.finished or row.paused or at
-    return max(0.0, (until - row.started).total_seconds() - row.idle_seconds)
-
-
-def _moment(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
 
 
 def create(session: Session, project: str, exported: Exported, record: StudyRecord) -> models.Study:
@@ -367,6 +221,23 @@ def _write_measurements(
     )
 
 
+def _write_failures(session: Session, row: models.Study, records: list[FailureRecord]) -> None:
+    session.execute(
+        insert(Failure),
+        [
+            {
+                "project": row.project,
+                "study": row.id,
+                "run": f"{row.id}.{one.generation}.{one.index}",
+                "traceback": one.traceback,
+                "log_tail": one.log_tail,
+                "at": one.at,
+            }
+            for one in records
+        ],
+    )
+
+
 # Any: each takes the records of its own kind.
 _WRITERS: Mapping[type[Schema], Any] = {
     ProvenanceRecord: _write_provenances,
@@ -374,4 +245,5 @@ _WRITERS: Mapping[type[Schema], Any] = {
     TrialRecord: _write_trials,
     RunRecord: _write_runs,
     MeasurementRecord: _write_measurements,
+    FailureRecord: _write_failures,
 }
