@@ -55,6 +55,7 @@ from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
 from service.store.recollection import Recollection
+from service.tracing import OFF, Tracing
 from service.ui.report import render_report
 from tuning.evidence import note_test_reads
 from tuning.execution.surveying import survey_apart
@@ -72,6 +73,7 @@ def create_app(
     settings: Settings,
     *,
     survey: Callable[..., Mapping[str, Any]] = survey_apart,
+    tracing: Tracing = OFF,
 ) -> FastAPI:
     """Make the application over an open store; its planner starts and stops with it.
 
@@ -86,7 +88,7 @@ def create_app(
         posting.ring()
         bell.ring()
 
-    planner = Planner(ledger(store, on_progress), metrics.observe_planning)
+    planner = Planner(ledger(store, on_progress), metrics.observe_planning, tracing)
     planning = Loop("planner", planner.round, PLAN_SECONDS)
     sweeping = Loop(
         "sweeper",
@@ -115,6 +117,7 @@ def create_app(
         uploads=uploads,
         metrics=metrics,
         webhooks=allowed,
+        tracing=tracing,
     )
     _furnish(app, app.state.context)
     return app
@@ -127,6 +130,8 @@ def _titled(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) ->
         version=version("glideslope"),
         summary="Finds the best learning-rate schedule, and proves it.",
         lifespan=lifespan,
+        # Its own spans tell addresses as they were typed.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
@@ -173,7 +178,7 @@ def _furnish(app: FastAPI, here: Context) -> None:
     public = PUBLIC | ({"/metrics"} if here.settings.metrics_open else set())
     host = here.settings.host
     app.add_middleware(Gate, keyring=here.keyring, meter=here.meter, host=host, public=public)
-    app.add_middleware(Requests, observe=here.metrics.observe_request)
+    app.add_middleware(Requests, observe=here.metrics.observe_request, tracing=here.tracing)
     install(app)
     refusals = responses(Unidentified, Forbidden, QuotaExceeded)
     for routes in (
@@ -195,9 +200,9 @@ def _furnish(app: FastAPI, here: Context) -> None:
     describe(app)
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, tracing: Tracing = OFF) -> Store:
     """Open the store, bring its schema up to date and make sure of the default project."""
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, tracing=tracing)
     try:
         store.upgrade()
         with store.write() as session:

@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     metrics_open: bool = Field(
         default=False, description="whether `/metrics` needs no key where the rest needs one"
     )
+    traces: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="OpenTelemetry traces: on, off, or auto, as OTEL_EXPORTER_OTLP_ENDPOINT is set",
+    )
     log_level: LogLevel = Field(
         default="warning",
         description="what is logged: debug, info (every request, too), warning or error",

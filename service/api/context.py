@@ -20,6 +20,7 @@ from service.api.uploads import Uploads
 from service.errors import NotFound
 from service.settings import Settings
 from service.store.engine import Store
+from service.tracing import OFF, Tracing
 from tuning.objectives import Objective
 
 LONGEST_ID = 64
@@ -36,7 +37,7 @@ class Context:
     `objectives` are those that can be tuned. `render_report` makes the HTML of a study, and
     `versions` are those of the libraries the planner depends on.
     `survey` tells what is in an upload, of which few are read at once (`reading`). `metrics` are
-    the figures of this server.
+    the figures of this server, `tracing` makes its spans.
     """
 
     store: Store
@@ -52,6 +53,7 @@ class Context:
     survey: Callable[..., Mapping[str, Any]]
     uploads: Uploads
     metrics: Metrics
+    tracing: Tracing = OFF
     webhooks: Allowed = field(default_factory=Allowed)
     attendance: Attendance = field(default_factory=Attendance)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))

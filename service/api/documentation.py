@@ -55,7 +55,7 @@ PARAMETERS: Mapping[str, str] = {
     "study": "id of a study, `st_…`",
     "table": "whether the learning rates of every update are told, too",
     "trial": "number of a trial; repeat it for several",
-    "until": "what is waited for: any `change`, or the `final` state",
+    "until": "what is waited for: that it `changed`, or is `final`",
     "webhook": "id of a webhook, `wh_…`",
     "wait": "seconds to wait for another answer than the client has, see `If-None-Match`",
 }

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.logs import request_at_hand
+from service.tracing import OFF, TRACEPARENT, Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +49,15 @@ class Requests:
     Args:
         app: what is behind it.
         observe: is told of every request.
+        tracing: makes a span of every request.
     """
 
-    def __init__(self, app: ASGIApp, observe: Observe = lambda *_: None) -> None:
+    def __init__(
+        self, app: ASGIApp, observe: Observe = lambda *_: None, tracing: Tracing = OFF
+    ) -> None:
         self._app = app
         self._observe = observe
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -71,13 +76,35 @@ class Requests:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_numbered)
+            if self._tracing.is_on:
+                await self._trace(scope, receive, send_numbered)
+            else:
+                await self._app(scope, receive, send_numbered)
         finally:
             seconds = time.perf_counter() - begun
             self._observe(_method(scope), route_of(scope), status, answered or seconds)
             if logger.isEnabledFor(logging.INFO):
                 _log(scope, status, seconds)
             request_at_hand.reset(token)
+
+    async def _trace(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve within a span, which is called after the route once that is known."""
+        method = _method(scope)
+
+        async def send_noted(message: Message) -> None:
+            if span is not None and message["type"] == "http.response.start":
+                route, status = route_of(scope), message["status"]
+                span.update_name(f"{method} {route}")
+                span.set_attributes({"http.route": route, "http.response.status_code": status})
+            await send(message)
+
+        with self._tracing.span(
+            method,
+            {"http.request.method": method, "request": scope[_KEY]},
+            parent=Headers(scope=scope).get(TRACEPARENT),
+            kind="server",
+        ) as span:
+            await self._app(scope, receive, send_noted)
 
 
 def _number(given: str | None) -> str:

@@ -65,6 +65,7 @@ async def claim_work(
         lease_seconds=here.settings.lease_seconds,
         heartbeat_seconds=here.settings.heartbeat_seconds,
         block=block,
+        traceparent=None if block is None else here.tracing.carry(),
     )
 
 

@@ -1,6 +1,7 @@
 """The entry point: the tree of commands and the one place where errors become exit codes."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +28,13 @@ from service.cli import (
 from service.cli.options import DEFAULT_URL, Url
 from service.cli.output import fail, misfit_words
 from service.client import BadAnswer, Client, ClientError, ProblemError, Unreachable
-from service.client.addresses import API_KEY
+from service.client.addresses import API_KEY, open_http
 from service.errors import ServiceError
 from service.schemas.base import Name
 from service.settings import Settings
+from service.tracing import start as start_tracing
 from service.worker import run as run_worker
+from service.worker.traces import carry_along
 from tuning.errors import InvalidValue, TuningError
 from tuning.execution.link import die_with_parent
 
@@ -124,8 +127,10 @@ def worker(
         die_with_parent(parent)
     settings = Settings()
     _check_name(name)
-    with Client(url) as client:
+    tracing = start_tracing("glideslope-worker", settings.traces)
+    with closing(tracing), open_http(url, None) as http, Client(url, http=http) as client:
         os.environ.pop(API_KEY, None)  # what is trained here has no business with it
+        carry_along(http, tracing)
         code = run_worker(
             client,
             name=name,
@@ -135,6 +140,7 @@ def worker(
             allowance=settings.allowance,
             folders=settings.worker_folders,
             modules=settings.modules,
+            tracing=tracing,
         )
     raise typer.Exit(code)
 

@@ -25,6 +25,7 @@ from service.settings import Settings
 from service.store import keys as stored_keys
 from service.store import work as stored_work
 from service.store.engine import Store
+from service.tracing import start as start_tracing
 from service.worker import supervise
 from tuning.errors import InvalidValue
 from tuning.execution.link import die_with_parent
@@ -44,6 +45,7 @@ WORKER_SETTINGS = {
     "processes",
     "run_memory_mib",
     "run_timeout_seconds",
+    "traces",
 }
 
 
@@ -57,12 +59,13 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
 
 def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> None:
     url = _address(listener)
-    store = open_store(settings)
+    tracing = start_tracing("glideslope-server", settings.traces)
+    store = open_store(settings, tracing)
     _check_keys(store, settings)
     name = _worker_name(settings)
     # What this server's own worker held died with the previous server.
     _requeue(store, name)
-    app = create_app(store, settings)
+    app = create_app(store, settings, tracing=tracing)
     server = _server(app, settings)
     serving = threading.Thread(target=server.run, args=([listener],), name="server")
     supervisor = supervise.Supervisor(
@@ -86,6 +89,7 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
         server.should_exit = True
         serving.join()
         store.close()
+        tracing.close()
     if not asked.is_set():
         raise ServiceError("the server ended by itself; its log says why")
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from service.errors import StoreBusy
 from service.planner.messages import Answer, read_answer, write_request
+from service.tracing import OFF, Tracing
 from tuning.errors import TrainingCrashed
 from tuning.execution.link import Link
 from tuning.records import History, StudySpec
@@ -63,9 +64,15 @@ class Ledger:
 class Planner:
     """Asks the child, one question at a time; `observe` is told the seconds of every step."""
 
-    def __init__(self, ledger: Ledger, observe: Observe = lambda _step, _seconds: None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        observe: Observe = lambda _step, _seconds: None,
+        tracing: Tracing = OFF,
+    ) -> None:
         self._ledger = ledger
         self._observe = observe
+        self._tracing = tracing
         self._link: Link | None = None
         self._answered: dict[tuple[str, str], tuple[int, int, int | None]] = {}
         self._crashes: dict[tuple[str, str], int] = {}
@@ -102,8 +109,10 @@ class Planner:
 
     def _plan(self, place: Place) -> None:
         key = (place.project, place.study)
+        about = {"study": place.study, "generation": place.next_generation}
         try:
-            answer = self._take_further(place)
+            with self._tracing.span("plan", about):
+                answer = self._take_further(place)
         except (StoreBusy, OSError):
             raise  # no fault of the study: the whole round is tried again
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop other studies
@@ -128,7 +137,8 @@ class Planner:
     def _timed(self, step: str) -> Iterator[None]:
         begun = time.perf_counter()
         try:
-            yield
+            with self._tracing.span(f"plan.{step}"):
+                yield
         finally:
             self._observe(step, time.perf_counter() - begun)
 

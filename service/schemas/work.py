@@ -96,12 +96,17 @@ class ClaimedBlock(Schema):
 
 
 class ClaimReply(Schema):
-    """The runs claimed; `block` is null when there is nothing to do."""
+    """The runs claimed; `block` is null when there is nothing to do.
+
+    `traceparent` (W3C Trace Context) is of the claim, if the service is traced: spans of whoever
+    trains the block may belong to its trace.
+    """
 
     claim: str
     lease_seconds: float
     heartbeat_seconds: float
     block: ClaimedBlock | None
+    traceparent: str | None = None
 
 
 class Beat(Schema):

@@ -31,6 +31,7 @@ from sqlalchemy.pool import QueuePool
 from service.errors import StoreBusy
 from service.store import migrations
 from service.store.clock import CLOCK, Clock
+from service.tracing import OFF, Tracing
 from tuning.errors import InvalidValue
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -44,11 +45,13 @@ class Store:
     Args:
         url: `sqlite:///path` or `postgresql://...`.
         now: a clock to use instead of the database's.
+        tracing: makes a span of every transaction.
 
     Raises InvalidValue for any other URL, StoreBusy if another server holds the SQLite file.
     """
 
-    def __init__(self, url: str, now: Clock | None = None) -> None:
+    def __init__(self, url: str, now: Clock | None = None, tracing: Tracing = OFF) -> None:
+        self._tracing = tracing
         self._info: dict[str, object] = {} if now is None else {CLOCK: now}
         parsed = parse_url(url)
         self._lock = _hold_file(parsed) if is_sqlite(parsed) else None
@@ -82,7 +85,11 @@ class Store:
         Raises StoreBusy if the database cannot answer; then nothing, or everything if the commit's
         answer was lost, is stored: repeat the whole block, whose parts are idempotent.
         """
-        with _driver_errors(), Session(self._writer, expire_on_commit=False) as session:
+        with (
+            self._tracing.span("store.write"),
+            _driver_errors(),
+            Session(self._writer, expire_on_commit=False) as session,
+        ):
             session.info.update(self._info)
             with session.begin():
                 yield session
@@ -90,7 +97,11 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One read-only transaction: all its queries see the same moment."""
-        with _driver_errors(), Session(self._reader, expire_on_commit=False) as session:
+        with (
+            self._tracing.span("store.read"),
+            _driver_errors(),
+            Session(self._reader, expire_on_commit=False) as session,
+        ):
             session.info.update(self._info)
             with session.begin():
                 yield session

@@ -4,6 +4,7 @@ The one idea: who sends the next piece first waits for the one before, and gets 
 Not here: what is worth being done beside (`slot`).
 """
 
+import contextvars
 import threading
 from collections.abc import Callable
 
@@ -20,7 +21,9 @@ class Errand:
         """Start `work` once the one before is done; raises what that one raised."""
         self.wait()
         # A daemon: a worker that was told to end leaves behind who still talks to a dead service.
-        self._thread = threading.Thread(target=self._do, args=(work,), name=self._name, daemon=True)
+        do = contextvars.copy_context().run  # what the sender was at belongs to the work, too
+        args = (self._do, work)
+        self._thread = threading.Thread(target=do, args=args, name=self._name, daemon=True)
         self._thread.start()
 
     def wait(self) -> None:

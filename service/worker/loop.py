@@ -22,6 +22,7 @@ from types import FrameType
 
 from service.client import Client, ClientError, Forbidden, NotAuthenticated, Patience
 from service.client.patience import TEMPORARY
+from service.tracing import OFF, Tracing
 from service.worker.datasets import DatasetCache
 from service.worker.delivery import Delivery
 from service.worker.heartbeat import beat
@@ -81,9 +82,11 @@ class Worker:
         options: Options,
         open_executor: Callable[[], Stoppable],
         bring: Bring = lambda _objective, _config: None,
+        tracing: Tracing = OFF,
     ) -> None:
         self._client = client
         self._bring = bring
+        self._tracing = tracing
         self._options = options
         self._draining = threading.Event()
         self._halting = threading.Event()
@@ -143,6 +146,7 @@ class Worker:
             executor=executor,
             draining=self._draining,
             bring=self._bring,
+            tracing=self._tracing,
         )
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
@@ -219,6 +223,7 @@ def run(
     allowance: Allowance = UNLIMITED,
     folders: Folders = NO_FOLDERS,
     modules: Sequence[str] = (),
+    tracing: Tracing = OFF,
 ) -> int:
     """Work in the main thread until SIGTERM or SIGINT; returns the exit code.
 
@@ -231,6 +236,7 @@ def run(
         allowance: what a training process may take.
         folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
+        tracing: makes a span of every block.
 
     Returns:
         0 after a signal, 1 if the worker could not go on.
@@ -249,6 +255,7 @@ def run(
         options,
         lambda: Process(folders, modules, next(free), allowance),
         DatasetCache(client, folders.datasets, known).bring,
+        tracing,
     )
     with _signals(working.stop):
         working.start()

@@ -11,13 +11,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from service.client import Client, Patience
 from service.schemas.work import ClaimedBlock, ClaimReply, ClaimRequest
+from service.tracing import OFF, Tracing
 from service.worker.delivery import Delivery
 from service.worker.errand import Errand
 from service.worker.leases import Leases
@@ -69,6 +70,7 @@ class Slot:
         executor: Stoppable,
         draining: threading.Event,
         bring: Bring = lambda _objective, _config: None,
+        tracing: Tracing = OFF,
     ) -> None:
         self.number = number
         self._ask = ask
@@ -79,6 +81,7 @@ class Slot:
         self._executor = executor
         self._draining = draining
         self._bring = bring
+        self._tracing = tracing
         self._lock = threading.Lock()  # guards the two flags below
         self._is_training = False
         self._is_interrupted = False
@@ -94,10 +97,23 @@ class Slot:
                 waited = time.monotonic() - asked
                 if reply.block is not None:
                     self._hold(reply, reply.block, waited)
-                    self._train(reply.block)
+                    about = {"study": reply.block.study, "runs": len(reply.block.runs)}
+                    logger.info("a block is trained", extra=about)
+                    with self._span(reply, reply.block):
+                        self._train(reply.block)
                 else:
                     self._draining.wait(max(0.0, EMPTY_PAUSE_SECONDS - waited))
             self._delivering.wait()
+
+    def _span(self, reply: ClaimReply, block: ClaimedBlock) -> AbstractContextManager[object]:
+        about = {
+            "study": block.study,
+            "objective": block.objective,
+            "phase": block.phase,
+            "horizon": block.horizon,
+            "runs": len(block.runs),
+        }
+        return self._tracing.span("block", about, parent=reply.traceparent)
 
     def interrupt(self) -> None:
         """Stop what is being trained now, if anything; may be called from any thread, again."""

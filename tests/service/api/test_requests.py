@@ -2,11 +2,15 @@
 
 import logging
 import re
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from starlette.testclient import TestClient
 
-from service.store import studies
+from service.app import create_app
+from service.settings import Settings
+from service.store.engine import Store
 
 LOGGER = "service.api.requests"
 
@@ -27,16 +31,19 @@ def test_any_other_is_replaced(api: TestClient, given: str | bytes) -> None:
     assert answer.json()["instance"].endswith(answer.headers["X-Request-Id"])
 
 
+def fail(*_: object, **__: object) -> NoReturn:
+    """Fail as nobody foresaw."""
+    raise ZeroDivisionError("secret")
+
+
 def test_an_unforeseen_error_has_its_id_too(
-    api: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In header, document and log, so that a user can name it."""
-
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("secret")
-
-    monkeypatch.setattr(studies, "get", fail)
-    answer = api.get("/v1/studies/st_x", headers={"X-Request-Id": "mine"})
+    app = create_app(store, Settings(dataset_folder=tmp_path), survey=fail)
+    client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+    address = "/v1/datasets?kind=ohlcv&name=x"
+    answer = client.post(address, content=b"x", headers={"X-Request-Id": "mine"})
     assert (answer.status_code, answer.headers["X-Request-Id"]) == (500, "mine")
     assert answer.json()["instance"].endswith(":mine")
     assert [one.request for one in caplog.records if one.exc_info] == ["mine"]
