@@ -70,7 +70,7 @@ class Checker:
         self._rounds: list[int] = []
         self._provenances: set[str] = set()
         self._verdicts = 0
-        self._trials: list[int] = []  # generation by number
+        self.identities: list[str] = []  # of the trials' schedules, by number
         self._runs: dict[tuple[int, int], int] = {}  # lease by place
         self._last: dict[str, tuple[int, ...]] = {}  # place of a record by section
         self._checks: Mapping[type[Schema], Callable[[Any, str], None]] = {
@@ -151,8 +151,10 @@ class Checker:
             raise InvalidValue(f"{where}.document", None, "a verdict with arms and words")
 
     def _check_trial(self, record: TrialRecord, where: str) -> None:
-        if record.number != len(self._trials) or record.number > 2 * MAX_TRIALS:
-            raise InvalidValue(f"{where}.number", record.number, f"{len(self._trials)}, in order")
+        if record.number != len(self.identities) or record.number > 2 * MAX_TRIALS:
+            raise InvalidValue(
+                f"{where}.number", record.number, f"{len(self.identities)}, in order"
+            )
         with _telling(f"{where}.schedule", None):
             schedule = read_schedule(record.schedule)
         if schedule.horizon != self.spec.horizon:
@@ -165,10 +167,10 @@ class Checker:
         if record.value is not None and abs(record.value) > MAX_SCORE:
             raise InvalidValue(f"{where}.value", record.value, f"up to {MAX_SCORE:g} in size")
         self._check_generation(record.generation, where)
-        self._trials.append(record.generation)
+        self.identities.append(schedule.identity)
 
     def _check_run(self, record: RunRecord, where: str) -> None:
-        if record.trial >= len(self._trials):
+        if record.trial >= len(self.identities):
             raise InvalidValue(f"{where}.trial", record.trial, "the number of a trial")
         self._check_generation(record.generation, where)
         self._check_order((record.generation, record.index), where)

@@ -164,7 +164,7 @@ def _import(here: Context, caller: Caller, upload: Upload, key: str | None) -> S
         cost = {"running_studies": int(goes_on), "trials": trials, "storage_bytes": 0}
         with within_quotas(session, here, caller, cost, checker.spec):
             row = imports.create(session, caller.project, exported, study)
-            imports.fill(session, row, records)
+            imports.fill(session, row, records, checker.identities)
             quotas.settle(session, row, at_least=trials)
             found = imports.finish(session, row)
         view = study_view(found, history.best_trial(session, found, found.winner))

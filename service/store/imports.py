@@ -5,7 +5,7 @@ was being trained elsewhere is queued here.
 Not here: whether the records make sense (`service.api.imports`), the way out (`exports`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,7 +28,7 @@ from service.schemas.transfer import (
 from service.store import datasets, models, provenances, reads, studies
 from service.store.clock import now
 from service.store.failure_models import Failure
-from tuning.documents import read_schedule, read_spec
+from tuning.documents import read_spec
 from tuning.provenance import Provenance
 from tuning.records import Direction, Phase, RunState, StudyState
 
@@ -100,13 +100,22 @@ COPIED = (
 )
 
 
-def fill(session: Session, row: models.Study, records: Iterable[Schema]) -> None:
-    """Store the records of an imported study, in the order of the format."""
+def fill(
+    session: Session, row: models.Study, records: Iterable[Schema], identities: Sequence[str]
+) -> None:
+    """Store the records of an imported study, in the order of the format.
+
+    `identities` are those of its trials' schedules, by number: they take long to find out, and
+    nobody else can write meanwhile.
+    """
     waiting = iter(records)
     while some := list(islice(waiting, BATCH)):  # kinds are mixed where one ends
         for kind in dict.fromkeys(map(type, some)):
             mine = [one for one in some if type(one) is kind]
-            _WRITERS[kind](session, row, mine)
+            if kind is TrialRecord:
+                _write_trials(session, row, mine, identities)
+            else:
+                _WRITERS[kind](session, row, mine)
 
 
 def finish(session: Session, row: models.Study) -> studies.Study:
@@ -171,17 +180,11 @@ def _write_verdicts(session: Session, row: models.Study, records: list[VerdictRe
     session.flush()
 
 
-def _write_trials(session: Session, row: models.Study, records: list[TrialRecord]) -> None:
-    rows = []
-    for one in records:
-        schedule = read_schedule(one.schedule)
-        told = one.model_dump() | {
-            "project": row.project,
-            "study": row.id,
-            "schedule": schedule.document(),
-            "identity": schedule.identity,
-        }
-        rows.append(told)
+def _write_trials(
+    session: Session, row: models.Study, records: Sequence[Any], identities: Sequence[str]
+) -> None:
+    same = {"project": row.project, "study": row.id}
+    rows = [{**one.model_dump(), **same, "identity": identities[one.number]} for one in records]
     session.execute(insert(models.Trial), rows)
 
 
@@ -242,7 +245,6 @@ def _write_failures(session: Session, row: models.Study, records: list[FailureRe
 _WRITERS: Mapping[type[Schema], Any] = {
     ProvenanceRecord: _write_provenances,
     VerdictRecord: _write_verdicts,
-    TrialRecord: _write_trials,
     RunRecord: _write_runs,
     MeasurementRecord: _write_measurements,
     FailureRecord: _write_failures,

@@ -66,6 +66,7 @@ def importances(trials: Sequence[Scored], direction: Direction) -> Importances:
     free = _distributions(known)
     if not free:
         return Importances({}, counts, len(known), quantile, "no coordinate had two values")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it logs every study it is given
     study = optuna.create_study(storage=optuna.storages.InMemoryStorage())
     study.add_trials(
         [
