@@ -72,7 +72,11 @@ async def claim_work(
 def _has_queued(here: Context, caller: Caller, body: ClaimRequest) -> bool:
     with here.store.read() as session:
         return work.has_queued(
-            session, caller.worker(body.worker), body.objectives, project=caller.reach
+            session,
+            caller.worker(body.worker),
+            body.objectives,
+            project=caller.reach,
+            external=body.external,
         )
 
 
@@ -91,6 +95,7 @@ def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | 
             table=body.table,
             lease_seconds=here.settings.lease_seconds,
             project=caller.reach,
+            external=body.external,
         )
     if claim is None:
         return None
@@ -164,7 +169,7 @@ def tell(body: TellRequest, here: Here, caller: Trainer) -> Replies:
                     lr=one.lr,
                     lanes=one.lanes,
                     provenance=_provenance(one),
-                    words=LastWords(one.traceback, one.log_tail),
+                    words=LastWords.of(one.traceback, one.log_tail),
                 )
                 for one in body.results
             ],

@@ -42,9 +42,10 @@ class ClaimRequest(Schema):
     """Ask for up to `lanes` runs of one study; repeating `claim` brings the same runs and tokens.
 
     `worker` is a name that nobody else has, `claim` an id of this request. `objectives` are those
-    that you can train; without them you get any but external ones. With `table` each schedule comes
-    with its learning rates, one per update, and there may be fewer runs. While there is nothing to
-    do the answer waits up to `wait_seconds`.
+    that you can train; without them you get any but external ones. `external` is false for whoever
+    trains what the service knows, should a study have declared another objective by the same name.
+    With `table` each schedule comes with its learning rates, one per update, and there may be fewer
+    runs. While there is nothing to do the answer waits up to `wait_seconds`.
     """
 
     model_config = example(
@@ -60,6 +61,7 @@ class ClaimRequest(Schema):
     claim: Name
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
     objectives: Annotated[list[Name], Field(max_length=1000)] | None = None
+    external: bool = True
     table: bool = False
     wait_seconds: Annotated[float, Field(ge=0, le=30)] = 0.0
 
@@ -164,7 +166,8 @@ class Tell(Schema):
     back untrained. Both put the run back; a crash counts as an attempt only when it was alone, and
     is the last one if its cause is `timeout`.
     What did not complete says why (`cause`, `reason`) and after which update (`step`, `lr`), where
-    the code raised (`traceback`) and what the process printed last (`log_tail`).
+    the code raised (`traceback`) and what the process printed last (`log_tail`), of each of which
+    the last 8,192 characters are kept.
     `data_hash` (of all splits) and `versions` (of packages, by name) say what it was trained on and
     with; they stand in the verdict.
     """
@@ -179,8 +182,8 @@ class Tell(Schema):
         default_factory=dict
     )
     reason: Annotated[Prose, Field(max_length=8192)] = ""
-    traceback: Annotated[Prose, Field(max_length=8192)] = ""
-    log_tail: Annotated[Prose, Field(max_length=8192)] = ""
+    traceback: Annotated[Prose, Field(max_length=65_536)] = ""
+    log_tail: Annotated[Prose, Field(max_length=65_536)] = ""
     cause: CauseName | None = None
     step: Annotated[int, Field(ge=0, le=MAX_STEP)] | None = None
     lr: Figure | None = None

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import func, not_, select, true
+from sqlalchemy import ColumnElement, func, not_, select, true
 from sqlalchemy.orm import Session
 
 from service.store import deadlines, fit, history, leases, models, studies
@@ -58,6 +58,25 @@ class Claim:
     runs: tuple[ClaimedRun, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a worker asks for; see `claim`."""
+
+    objectives: Collection[str] | None
+    project: str | None
+    external: bool
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """What a study must be like for it."""
+        study = models.Study
+        if self.objectives is None or not self.external:
+            yield study.is_external.is_(False)
+        if self.objectives is not None:
+            yield study.objective.in_(self.objectives)
+        if self.project is not None:
+            yield study.project == self.project
+
+
 def claim(
     session: Session,
     *,
@@ -68,6 +87,7 @@ def claim(
     table: bool = False,
     lease_seconds: float,
     project: str | None = None,
+    external: bool = True,
 ) -> Claim | None:
     """Lease queued runs to a worker; None if nothing is queued for it.
 
@@ -82,6 +102,7 @@ def claim(
         table: whether schedules come with their learning rates. Then there may be fewer runs.
         lease_seconds: time until the lease expires unless a heartbeat extends it.
         project: whose runs to hand out; anyone's if None.
+        external: whether `objectives` may be external ones, of the same names as others perhaps.
 
     Raises InvalidValue unless `lanes` is from 1 to 1,024.
     """
@@ -94,7 +115,8 @@ def claim(
     if before:
         return _repeat(session, before, claim, until, table=table)
     company = _company(session, worker)
-    for row in _locked_candidates(session, company, objectives, project):
+    wish = _Wish(objectives, project, external)
+    for row in _locked_candidates(session, company, wish):
         deadlines.keep(session, row)
         runs = _next_block(session, row, company, lanes) if row.state in ACTIVE else []
         if table and runs:
@@ -113,9 +135,12 @@ def has_queued(
     worker: str,
     objectives: Collection[str] | None = None,
     project: str | None = None,
+    *,
+    external: bool = True,
 ) -> bool:
     """Whether a claim might find something; reads only, so that waiting disturbs nobody."""
-    return bool(_candidates(session, _company(session, worker), objectives, project))
+    wish = _Wish(objectives, project, external)
+    return bool(_candidates(session, _company(session, worker), wish))
 
 
 def _company(session: Session, worker: str) -> set[str]:
@@ -141,17 +166,14 @@ def _repeat(
 
 
 def _locked_candidates(
-    session: Session,
-    company: Collection[str],
-    objectives: Collection[str] | None,
-    project: str | None,
+    session: Session, company: Collection[str], wish: _Wish
 ) -> Iterator[models.Study]:
     """Candidates in order, each locked when asked for.
 
     One lock is waited for; with that in hand, studies that others have locked are passed over, for
     waiting in the order of fairness instead of names could end in a deadlock.
     """
-    found = _candidates(session, company, objectives, project)
+    found = _candidates(session, company, wish)
     for position, (owner, study) in enumerate(found):
         if position == 0:
             yield lock_study(session, owner, study)
@@ -159,12 +181,7 @@ def _locked_candidates(
             yield row
 
 
-def _candidates(
-    session: Session,
-    company: Collection[str],
-    objectives: Collection[str] | None,
-    project: str | None,
-) -> list[tuple[str, str]]:
+def _candidates(session: Session, company: Collection[str], wish: _Wish) -> list[tuple[str, str]]:
     """Active studies with queued runs for such a worker, the one to be served first in front.
 
     The list of a worker that trains something ends before a study whose next run must have one for
@@ -179,13 +196,7 @@ def _candidates(
     suspected = queued.where(run.isolation == Isolation.WORKER).exists()
     query = select(
         study.project, study.id, study.claimed, study.created, study.priority, suspected
-    ).where(
-        study.state.in_(ACTIVE),
-        queued.exists(),
-        study.is_external.is_(False) if objectives is None else study.objective.in_(objectives),
-    )
-    if project is not None:
-        query = query.where(study.project == project)
+    ).where(study.state.in_(ACTIVE), queued.exists(), *wish.conditions())
     waiting = session.execute(query).all()
     if not waiting:
         return []

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from service.store import models
 from service.store.failure_models import Failure
 
+LONGEST_WORDS = 8192  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
@@ -22,6 +24,15 @@ class LastWords:
 
     traceback: str = ""
     log_tail: str = ""
+
+    @staticmethod
+    def of(traceback: str, log_tail: str) -> "LastWords":
+        """As much of both as is kept, the end.
+
+        >>> LastWords.of("", "x" * 10_000).log_tail == "x" * LONGEST_WORDS
+        True
+        """
+        return LastWords(traceback[-LONGEST_WORDS:], log_tail[-LONGEST_WORDS:])
 
     def __bool__(self) -> bool:
         """Whether there is anything."""

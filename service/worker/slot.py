@@ -143,6 +143,7 @@ class Slot:
             claim=secrets.token_hex(16),
             lanes=self._ask.lanes,
             objectives=None if objectives is None else list(objectives),
+            external=False,
             wait_seconds=self._ask.wait_seconds,
         )
         return self._client.work.claim(request, patience=self._claiming)

@@ -123,6 +123,7 @@ def claim(store: Store) -> Callable[..., work.Claim | None]:
         objectives: tuple[str, ...] | None = None,
         *,
         table: bool = False,
+        external: bool = True,
     ) -> work.Claim | None:
         with store.write() as session:
             return work.claim(
@@ -132,6 +133,7 @@ def claim(store: Store) -> Callable[..., work.Claim | None]:
                 lanes=lanes,
                 objectives=objectives,
                 table=table,
+                external=external,
                 lease_seconds=LEASE_SECONDS,
             )
 

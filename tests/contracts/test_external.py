@@ -78,6 +78,20 @@ def test_only_who_names_it_gets_its_runs(
     assert claim("c4", objectives=("realized_volatility", NAME)).objective == NAME
 
 
+def test_a_worker_of_the_service_never_gets_its_runs(
+    store: Store, new_study: Make, bowl: Make, queue: Queue, claim: Claim, spec: StudySpec
+) -> None:
+    """Not even if it knows an objective of this name, perhaps since yesterday."""
+    queue(bowl())
+    with store.read() as session:
+        assert work.has_queued(session, "w", [NAME])
+        assert not work.has_queued(session, "w", [NAME], external=False)
+    assert claim("c1", objectives=(NAME,), external=False) is None
+    known = new_study(spec=replace(spec, objective=NAME))
+    queue(known)
+    assert claim("c2", objectives=(NAME,), external=False).study == known
+
+
 def test_a_claim_tells_the_learning_rates_if_asked(bowl: Make, queue: Queue, claim: Claim) -> None:
     """Asked again it answers the same; the hash is that of the schedule without them."""
     queue(bowl())

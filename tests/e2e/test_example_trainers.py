@@ -40,12 +40,15 @@ SMALL = {
 
 @contextmanager
 def trainer(
-    program: str, url: str, objective: str, log: Path
+    program: str, url: str, objective: str, log: Path, key: str | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """An example as a process, for as long as the block lasts."""
     command = [sys.executable, str(EXAMPLES / program), url, objective]
+    variables = {} if key is None else {"GLIDESLOPE_API_KEY": key}
     with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment())
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=environment(variables)
+        )
     try:
         yield process
     finally:
@@ -132,6 +135,25 @@ def test_the_plain_trainer_outlives_its_service_and_gives_way(
         assert judged(server.url, third)["winner"]
         assert process.poll() is None
     assert (tmp_path / "log").read_text() == ""
+
+
+@pytest.mark.full
+def test_a_trainer_gets_the_runs_of_its_keys_project(server: Server, tmp_path: Path) -> None:
+    """And of no other, whatever it calls itself."""
+    every = ["studies:read", "studies:write", "work"]
+    with Client(server.url) as client:
+        ours = client.keys.create("ours", every, project="alpha").token
+    with (
+        trainer("plain_trainer.py", server.url, "bowl", tmp_path / "none.log") as stranger,
+        trainer("plain_trainer.py", server.url, "bowl", tmp_path / "ours.log", ours),
+        Client(server.url, key=ours) as client,
+    ):
+        study = client.studies.create({"objective": "bowl", "external": BOWL, **SMALL}).id
+        assert client.studies.wait(study).state == "completed"
+        runs = client.trials.runs(study, 0)
+        assert all(str(run.worker).startswith("alpha/bowl-") for run in runs)
+        assert stranger.wait(20) == 1
+    assert "A valid API key is needed" in (tmp_path / "none.log").read_text()
 
 
 @pytest.mark.full

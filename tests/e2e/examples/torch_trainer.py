@@ -1,9 +1,10 @@
-"""A trainer of a PyTorch model: `python torch_trainer.py URL OBJECTIVE [KEY]`.
+"""A trainer of a PyTorch model: `python torch_trainer.py URL OBJECTIVE`.
 
 What speaks to the service is `work` of `plain_trainer.py` beside this file; here is the training.
 """
 
 import hashlib
+import os
 import sys
 
 import torch
@@ -61,4 +62,4 @@ def score(net, split):
 
 
 if __name__ == "__main__":
-    work(*sys.argv[1:], train=train)
+    work(*sys.argv[1:], key=os.environ.get("GLIDESLOPE_API_KEY", ""), train=train)

@@ -51,6 +51,7 @@ def test_a_claim_says_who_asks_and_for_what(board: Board, hire: Hire) -> None:
         claim=board.claims[0].claim,
         lanes=3,
         objectives=["odd"],
+        external=False,
         wait_seconds=0.1,
     )
 
