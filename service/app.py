@@ -22,6 +22,7 @@ from service.api import (
     live,
     results,
     schedules,
+    shares,
     studies,
     transfer,
     trials,
@@ -50,6 +51,7 @@ from service.settings import Settings
 from service.store import deadlines, generations, outbox, projects, quotas, reads, stalls
 from service.store import keys as stored_keys
 from service.store import lifecycle as stored_lifecycle
+from service.store import shares as stored_shares
 from service.store import studies as stored_studies
 from service.store import work as stored_work
 from service.store.engine import Store
@@ -194,6 +196,7 @@ def _furnish(app: FastAPI, here: Context) -> None:
         datasets,
         webhooks,
         keys,
+        shares,
     ):
         app.include_router(routes.router, responses=refusals)
     app.include_router(health.router)
@@ -290,7 +293,10 @@ def _keyring(store: Store, settings: Settings) -> Keyring:
 def _look_up_keys(store: Store) -> Keys:
     with store.read() as session:
         return Keys(
-            stored_keys.usable(session), stored_keys.exist(session), quotas.all_own(session)
+            stored_keys.usable(session),
+            stored_keys.exist(session),
+            quotas.all_own(session),
+            stored_shares.everyone(session),
         )
 
 

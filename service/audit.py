@@ -4,6 +4,7 @@ The one idea: one line each, whatever else is logged, that names keys by their p
 """
 
 import logging
+from datetime import datetime
 
 from service.store.keys import Key
 
@@ -30,6 +31,22 @@ def key_revoked(key: Key, *, by: str | None) -> None:
     logger.info(
         "key %s (%r) of project %s was revoked by %s", key.id, key.label, key.project, _holder(by)
     )
+
+
+def study_shared(study: str, project: str, end: datetime, *, by: str | None) -> None:
+    """A link to a study was made."""
+    logger.info(
+        "study %s of project %s was shared by %s until %s",
+        study,
+        project,
+        _holder(by),
+        end.isoformat(),
+    )
+
+
+def study_unshared(study: str, project: str, *, by: str | None) -> None:
+    """All links to a study were ended."""
+    logger.info("links to study %s of project %s were ended by %s", study, project, _holder(by))
 
 
 def _holder(key: str | None) -> str:

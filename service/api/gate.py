@@ -59,7 +59,8 @@ class Gate:
         await self._app(scope, receive, send)
 
     async def _identify(self, scope: Scope) -> Caller:
-        token = _token(scope)
+        link = _link(scope)
+        token = _token(scope) or link
         caller = self._keyring.recall(token) or await self._keyring.find(token)
         if caller is OPEN:
             self._check_origin(scope)
@@ -93,6 +94,21 @@ def _token(scope: Scope) -> str | None:
     if len(shown) > 1 or kind.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
         raise Unidentified(is_shown=True)
     return str(token.strip(), "latin-1")
+
+
+def _link(scope: Scope) -> str | None:
+    """The token of a link, which is taken out of the address: nothing behind shall tell it on."""
+    query: bytes = scope["query_string"]
+    if b"share=" not in query:
+        return None
+    parts = query.split(b"&")
+    shown = [part.removeprefix(b"share=") for part in parts if part.startswith(b"share=")]
+    scope["query_string"] = b"&".join(part for part in parts if not part.startswith(b"share="))
+    if not shown or scope["method"] != "GET":
+        return None
+    if len(shown) > 1 or len(shown[0]) > LONGEST_TOKEN or not shown[0].startswith(b"gss_"):
+        raise Unidentified(is_shown=True)
+    return str(shown[0], "latin-1")
 
 
 def _name(host: str) -> str:

@@ -22,6 +22,7 @@ from service.errors import ServiceError, Unidentified
 from service.quotas import UNLIMITED, Quotas
 from service.schemas.keys import Scope
 from service.store.keys import USE_SECONDS, Lock
+from service.store.shares import PREFIX, Share, read_token
 from service.store.tokens import digest, make_token, read_id
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ SOON_SECONDS = 1.0
 LATEST_SECONDS = 5.0
 AGAIN_SECONDS = 0.2  # between two looks for a token that opened nothing
 
+NOTHING = Share("", "", "")
 NOBODY = Lock("", "", digest(""), frozenset(), all_projects=False)  # so that no id takes less time
 
 
@@ -37,12 +39,13 @@ NOBODY = Lock("", "", digest(""), frozenset(), all_projects=False)  # so that no
 class Keys:
     """What a look into the store finds: the keys that open something, and if any was ever made.
 
-    `quotas` are those that projects have of their own.
+    `quotas` are those that projects have of their own, `shares` the studies that links lead to.
     """
 
     locks: Sequence[Lock]
     exist: bool
     quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    shares: Sequence[Share] = ()
 
 
 class Keyring:
@@ -53,6 +56,7 @@ class Keyring:
         is_needed: whether a key is needed even before the first one was made.
         usual: the quotas of a project that has none of its own, where keys are needed.
         clock: monotonic seconds.
+        wall: seconds since 1970, by which links end.
     """
 
     def __init__(
@@ -62,17 +66,20 @@ class Keyring:
         is_needed: bool,
         usual: Quotas = UNLIMITED,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._look = look
         self._is_needed = is_needed
         self._usual = usual
         self._clock = clock
+        self._wall = wall
         self._own, self.own_token = _local_key()
         self._reader = ThreadPoolExecutor(1, "keyring")  # one look at a time
         self._lock = threading.Lock()
         self._is_open = False
         self._locks: Mapping[str, Lock] = {}
         self._quotas: Mapping[str, Quotas] = {}
+        self._shares: Mapping[str, Share] = {}
         self._known: dict[str, Caller] = {}
         self._used: set[str] = set()
         self._told_at: dict[str, float] = {}
@@ -94,11 +101,12 @@ class Keyring:
         if self._clock() - self._read_at > LATEST_SECONDS:
             await self._look_now(self._clock())
         caller = None if token is None else self._check(token)
-        if caller is None and self._is_open:  # where none is needed, a key of elsewhere is no harm
+        is_link = token is not None and token.startswith(PREFIX)
+        if caller is None and self._is_open and not is_link:  # a key of elsewhere is no harm
             return OPEN
         if token is None:
             raise Unidentified(is_shown=False)
-        if caller is None and read_id(token) is not None:
+        if caller is None and (read_id(token) or read_token(token)):
             await self._look_now(self._clock() - AGAIN_SECONDS)
             caller = self._check(token)
         if caller is None:
@@ -109,6 +117,9 @@ class Keyring:
         """Whether a caller of a moment ago would still be let in, as far as that is known."""
         if self._clock() - self._read_at > SOON_SECONDS:
             self._look_soon()
+        if caller.study is not None:
+            share = self._shares.get(caller.study)
+            return share is not None and share.name == caller.key and caller.ends > self._wall()
         return self._is_open if caller is OPEN else caller.key in self._locks
 
     @property
@@ -132,7 +143,7 @@ class Keyring:
         with self._lock:
             used, self._used = self._used, set()
             used.update(caller.key for caller in self._known.values() if caller.key)
-        used -= {self._own.id}
+        used = (used & self._locks.keys()) - {self._own.id}
         news = {one for one in used if at - self._told_at.get(one, float("-inf")) > USE_SECONDS}
         self._told_at.update(dict.fromkeys(news, at))
         return news
@@ -142,12 +153,27 @@ class Keyring:
         self._reader.shutdown(cancel_futures=True)
 
     def _check(self, token: str) -> Caller | None:
+        caller = self._check_link(token) if token.startswith(PREFIX) else self._check_key(token)
+        if caller is not None:
+            self._known[token] = caller
+        return caller
+
+    def _check_link(self, token: str) -> Caller | None:
+        told = read_token(token)
+        if told is None:
+            return None
+        study, ends = told
+        share = self._shares.get(study, NOTHING)
+        is_signed = hmac.compare_digest(share.token(ends), token)
+        if not is_signed or share is NOTHING or ends <= self._wall():
+            return None
+        return Caller(share.project, share.name, frozenset(), study=study, ends=ends)
+
+    def _check_key(self, token: str) -> Caller | None:
         lock = self._locks.get(read_id(token) or "", NOBODY)
         if not hmac.compare_digest(digest(token), lock.digest) or lock is NOBODY:
             return None
-        caller = Caller(lock.project, lock.id, lock.scopes, all_projects=lock.all_projects)
-        self._known[token] = caller
-        return caller
+        return Caller(lock.project, lock.id, lock.scopes, all_projects=lock.all_projects)
 
     async def _look_now(self, since: float) -> None:
         """Make sure that what is known was read after a moment."""
@@ -172,6 +198,7 @@ class Keyring:
         found = self._look()
         with self._lock:
             self._used.update(caller.key for caller in self._known.values() if caller.key)
+            self._shares = {share.study: share for share in found.shares}
             self._locks = {lock.id: lock for lock in (*found.locks, self._own)}
             self._is_open = not (self._is_needed or found.exist)
             self._quotas = {

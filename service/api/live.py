@@ -19,7 +19,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from service.api.caller import Caller, Reader
+from service.api.caller import Caller, Viewer
 from service.api.context import Context, Here, StudyId
 from service.api.problems import responses
 from service.errors import NotFound
@@ -58,7 +58,7 @@ async def stream_events(
     study: StudyId,
     here: Here,
     request: Request,
-    caller: Reader,
+    caller: Viewer,
     after: Revision = None,
     last_event_id: LastEventId = None,
     measurements: bool = False,

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
-from service.api.caller import Caller, Reader, Writer
+from service.api.caller import Caller, Reader, Viewer, Writer
 from service.api.context import Context, Here, StudyId
 from service.api.costs import estimate, within_quotas
 from service.api.datasets import check_dataset
@@ -237,7 +237,7 @@ def list_studies(
 async def read_study(
     study: StudyId,
     here: Here,
-    caller: Reader,
+    caller: Viewer,
     request: Request,
     known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0,
@@ -300,7 +300,7 @@ def _names(header: str, etag: str) -> bool:
 def read_best(
     study: StudyId,
     here: Here,
-    caller: Reader,
+    caller: Viewer,
     framework: Format,
     table: bool = False,
     pick: PickName = "winner",
@@ -326,7 +326,7 @@ def read_best(
 def read_verdict(
     study: StudyId,
     here: Here,
-    caller: Reader,
+    caller: Viewer,
     number: Annotated[int | None, Query(ge=1, le=MAX_TRIALS)] = None,
 ) -> dict[str, Any]:
     """The verdict: winner, tie set, intervals, warnings, and the same in words.
@@ -343,7 +343,7 @@ def read_verdict(
 
 
 @router.get("/{study}/report", response_class=HTMLResponse, responses=responses(NotFound))
-def read_report(study: StudyId, here: Here, caller: Reader) -> HTMLResponse:
+def read_report(study: StudyId, here: Here, caller: Viewer) -> HTMLResponse:
     """The study as one HTML file that opens offline."""
     with here.store.read() as session:
         found = studies.get(session, caller.project, study)
@@ -367,5 +367,6 @@ def read_report(study: StudyId, here: Here, caller: Reader) -> HTMLResponse:
             verdict=found.verdict if found.state is StudyState.COMPLETED else None,
             curves=curves,
             earlier=earlier,
-        )
+        ),
+        headers={"Referrer-Policy": "no-referrer"},  # its address may hold the token of a link
     )

@@ -19,6 +19,7 @@ from service.cli import (
     project,
     results,
     schedule,
+    share,
     study,
     transfer,
     trial,
@@ -48,6 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 study.app.add_typer(lifecycle.app)
+study.app.add_typer(share.app)
 study.app.add_typer(results.app)
 study.app.add_typer(trial.app)
 study.app.add_typer(verdict.app)

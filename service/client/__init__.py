@@ -10,6 +10,7 @@ worker protocol its own ids), so every call is repeated until it is answered or 
     client.catalogue  objectives, families
     client.work       claim, heartbeat, report, tell
     client.keys       create, list, revoke
+    client.shares     create, revoke
     client.health     livez, readyz
 
 How it is built: a resource (one file, one final class) describes calls as values (`calls`) or, if

@@ -22,6 +22,7 @@ from service.client.keys import Keys
 from service.client.patience import Patience
 from service.client.results import Results
 from service.client.schedules import Schedules
+from service.client.shares import Shares
 from service.client.studies import Studies
 from service.client.transfers import Transfers
 from service.client.trials import Trials
@@ -64,6 +65,7 @@ class Client:
         self.webhooks = Webhooks(driver)
         self.work = Work(driver)
         self.keys = Keys(driver)
+        self.shares = Shares(driver)
         self.health = Health(driver)
 
     def __enter__(self) -> Self:
@@ -121,6 +123,7 @@ class AsyncClient:
         self.webhooks = Webhooks(driver)
         self.work = Work(driver)
         self.keys = Keys(driver)
+        self.shares = Shares(driver)
         self.health = Health(driver)
 
     async def __aenter__(self) -> Self:

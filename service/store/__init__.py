@@ -14,6 +14,8 @@ Time is the database's clock (`clock.now`).
 | `paging`      | pages and opaque cursors                                       |
 | `projects`    | tenants                                                        |
 | `keys`        | API keys: make, list, revoke; their tables: `identity_models`  |
+| `shares`      | links that let others read one study                           |
+| `quotas`      | what a project uses, and that it is not too much               |
 | `tokens`      | what the holder of a key shows                                 |
 | `studies`     | searches: create, read, page                                   |
 | `lifecycle`   | searches: pause, resume, stop, cancel, extend, fail, delete    |

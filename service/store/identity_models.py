@@ -1,4 +1,4 @@
-"""Tables of who may ask, and how often: API keys, counted requests.
+"""Tables of who may ask, and how often: API keys, shared studies, counted requests.
 
 The one idea: as in `models`; of a secret only its hash is here.
 """
@@ -34,6 +34,22 @@ class ApiKey(Base):
     __table_args__ = (
         PrimaryKeyConstraint("project", "id"),
         ForeignKeyConstraint(["project"], ["projects.id"]),
+    )
+
+
+class SharedStudy(Base):
+    """A study whose links are valid: they are signed with its secret, and end with it."""
+
+    __tablename__ = "shared_studies"
+
+    project: Mapped[str]
+    study: Mapped[str]
+    secret: Mapped[str]
+    created: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("project", "study"),
+        ForeignKeyConstraint(["project", "study"], ["studies.project", "studies.id"]),
     )
 
 

@@ -20,6 +20,7 @@ from service.store import datasets, deadlines, history, models, outcomes, quotas
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.failure_models import Failure
+from service.store.identity_models import SharedStudy
 from service.store.locks import lock_runs, lock_study
 from service.store.studies import Study, estimate_end, note, to_study
 from tuning import rounds
@@ -36,6 +37,7 @@ PARTS = (
     models.Trial,
     models.Event,
     models.Verdict,
+    SharedStudy,
 )
 
 

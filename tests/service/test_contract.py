@@ -72,6 +72,8 @@ CALLS = {
     "work.heartbeat": args(HeartbeatRequest(worker="w", runs=[])),
     "work.report": args(ReportRequest(worker="w", reports=[])),
     "work.tell": args(TellRequest(worker="w", results=[])),
+    "shares.create": args("st_x"),
+    "shares.revoke": args("st_x"),
     "keys.create": args("laptop", ["work"]),
     "keys.list": args(),
     "keys.revoke": args("abc"),
