@@ -22,6 +22,7 @@ from tuning.search.policy.ladder import (
     stage_scores,
     standings,
 )
+from tuning.search.policy.memo import remembered
 from tuning.search.space import FAMILY, PEAK, bounded
 from tuning.seeds import derive
 
@@ -95,6 +96,7 @@ def believed_rise(spec: StudySpec, view: History) -> Rise:
     return Rise(believe_peak_exponent(spec, view), cap)
 
 
+@remembered
 def space_at(spec: StudySpec, view: History) -> Space:
     """The space as far as the view allows: a soft cap may have moved."""
     if spec.cap is not Cap.SOFT:

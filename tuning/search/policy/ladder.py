@@ -26,6 +26,7 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
+from tuning.search.policy.memo import remembered
 from tuning.seeds import derive
 
 HALF = 0.5  # of the trials are no worse than their median
@@ -137,7 +138,8 @@ def paired_seed(spec: StudySpec, number: int) -> int:
     return derive(spec.seed, "paired", number)
 
 
-def standings(spec: StudySpec, view: History) -> list[Standing]:
+@remembered
+def standings(spec: StudySpec, view: History) -> tuple[Standing, ...]:
     """Where every trial of baselines and search stands, in order."""
     horizons = stage_horizons(spec)
     stages = {horizon: stage for stage, horizon in enumerate(horizons)}
@@ -145,11 +147,11 @@ def standings(spec: StudySpec, view: History) -> list[Standing]:
     for run in view.runs:
         if run.phase in {Phase.BASELINE, Phase.SEARCH} and run.updates in stages:
             runs.setdefault(run.trial, []).append(run)
-    return [
+    return tuple(
         _standing(spec, view, trial, runs[trial.number], stages)
         for trial in view.trials
         if trial.number in runs
-    ]
+    )
 
 
 def _standing(

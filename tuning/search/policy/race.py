@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tuning.evidence.score import SEARCHED, full_ends, rank_trials
-from tuning.records import History, Run, StudySpec, Trial
+from tuning.records import History, Result, Run, StudySpec
 from tuning.rounds import round_start
 from tuning.search.policy.ladder import paired_runs
 
@@ -26,7 +26,8 @@ def race_runs(spec: StudySpec, history: History, generation: int, updates: float
         updates: what the round may cost at most.
     """
     ranked = [trial for trial, _ in rank_trials(history, spec.metric)]
-    values = {trial.number: _values(spec, history, trial) for trial in ranked}
+    ends = full_ends(history)
+    values = {trial.number: _values(spec, ends[trial.number]) for trial in ranked}
     have = max(map(len, values.values()), default=0)
     want = min(2 * have, spec.leader_seeds)
     if have < spec.seeds or have >= want:
@@ -60,13 +61,9 @@ def _places(spec: StudySpec, have: int) -> int:
     return places
 
 
-def _values(spec: StudySpec, history: History, trial: Trial) -> list[float]:
+def _values(spec: StudySpec, ends: Sequence[Result | None]) -> list[float]:
     """What a trial that completed reached over the full horizon, by seed."""
-    return [
-        end.metrics[SEARCHED][spec.metric.name]
-        for end in full_ends(history)[trial.number]
-        if end is not None
-    ]
+    return [end.metrics[SEARCHED][spec.metric.name] for end in ends if end is not None]
 
 
 def _is_noiseless(values: Sequence[float]) -> bool:

@@ -50,10 +50,13 @@ def stop_reason(spec: StudySpec, view: History) -> str:
         return ""
     trials = [trial for trial in view.trials if trial.phase in {Phase.BASELINE, Phase.SEARCH}]
     before = sum(trial.generation < round_start(view) for trial in trials)
+    searched = max((one.generation for one in trials if one.phase is Phase.SEARCH), default=-1)
     for count in takewhile(lambda count: count <= len(trials), CHECKPOINTS):
         if count <= before:  # whoever extends a study wants it to go on from there
             continue
         generation = trials[count - 1].generation + 1
+        if generation <= searched:  # it found no reason then, or it would have ended
+            continue
         seen = view.up_to(generation - 1, generation - 2)
         noise = noise_of_best(spec, seen)
         if noise is None:

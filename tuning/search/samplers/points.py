@@ -5,6 +5,7 @@ so whatever is proposed lies in the space, however the user narrowed it.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
@@ -23,13 +24,18 @@ def placed(space: Space, family: str, wishes: Mapping[str, ParameterValue]) -> P
     >>> placed(space, "linear", {"peak": 2.0, "warmup": 0.1})
     {'family': 'linear', 'peak': 1.0, 'warmup': 0.0, 'floor': 0.1}
     """
-    defaults = FAMILIES[family].defaults()
+    defaults = _defaults(family)
     point: Point = {FAMILY: family}
     for parameter in used(space, family):
         name = parameter.name
         wish = wishes.get(name, defaults.get(name, parameter.high))
         point[name] = _nearest(parameter, wish)
     return point
+
+
+@cache
+def _defaults(family: str) -> Mapping[str, ParameterValue]:
+    return FAMILIES[family].defaults()
 
 
 def _nearest(parameter: Parameter, wish: ParameterValue) -> ParameterValue:
