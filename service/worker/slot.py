@@ -1,11 +1,13 @@
 """Slot: one thread that claims, trains and tells, one block after the other.
 
 The one idea: whatever happens to a block, each of its runs leaves this file in exactly one of
-three ways: its end was delivered, it was put back, or the service had taken it away. The last of
-it is delivered while the next block is claimed and trained.
+three ways: its end was delivered, it was put back, or the service had taken it away. The next block
+is claimed first, for a training process shall not wait, and the last of the one before is delivered
+while that is trained; only a claim that waits for work comes after.
 Not here: threads, signals and the end of the worker (`loop`), heartbeats (`heartbeat`).
 """
 
+import contextvars
 import logging
 import secrets
 import threading
@@ -87,23 +89,39 @@ class Slot:
         self._is_interrupted = False
         self._claimed = ""  # the claim that brought the block at hand
         self._delivering = Errand(f"delivery-{number}")
+        self._unsent: Callable[[], None] | None = None
 
     def serve(self) -> None:
         """Claim and train until the worker drains; then everything held was told or put back."""
         with closing(self._executor):
-            while not self._draining.is_set():
-                asked = time.monotonic()
-                reply = self._claim()
-                waited = time.monotonic() - asked
-                if reply.block is not None:
-                    self._hold(reply, reply.block, waited)
-                    about = {"study": reply.block.study, "runs": len(reply.block.runs)}
-                    logger.info("a block is trained", extra=about)
-                    with self._span(reply, reply.block):
-                        self._train(reply.block)
-                else:
-                    self._draining.wait(max(0.0, EMPTY_PAUSE_SECONDS - waited))
+            try:
+                while not self._draining.is_set():
+                    self._serve_block()
+            finally:
+                self._send_off()
             self._delivering.wait()
+
+    def _serve_block(self) -> None:
+        """Claim a block and train it, or find that there is none."""
+        is_patient = self._unsent is None
+        asked = time.monotonic()
+        reply = self._claim(self._ask.wait_seconds if is_patient else 0.0)
+        waited = time.monotonic() - asked
+        self._send_off()
+        if reply.block is not None:
+            self._hold(reply, reply.block, waited)
+            about = {"study": reply.block.study, "runs": len(reply.block.runs)}
+            logger.info("a block is trained", extra=about)
+            with self._span(reply, reply.block):
+                self._train(reply.block)
+        elif is_patient:
+            self._draining.wait(max(0.0, EMPTY_PAUSE_SECONDS - waited))
+
+    def _send_off(self) -> None:
+        """Have the last of the block before delivered, if that is still to be done."""
+        unsent, self._unsent = self._unsent, None
+        if unsent is not None:
+            self._delivering.send(unsent)
 
     def _span(self, reply: ClaimReply, block: ClaimedBlock) -> AbstractContextManager[object]:
         about = {
@@ -135,7 +153,7 @@ class Slot:
         """Kill the training process, idle or not; the slot is of no use afterwards."""
         self._executor.stop()
 
-    def _claim(self) -> ClaimReply:
+    def _claim(self, wait_seconds: float) -> ClaimReply:
         """Ask until there is an answer, always with the same id: a lost answer comes again."""
         objectives = self._ask.objectives
         request = ClaimRequest(
@@ -144,7 +162,7 @@ class Slot:
             lanes=self._ask.lanes,
             objectives=None if objectives is None else list(objectives),
             external=False,
-            wait_seconds=self._ask.wait_seconds,
+            wait_seconds=wait_seconds,
         )
         return self._client.work.claim(request, patience=self._claiming)
 
@@ -160,7 +178,8 @@ class Slot:
     def _train(self, claimed: ClaimedBlock) -> None:
         outbox = Outbox({run.run: lease_of(run) for run in claimed.runs})
         self._run(claimed, outbox)
-        self._delivering.send(partial(self._deliver, self._claimed, outbox))
+        run = contextvars.copy_context().run  # the delivery belongs to the span of its block
+        self._unsent = partial(run, self._deliver, self._claimed, outbox)
 
     def _deliver(self, claim: str, outbox: Outbox) -> None:
         try:

@@ -67,6 +67,20 @@ def test_measurements_come_before_the_end(board: Board, hire: Hire) -> None:
     assert board.cards["a"].reports[0].values == {"loss": [1.0]}
 
 
+def test_the_next_block_is_claimed_before_the_last_one_is_told(board: Board, hire: Hire) -> None:
+    """Training does not wait for a delivery, nor a delivery for work that may not come."""
+    board.offer("a", study="st_a")
+    board.offer("b", study="st_b")
+    hand = hire(wait_seconds=1.0)
+    board.until_ended()
+    hand.dismiss()
+
+    calls = [call for call in board.order if call in {"claim", "tell"}]
+    assert calls[:2] == ["claim", "claim"]
+    assert [claim.wait_seconds for claim in board.claims[:3]] == [1.0, 0.0, 0.0]
+    assert calls.count("tell") == 2
+
+
 def test_a_lost_claim_answer_brings_the_same_runs(board: Board, hire: Hire) -> None:
     """The claim id is kept until it is answered, so no run is leased to nobody."""
     board.offer("a", "b", "c")
