@@ -13,7 +13,7 @@ PARITY_READY := $(PARITY)/.ready
 # More test processes than cores: many tests wait for leases, signals and servers.
 TESTERS ?= 3
 DRAWS ?= 100
-PART ?= schedules engine study
+PART ?= schedules engine study api
 SEED ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help demo serve check test test-full parity format lock bench benchmark-objectives benchmark-search clean
@@ -70,7 +70,7 @@ $(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
 parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
 	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
 
-bench: $(TORCH) ## speed beside peers (PART=schedules, engine or study)
+bench: $(TORCH) ## speed beside peers (PART=schedules, engine, study or api)
 	@for part in $(PART); do $(BIN)/python tests/benchmarks/$$part.py || exit; done
 
 benchmark-objectives: $(READY) ## who wins on which objective, on fresh seeds (SEED=…)

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
 from service.api.caller import Caller, Reader, Viewer, Writer
-from service.api.context import Context, Here, StudyId
+from service.api.context import Context, Here, StudyId, check_study_id, context_of
 from service.api.costs import estimate, within_quotas
 from service.api.datasets import check_dataset
 from service.api.exports import Format, code_response
@@ -235,8 +235,7 @@ def list_studies(
     responses={304: {"description": "The study is as the client knows it"}, **responses(NotFound)},
 )
 async def read_study(
-    study: StudyId,
-    here: Here,
+    study: str,
     caller: Viewer,
     request: Request,
     known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
@@ -248,6 +247,7 @@ async def read_study(
     With `If-None-Match` and `wait` the answer comes as soon as the study is another one than the
     client knows, with `until=final` as soon as it has ended, or after so many seconds.
     """
+    here, study = context_of(request), check_study_id(study)
     deadline = time.monotonic() + wait
     with here.meter.stream(caller) if wait else nullcontext():
         while True:
