@@ -29,6 +29,8 @@ from service.store import events, history
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
 POLL_SECONDS = 0.5  # between two looks when no bell rings: another replica's changes ring none here
+RETRY_MILLISECONDS = 1_000  # after which a client whose connection broke should come again
+RESTART_MILLISECONDS = 3_000  # likewise, once this server ended
 PING_SECONDS = 15.0  # so that whatever is on the way keeps the connection
 MEASURED_SECONDS = 1.0  # least time between two events of measurements
 LARGEST_REVISION = 2**63 - 1
@@ -106,7 +108,7 @@ async def _stream(
 ) -> AsyncIterator[str]:
     pinged = measured = time.monotonic()
     known: Mapping[str, int] = {}
-    yield "retry: 1000\n\n"
+    yield f"retry: {RETRY_MILLISECONDS}\n\n"
     while not here.bell.is_closed and not await request.is_disconnected():
         if not here.keyring.admits(caller):  # its key was revoked meanwhile
             return
@@ -133,6 +135,7 @@ async def _stream(
             yield ": ping\n\n"
         if not news.events:
             await here.bell.wait(ticket, POLL_SECONDS)
+    yield f"retry: {RESTART_MILLISECONDS}\n\n"  # the server ends, and another may follow it
 
 
 def _look(here: Context, caller: Caller, study: str, seen: int) -> News:
