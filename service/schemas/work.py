@@ -38,6 +38,21 @@ RUN: dict[str, JsonValue] = {
 }
 
 
+SCHEDULE: dict[str, JsonValue] = {  # over an absurdly short horizon
+    "format": "glideslope/schedule@1",
+    "horizon": 4,
+    "family": "linear",
+    "peak": 0.1,
+    "params": {"floor": 0.0},
+    "end": "after",
+    "after_end": "hold",
+    "table": {
+        "sha256": "5b283b6b9f11835cbe70fd0430c3cd6ca92fa20a6af67baf37cecc4a7a078f5d",
+        "values": [0.1, 0.07500000000000001, 0.05, 0.025],
+    },
+}
+
+
 class ClaimRequest(Schema):
     """Ask for up to `lanes` runs of one study; repeating `claim` brings the same runs and tokens.
 
@@ -103,6 +118,22 @@ class ClaimReply(Schema):
     `traceparent` (W3C Trace Context) is of the claim, if the service is traced: spans of whoever
     trains the block may belong to its trace.
     """
+
+    model_config = example(
+        claim="c-0001",
+        lease_seconds=30.0,
+        heartbeat_seconds=10.0,
+        block={
+            "study": "st_qzw5cv2nkxv2ohkvy4xa",
+            "objective": "my_net",
+            "config": {"width": 128},
+            "horizon": 4,
+            "updates": 4,
+            "phase": "confirm",
+            "splits": ["validation", "test"],
+            "runs": [{**RUN, "seed": 1541285076, "attempt": 0, "schedule": SCHEDULE}],
+        },
+    )
 
     claim: str
     lease_seconds: float

@@ -201,7 +201,7 @@ def _candidates(session: Session, company: Collection[str], wish: _Wish) -> list
     if not waiting:
         return []
     by_project, by_study = _leased_lanes(session)
-    at = now(session)
+    at = now(session) if len(waiting) > 1 else models.EPOCH  # PostgreSQL is asked for it
 
     def order(row: Any) -> tuple[Any, ...]:  # noqa: ANN401 # of the query above
         owner, name, claimed, created, priority, _ = row

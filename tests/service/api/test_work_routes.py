@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from service.schemas.studies import PruningName
 from service.schemas.work import (
     CauseName,
+    ClaimReply,
     ClaimRequest,
     HeartbeatRequest,
     Replies,
@@ -273,6 +274,14 @@ def test_what_a_failed_run_said_last_is_told(
     assert (second["traceback"], second["log_tail"]) == (None, None)
 
 
+def test_the_schedule_of_the_example_is_one() -> None:
+    """With its own learning rates and their hash."""
+    (shown,) = ClaimReply.model_json_schema()["examples"]
+    document = shown["block"]["runs"][0]["schedule"]
+    schedule = Schedule.from_document(document)
+    assert list(schedule.table()) == document["table"]["values"]
+
+
 def test_an_unknown_cause_is_refused(block: dict[str, Any], tell: Tell) -> None:
     """With the known ones listed; they are those of the core."""
     response = tell(block["runs"][0], outcome="failed", metrics={}, cause="fate")
@@ -286,7 +295,7 @@ def test_the_schema_names_every_rule_of_pruning() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [ClaimRequest, HeartbeatRequest, ReportRequest, TellRequest, Replies]
+    "schema", [ClaimRequest, ClaimReply, HeartbeatRequest, ReportRequest, TellRequest, Replies]
 )
 def test_the_examples_of_the_protocol_are_valid(schema: type[BaseModel]) -> None:
     """They stand in OpenAPI, where trainers in other languages are begun."""
