@@ -8,6 +8,7 @@
     ├── Unidentified    whoever asks shows no key that opens anything
     ├── Forbidden       whoever asks may not do this
     ├── Foreign         the request came by way of another site
+    ├── HeadersTooLarge the address and headers of a request are too long
     ├── QuotaExceeded   the project would use up more than it may
     └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
 
@@ -78,6 +79,15 @@ class Foreign(ServiceError):
 
     A page of another site could otherwise drive the service through its reader's browser.
     """
+
+
+class HeadersTooLarge(ServiceError):
+    """The address and headers of a request are too long."""
+
+    def __init__(self, limit: int) -> None:
+        """Tell the limit in bytes."""
+        self.limit = limit
+        super().__init__(f"address and headers together have at most {limit:,} bytes")
 
 
 class QuotaExceeded(ServiceError):

@@ -15,10 +15,12 @@ from service.api.caller import CALLER, OPEN, PUBLIC, Caller
 from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.api.problems import answer
-from service.errors import Foreign, ServiceError, Unidentified
+from service.errors import Foreign, HeadersTooLarge, ServiceError, Unidentified
 from service.loopback import is_loopback
 
 LONGEST_TOKEN = 256
+MOST_HEADER_BYTES = 2**15  # with the address
+MOST_HOSTS = 100  # names by which this machine asked, that are remembered
 
 
 class Gate:
@@ -44,6 +46,7 @@ class Gate:
         self._keyring = keyring
         self._meter = meter
         self._host = host
+        self._hosts: set[bytes] = set()
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +62,7 @@ class Gate:
         await self._app(scope, receive, send)
 
     async def _identify(self, scope: Scope) -> Caller:
+        _check_size(scope)
         link = _link(scope)
         token = _token(scope) or link
         caller = self._keyring.recall(token) or await self._keyring.find(token)
@@ -69,29 +73,47 @@ class Gate:
 
     def _check_origin(self, scope: Scope) -> None:
         """Refuse what another site sends through a browser, or under a name it made up."""
-        host = origin = b""
+        host, origin = b"", None
         for name, value in scope["headers"]:
             if name == b"host":
-                host = value
+                host = value if not host else b","  # two are none
             elif name == b"origin":
                 origin = value
+        if host not in self._hosts:
+            self._check_host(host)
+        if origin is not None and origin != f"{scope['scheme']}://".encode() + host:
+            raise Foreign("a page of another site may not ask a server that has no keys")
+
+    def _check_host(self, host: bytes) -> None:
         name = _name(host.decode("latin-1"))
         if not is_loopback(name) and name != self._host:
             raise Foreign(
                 f"this server has no keys and serves this machine only, not {name!r}; make a key "
                 "with `glideslope key create` to reach it by another name"
             )
-        if origin and origin != f"{scope['scheme']}://".encode() + host:
-            raise Foreign("a page of another site may not ask a server that has no keys")
+        if len(self._hosts) < MOST_HOSTS:
+            self._hosts.add(host)
+
+
+def _check_size(scope: Scope) -> None:
+    """Refuse an address and headers that are too long to be honest."""
+    size = len(scope["raw_path"] or b"") + len(scope["query_string"])
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if size > MOST_HEADER_BYTES:
+        raise HeadersTooLarge(MOST_HEADER_BYTES)
 
 
 def _token(scope: Scope) -> str | None:
     """The token a request shows; raises Unidentified if it shows something else, or two."""
-    shown = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not shown:
+    shown = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            shown = value if shown is None else b""  # two are none
+    if shown is None:
         return None
-    kind, _, token = shown[0].partition(b" ")
-    if len(shown) > 1 or kind.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
+    kind, _, token = shown.partition(b" ")
+    if kind.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
         raise Unidentified(is_shown=True)
     return str(token.strip(), "latin-1")
 

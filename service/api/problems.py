@@ -21,6 +21,7 @@ from service.errors import (
     Conflict,
     Forbidden,
     Foreign,
+    HeadersTooLarge,
     KeyReused,
     NotFound,
     QuotaExceeded,
@@ -58,6 +59,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     Conflict: Kind(409, "conflict", "The request contradicts what is stored"),
     IllegalMove: Kind(409, "illegal-move", "The state does not allow it"),
     KeyReused: Kind(422, "key-reused", "The idempotency key came with another body before"),
+    HeadersTooLarge: Kind(431, "headers-too-large", "The address or the headers are too long"),
     QuotaExceeded: Kind(429, "quota-exceeded", "The project would use up more than it may"),
     StoreBusy: Kind(503, "store-busy", "The store cannot answer now"),
 }

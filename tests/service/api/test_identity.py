@@ -204,6 +204,7 @@ def test_what_cannot_be_a_key_is_refused(api: TestClient, body: dict[str, Any]) 
         ({"Host": "127.0.0.1.evil.example:8000"}, 403),
         ({"Host": "192.168.0.7:8000"}, 403),
         ({"Host": ""}, 403),
+        ({"Host": "localhost,"}, 403),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Origin": "http://localhost:9"}, 403),
@@ -265,3 +266,22 @@ def test_another_projects_study_is_not_there(
     assert held["run"] not in {run["run"] for run in mine["runs"]}, "its worker is another one"
     runs = own.get(f"/v1/studies/{study}/trials/0/runs").json()["items"]
     assert {one["worker"] for one in runs} <= {"w", "default/w", None}
+
+
+@pytest.mark.parametrize("where", ["headers", "one header", "address", "query"])
+def test_an_address_or_headers_without_end_are_refused(api: TestClient, where: str) -> None:
+    """431, before anything looks at them."""
+    long = "x" * 40_000
+    headers, path = {}, "/v1/studies"
+    match where:
+        case "headers":
+            headers = {f"x-{number}": "x" * 100 for number in range(400)}
+        case "one header":
+            headers = {"x": long}
+        case "address":
+            path += "/" + long
+        case "query":
+            path += f"?label={long}"
+    response = api.get(path, headers=headers)
+    assert response.status_code == 431
+    assert response.json()["type"] == "urn:glideslope:problem:headers-too-large"
