@@ -19,13 +19,18 @@ FILLED = {"study": "st_x", "number": "0", "key": "abc", "dataset": "ds_x"}
 Make = Callable[..., dict[str, Any]]
 
 
-def routes(api: TestClient) -> list[tuple[str, str, Scope]]:
-    """Method, a path and the scope of every route that is not public."""
+def routes(api: TestClient, *, placeholders: bool = False) -> list[tuple[str, str, Scope]]:
+    """Method, a path and the scope of every route that is not public.
+
+    The names in a path are filled with what is not there, unless they are asked for.
+    """
     found = []
     for one in iter_route_contexts(api.app.routes):  # type: ignore[attr-defined] # FastAPI's
         if one.path in PUBLIC:
             continue
-        path = re.sub(r"\{(\w+)\}", lambda name: FILLED.get(name[1], "x"), str(one.path))
+        path = str(one.path)
+        if not placeholders:
+            path = re.sub(r"\{(\w+)\}", lambda name: FILLED.get(name[1], "x"), path)
         (scope,) = {part.call.scope for part in one.dependant.dependencies if is_need(part.call)}
         found += [(method, path, scope) for method in sorted(one.methods or ())]
     return found
