@@ -33,7 +33,7 @@ SECRET_NAMES = frozenset(
 )
 HIDDEN = "…"
 _SECRETS = (
-    (re.compile(r"\bgs_[A-Za-z0-9_\-.]+"), f"gs_{HIDDEN}"),
+    (re.compile(r"\b(gss?_)[A-Za-z0-9_\-.~=]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\bbearer\s+[^\s\"',]+"), f"Bearer {HIDDEN}"),
     (re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@"), rf"\1:{HIDDEN}@"),
     (re.compile(r"(?i)([?&](?:token|share|signature|sig|key)=)[^&\s\"']+"), rf"\1{HIDDEN}"),

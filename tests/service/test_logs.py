@@ -69,6 +69,7 @@ def test_the_request_at_hand_is_told(write: Write) -> None:
     ("message", "secret"),
     [
         ("asked with gs_abc123_s3cr3t.x", "s3cr3t"),
+        ("asked with gss_abc123.s3cr3t-x", "s3cr3t"),
         ("Authorization: Bearer s3cr3t", "s3cr3t"),
         ("cannot reach postgresql://me:s3cr3t@host/db", "s3cr3t"),
         ("GET /v1/studies?share=s3cr3t&x=1", "s3cr3t"),

@@ -114,7 +114,7 @@ def test_a_request_is_a_trace_with_its_transactions(
     app = create_app(store, Settings(), tracing=traces)
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
-    client.get("/v1/studies/st_x/best?share=s3cr3t", headers={"traceparent": parent})
+    client.get("/v1/studies/st_x/best?mine=s3cr3t", headers={"traceparent": parent})
 
     *before, request = kept.get_finished_spans()
     assert request.name == "GET /v1/studies/{study}/best"

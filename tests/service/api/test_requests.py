@@ -52,7 +52,7 @@ def test_an_unforeseen_error_has_its_id_too(
 def test_a_request_leaves_a_line(api: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     """Method, template, status, time and ids; neither the address as typed nor its query."""
     caplog.set_level(logging.INFO, LOGGER)
-    api.get("/v1/studies/st_none?wait=0&share=s3cr3t")
+    api.get("/v1/studies/st_none?wait=0&mine=s3cr3t")
     api.get("/nothing/s3cr3t")
     first, second = (one for one in caplog.records if one.name == LOGGER)
 
