@@ -6,9 +6,11 @@ Not here: the shape of records (`service.schemas.transfer`), how they are stored
 (`service.store.imports`).
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,27 @@ from service.schemas.transfer import (
     VerdictRecord,
 )
 from tuning.documents import read_extension, read_number, read_schedule, read_spec
-from tuning.errors import InvalidValue
+from tuning.errors import InvalidValue, UnknownName
 from tuning.evidence import Verdict
 from tuning.evidence.score import SEARCHED
 from tuning.provenance import Provenance
-from tuning.records import MAX_SCORE, MAX_TRIALS, Phase, RunState, StudySpec, StudyState
+from tuning.records import (
+    MAX_SCORE,
+    MAX_TRIALS,
+    Extension,
+    Phase,
+    RunState,
+    StudySpec,
+    StudyState,
+)
+from tuning.schedules import PARAMETERS
+from tuning.search.samplers import SAMPLERS
+from tuning.search.space import check_families
 
 SINGLE: Mapping[str, type[Schema]] = {"exported": Exported, "study": StudyRecord}
+LONGEST_NAME = 128
+# What the core writes, read as strictly as what comes over the wire.
+_SPEC, _EXTENSION = TypeAdapter(StudySpec), TypeAdapter(Extension)
 _VERDICT = TypeAdapter(Verdict)
 
 
@@ -70,6 +86,7 @@ class Checker:
         self._rounds: list[int] = []
         self._provenances: set[str] = set()
         self._verdicts = 0
+        self._judged: list[Mapping[str, Any]] = []  # what the last verdict speaks of
         self.identities: list[str] = []  # of the trials' schedules, by number
         self._runs: dict[tuple[int, int], int] = {}  # lease by place
         self._last: dict[str, tuple[int, ...]] = {}  # place of a record by section
@@ -95,6 +112,9 @@ class Checker:
         wanted = len(study.extensions) + (self.state is StudyState.COMPLETED)
         if self._verdicts != wanted:
             raise InvalidValue("verdicts", self._verdicts, f"{wanted}, as the study had")
+        for one in self._judged:
+            if one["trial"] >= len(self.identities):
+                raise InvalidValue("verdicts", one["trial"], "the numbers of trials")
 
     @property
     def spec(self) -> StudySpec:
@@ -115,9 +135,14 @@ class Checker:
         return self._study
 
     def _check_study(self, record: StudyRecord, where: str) -> None:
+        # Parameters check themselves; as dataclasses their integers would be read as floats.
+        space = {**_object(record.spec, "space", where), "parameters": {}}
+        _check_types(_SPEC, {**record.spec, "space": space}, f"{where}.spec")
         with _telling(f"{where}.spec", record.spec):
             self._spec = read_spec(record.spec)
+            _check_spec(self._spec)
         for place, document in enumerate(record.extensions):
+            _check_types(_EXTENSION, document, f"{where}.extensions[{place}]")
             with _telling(f"{where}.extensions[{place}]", document):
                 self._rounds.append(read_extension(document).generation)
         if self._rounds != sorted(set(self._rounds)):
@@ -137,18 +162,10 @@ class Checker:
         self._verdicts += 1
         if record.number != self._verdicts:
             raise InvalidValue(f"{where}.number", record.number, str(self._verdicts))
-        try:
-            _VERDICT.validate_python(record.document)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise InvalidValue(
-                f"{where}.document.{place}",
-                None,
-                f"a verdict as this version writes it: {first['msg']}",
-            ) from error
+        _check_types(_VERDICT, record.document, f"{where}.document")
         if not isinstance(record.document.get("words"), str) or not record.document["arms"]:
             raise InvalidValue(f"{where}.document", None, "a verdict with arms and words")
+        self._judged = [record.document["recommended"], *record.document["arms"]]
 
     def _check_trial(self, record: TrialRecord, where: str) -> None:
         if record.number != len(self.identities) or record.number > 2 * MAX_TRIALS:
@@ -236,6 +253,43 @@ class Checker:
         if last is not None and key <= last:
             raise InvalidValue(where, list(key), f"a place after {list(last)}")
         self._last[section] = key
+
+
+def _check_types(kind: TypeAdapter[Any], document: Mapping[str, Any], where: str) -> None:
+    """Raise InvalidValue naming the field of a document that is not as the core writes it."""
+    try:
+        kind.validate_json(json.dumps(document), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, (where, *first["loc"])))
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, InvalidValue):  # of the core's own checks
+            raise cause.under(place) from error
+        raise InvalidValue(
+            place, first["input"], f"what this version writes: {first['msg']}"
+        ) from error
+
+
+def _object(document: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    found = document.get(name)
+    if not isinstance(found, dict):
+        raise InvalidValue(f"{where}.spec.{name}", found, "a JSON object")
+    return found
+
+
+def _check_spec(spec: StudySpec) -> None:
+    """Raise InvalidValue for names that nobody knows here, whoever could train the objective."""
+    for name, one in spec.space.parameters.items():
+        known = replace(PARAMETERS[name], low=one.low, high=one.high, choices=one.choices)
+        if one != known:
+            raise InvalidValue(f"space.parameters.{name}", asdict(one), "another range at most")
+    check_families("space.families", spec.space.families)
+    check_families("baselines", spec.baselines)
+    if spec.sampler not in SAMPLERS:
+        raise UnknownName("sampler", spec.sampler, SAMPLERS)
+    for field, name in (("objective", spec.objective), ("metric.name", spec.metric.name)):
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise InvalidValue(field, name, f"1 to {LONGEST_NAME} characters")
 
 
 @contextmanager

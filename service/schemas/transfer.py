@@ -12,18 +12,44 @@ Not here: what must hold between records (`service.api.imports`).
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic_core import PydanticCustomError
 
-from service.schemas.base import Name, Prose, Scalar, Schema, Settings, Text
+from service.schemas.base import (
+    Name,
+    Prose,
+    Scalar,
+    Schema,
+    Settings,
+    Text,
+    check_settings,
+)
 from service.schemas.studies import Labels, Notes
 from service.schemas.work import MAX_STEP, CauseName, Figure, Values
 
 FORMAT = "glideslope/study@1"
 MAX_FIGURE_INT = 2**53
 
-Moment = AwareDatetime
+EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+DEEPEST_SCHEDULE = 64  # levels of lists and objects
+
+
+def check_moment(moment: datetime) -> datetime:
+    """Return a moment that every database keeps, else raise."""
+    if not EARLIEST <= moment <= LATEST:
+        allowed = {"expected": "a moment from 1970 to 2200"}
+        raise PydanticCustomError("moment", "out of any reasonable range", allowed)
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(check_moment)]
+ScheduleDocument = Annotated[
+    dict[str, Any],
+    AfterValidator(lambda value: check_settings(value, deepest=DEEPEST_SCHEDULE)),
+]
 Count = Annotated[int, Field(ge=0, le=MAX_FIGURE_INT)]
 Step = Annotated[int, Field(ge=0, le=MAX_STEP)]
 Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
@@ -105,7 +131,7 @@ class TrialRecord(Schema):
     phase: PhaseName
     state: TrialStateName
     params: Annotated[dict[Name, Scalar], Field(max_length=64)]
-    schedule: dict[str, Any]
+    schedule: ScheduleDocument
     value: Figure | None
     pruned_in: Count | None
 

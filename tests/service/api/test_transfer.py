@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from service.schemas.transfer import RunRecord, StudyRecord, TrialRecord
 from service.store import models
+from tuning.schedules import FAMILIES
 
 STUDIES = "/v1/studies"
 IMPORT = "/v1/studies:import"
@@ -129,6 +130,25 @@ def test_a_running_study_comes_in_paused_and_goes_on(
     assert "event: created" not in events
 
 
+def test_a_study_over_every_family_comes_in(api: TestClient) -> None:
+    """Parameters that are integers or choices, limits in seconds and an external objective."""
+    external = {"horizon": 10, "metrics": [{"name": "loss"}], "peak": [1e-3, 1.0]}
+    families = [name for name, one in FAMILIES.items() if one.tunable and not one.is_feedback]
+    everything = {"space": {"families": families, "constraints": ["peak <= 0.5"]}}
+    bodies = [
+        {"objective": "noisy_quadratic", **everything, "budget": {"trials": 9, "seconds": 60}},
+        {"objective": "noisy_quadratic", "goal": 1, "pruning": "asha"},
+        {"external": external, "objective": "theirs"},
+    ]
+    for body in bodies:
+        made = api.post(STUDIES, json=body)
+        assert made.status_code == 202, made.text
+        document = export(api, made.json()["id"])
+        response = bring(api, document)
+        assert response.status_code == 201, response.text
+        assert response.json()["spec"] == made.json()["spec"]
+
+
 @pytest.mark.full
 def test_what_an_imported_study_read_of_test_data_counts(
     api: TestClient, submit: Submit, play: Play
@@ -226,6 +246,43 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an unknown field": (lambda d: d["study"].update(owner="x"), "/study/owner"),
     "a spec without a space": (lambda d: d["study"]["spec"].pop("space"), "/study/spec"),
     "a spec of no seeds": (lambda d: d["study"]["spec"].update(seeds=0), "/study/spec/seeds"),
+    "a spec of a family there is not": (
+        lambda d: d["study"]["spec"]["space"].update(families=["nowhere"]),
+        "/study/spec/space/families/0",
+    ),
+    "a spec of a sampler there is not": (
+        lambda d: d["study"]["spec"].update(sampler="nowhere"),
+        "/study/spec/sampler",
+    ),
+    "a text for a number": (
+        lambda d: d["study"]["spec"].update(promote="0.5"),
+        "/study/spec/promote",
+    ),
+    "a parameter of no range": (
+        lambda d: d["study"]["spec"]["space"]["parameters"].update(peak={}),
+        "/study/spec",
+    ),
+    "another scale": (
+        lambda d: d["study"]["spec"]["space"]["parameters"]["peak"].update(log="x"),
+        "/study/spec/space/parameters/peak",
+    ),
+    "no space": (lambda d: d["study"]["spec"].update(space=[]), "/study/spec/space"),
+    "an extension of nothing": (
+        lambda d: d["study"]["extensions"].append({"generation": 0}),
+        "/study/extensions/0/budget",
+    ),
+    "a moment before there were any": (
+        lambda d: d["study"].update(started_at="0001-01-01T00:00:00+23:00"),
+        "/study/started_at",
+    ),
+    "a moment after all": (
+        lambda d: d["study"].update(deadline="9999-12-31T23:59:59-23:00"),
+        "/study/deadline",
+    ),
+    "NUL in a schedule": (
+        lambda d: d["trials"][0]["schedule"].update(note="\0"),
+        "/trials/0/schedule",
+    ),
     "an objective there is not": (
         lambda d: d["study"]["spec"].update(objective="nowhere"),
         "/study/spec/objective",
