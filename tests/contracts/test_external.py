@@ -156,30 +156,23 @@ def test_without_a_test_split_nobody_is_asked_for_it(
     assert end(run, values).status == "ok"
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"mse": 0.5}, "metrics.validation.accuracy"),
-        ({"accuracy": 0.5}, "metrics.validation.mse"),
-        ({"mse": None, "accuracy": 0.5}, "metrics.validation.mse"),
-        ({"mse": 1e61, "accuracy": 0.5}, "metrics.validation.mse"),
-        ({"mse": 0.5, "accuracy": 0.5, "f1": 0.5}, "metrics.validation.f1"),
-    ],
-)
 def test_an_end_tells_every_metric_and_no_other(
-    bowl: Make,
-    queue: Queue,
-    claim: Claim,
-    end: Callable[..., work.Reply],
-    values: Mapping[str, float | None],
-    field: str,
+    bowl: Make, queue: Queue, claim: Claim, end: Callable[..., work.Reply]
 ) -> None:
     """What is wrong is named, nothing is stored, and it may be told again."""
     queue(bowl())
     run = claim("c1", objectives=(NAME,)).runs[0]
-    with pytest.raises(InvalidValue) as caught:
-        end(run, values)
-    assert caught.value.field == f"results[0].{field}"
+    misfits: list[tuple[dict[str, float | None], str]] = [
+        ({"mse": 0.5}, "accuracy"),
+        ({"accuracy": 0.5}, "mse"),
+        ({"mse": None, "accuracy": 0.5}, "mse"),
+        ({"mse": 1e61, "accuracy": 0.5}, "mse"),
+        ({"mse": 0.5, "accuracy": 0.5, "f1": 0.5}, "f1"),
+    ]
+    for values, name in misfits:
+        with pytest.raises(InvalidValue) as caught:
+            end(run, values)
+        assert caught.value.field == f"results[0].metrics.validation.{name}"
     assert end(run, {"mse": 0.5, "accuracy": None}).status == "ok"
 
 
@@ -198,31 +191,23 @@ def test_divergence_needs_no_metrics(
     assert rows(study)[0].result.step == 100
 
 
-@pytest.mark.parametrize(
-    ("steps", "values", "field"),
-    [
+def test_measurements_are_of_declared_metrics_in_order(
+    bowl: Make, queue: Queue, claim: Claim, measure: Callable[..., work.Reply]
+) -> None:
+    """What is wrong is named; `lr` may stand beside the metrics, and the first measurement at 0."""
+    queue(bowl())
+    run = claim("c1", objectives=(NAME,)).runs[0]
+    misfits: list[tuple[list[int], dict[str, list[float]], str]] = [
         ([5, 10], {"f1": [1.0, 1.0]}, "values.f1"),
         ([5, 101], {"mse": [1.0, 1.0]}, "steps[1]"),
         ([5, 5], {"mse": [1.0, 1.0]}, "steps[1]"),
         ([10, 5], {"mse": [1.0, 1.0]}, "steps[1]"),
         ([5, 10], {"mse": [1.0]}, "values.mse"),
-    ],
-)
-def test_measurements_are_of_declared_metrics_in_order(
-    bowl: Make,
-    queue: Queue,
-    claim: Claim,
-    measure: Callable[..., work.Reply],
-    steps: list[int],
-    values: dict[str, list[float | None]],
-    field: str,
-) -> None:
-    """What is wrong is named; `lr` may stand beside the metrics, and the first measurement at 0."""
-    queue(bowl())
-    run = claim("c1", objectives=(NAME,)).runs[0]
-    with pytest.raises(InvalidValue) as caught:
-        measure(run, steps, **values)
-    assert caught.value.field == f"reports[0].{field}"
+    ]
+    for steps, values, field in misfits:
+        with pytest.raises(InvalidValue) as caught:
+            measure(run, steps, **values)
+        assert caught.value.field == f"reports[0].{field}"
     assert measure(run, [0, 100], mse=[1.0, None], lr=[0.1, 0.0]).status == "ok"
     assert measure(run, [0, 100], mse=[1.0, None], lr=[0.1, 0.0]).status == "duplicate"
 
