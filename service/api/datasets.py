@@ -26,11 +26,15 @@ from service.store.datasets import Dataset
 from tuning.errors import DataError, InvalidValue
 
 PATH = "/v1/datasets"
-CONTENT_TYPES = ("text/csv", "application/gzip", "application/vnd.apache.parquet")
 EXAMPLE = """unix,date,symbol,open,high,low,close,volume
 1646092800,2022-03-01 00:00:00,BTC/USD,43221.7,43626.4,43185.4,43312.2,52.0
 1646089200,2022-02-28 23:00:00,BTC/USD,43085.3,43364.8,42892.3,43178.9,106.8
 """
+CONTENT: Mapping[str, str] = {  # what a body may be, by its type, as it begins
+    "text/csv": EXAMPLE,
+    "application/gzip": "\x1f\x8b…",
+    "application/vnd.apache.parquet": "PAR1…",
+}
 
 router = APIRouter(prefix=PATH, tags=["datasets"])
 
@@ -48,9 +52,9 @@ router = APIRouter(prefix=PATH, tags=["datasets"])
             "content": {
                 kind: {
                     "schema": {"type": "string", "format": "binary"},
-                    "examples": {kind: {"value": EXAMPLE, "summary": "bars, newest first"}},
+                    "examples": {kind: {"value": begin, "summary": "bars, newest first"}},
                 }
-                for kind in CONTENT_TYPES
+                for kind, begin in CONTENT.items()
             },
         }
     },

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,11 +23,12 @@ from service.tracing import OFF, TRACEPARENT, Tracing
 logger = logging.getLogger(__name__)
 
 HEADER = "X-Request-Id"
-SANE = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+SANE = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"  # nothing is at the address, or another application is
 TOLD_IDS = ("study", "dataset", "number")  # of a path, that a line of the log tells
 _KEY = "glideslope.request_id"
+_RAW_HEADER = HEADER.lower().encode()
 
 # Method, template of the route, status, seconds until the answer began.
 Observe = Callable[[str, str, int, float], None]
@@ -64,15 +65,16 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        number = scope[_KEY] = _number(Headers(scope=scope).get(HEADER))
+        number = scope[_KEY] = _number(scope)
+        header = (_RAW_HEADER, number.encode())
         token = request_at_hand.set(number)
         begun, status, answered = time.perf_counter(), 500, None
 
         async def send_numbered(message: Message) -> None:
             nonlocal status, answered
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = number
                 status, answered = message["status"], time.perf_counter() - begun
+                message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
         try:
@@ -107,9 +109,13 @@ class Requests:
             await self._app(scope, receive, send_noted)
 
 
-def _number(given: str | None) -> str:
+def _number(scope: Scope) -> str:
     """The id that a client or proxy gave, if it is one; else a new one."""
-    return given if given is not None and SANE.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:  # not as an object: this is on the way of every request
+        if name == _RAW_HEADER and SANE.fullmatch(value):
+            given: bytes = value
+            return given.decode("ascii")
+    return secrets.token_hex(8)
 
 
 def route_of(scope: Scope) -> str:

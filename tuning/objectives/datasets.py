@@ -89,9 +89,8 @@ class _Content:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of dataset: what it holds, its columns, and how it is read and kept."""
+    """A kind of dataset: its columns, and how it is read and kept."""
 
-    help: str
     columns: Roles
     take: Callable[[Table, str, Path | None], _Content]
 
@@ -122,15 +121,7 @@ def _take_quotes(table: Table, dataset: str, cache: Path | None) -> _Content:
 
 
 KINDS: Mapping[str, _Kind] = MappingProxyType(
-    {
-        "ohlcv": _Kind("bars: time, high, low, close", bars.COLUMNS, _take_bars),
-        "quotes": _Kind(
-            "option quotes: time, expiry, strike, call or put, forward, years to expiry, and bid, "
-            "mid and ask in volatility",
-            quotes.COLUMNS,
-            _take_quotes,
-        ),
-    }
+    {"ohlcv": _Kind(bars.COLUMNS, _take_bars), "quotes": _Kind(quotes.COLUMNS, _take_quotes)}
 )
 
 
