@@ -172,6 +172,16 @@ def test_a_study_is_moved_from_its_first_pause_to_its_end(
     assert glideslope("study", "delete", study).code == 2
 
 
+def test_webhooks_are_off_unless_the_service_allows_them(glideslope: Command) -> None:
+    """Which is said; there are none, hence none to look at or to remove."""
+    refused = glideslope("webhook", "add", "https://example.org/", "--event", "completed")
+    assert (refused.code, "webhooks are off" in refused.err) == (2, True)
+    assert json.loads(glideslope("webhook", "list", "--json").out) == {"items": []}
+    assert glideslope("webhook", "list").code == 0
+    assert glideslope("webhook", "deliveries", "wh_0").code == 2
+    assert glideslope("webhook", "delete", "wh_0").code == 2
+
+
 def test_a_cancelled_study_has_no_winner(glideslope: Command, request_file: Path) -> None:
     """Cancelling succeeds; watching it, or asking for its best, does not."""
     options = ("--json", "--horizon", "10000", "--trials", "500")
