@@ -31,7 +31,7 @@ from service.api import (
 )
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
-from service.api.caller import DEFAULT_PROJECT, PUBLIC
+from service.api.caller import DEFAULT_PROJECT
 from service.api.context import Context
 from service.api.documentation import describe
 from service.api.gate import Gate
@@ -177,9 +177,9 @@ def _furnish(app: FastAPI, here: Context) -> None:
         transfer.IMPORT: transfer.MAX_IMPORT_BYTES,
     }
     app.add_middleware(BodyLimit, larger=larger)
-    public = PUBLIC | ({"/metrics"} if here.settings.metrics_open else set())
+    opened = ("/metrics",) if here.settings.metrics_open else ()
     host = here.settings.host
-    app.add_middleware(Gate, keyring=here.keyring, meter=here.meter, host=host, public=public)
+    app.add_middleware(Gate, keyring=here.keyring, meter=here.meter, host=host, open_paths=opened)
     app.add_middleware(Requests, observe=here.metrics.observe_request, tracing=here.tracing)
     install(app)
     refusals = responses(Unidentified, Forbidden, QuotaExceeded)
