@@ -29,7 +29,7 @@ from service.client import Client
 HERE = Path(__file__).parent
 LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 REPEATS = 5
-TRIALS, PEER_TRIALS, TUNED_TRIALS, LONG = 320, 20, 60, 100_000
+TRIALS, PEER_TRIALS, TUNED_TRIALS, LONG = 320, 20, 60, 10_000
 SECONDS, CONNECTIONS = 2.0, 8
 POLLERS, POLL_SECONDS = 100, 20.0
 SMALL, LARGE = (10, 10), (10_000, 100)  # studies, trials of each
@@ -221,12 +221,7 @@ def pollers(folder: Path) -> list[Figure]:
     turns = []
     with started(serve(folder / "pollers.db")) as server, Client(server.url) as client:
         for turn in range(3):
-            body = {
-                "objective": "heston_surface",
-                "budget": {"trials": 500},
-                "seed": turn,
-                "evidence_budget": 100_000,
-            }
+            body = {"objective": "heston_surface", "budget": {"trials": 500}, "seed": turn}
             studies = [client.studies.create(body).id for _ in range(2)]
             for study in studies:
                 wait_for_runs(client, study)
@@ -255,8 +250,8 @@ def pollers(folder: Path) -> list[Figure]:
 
 def wait_for_runs(client: Client, study: str) -> None:
     """Until the first run of a study has ended: libraries are loaded and programs compiled."""
-    for event in client.studies.events(study):
-        if event.kind == "progress" or client.studies.get(study).progress.finished_runs:
+    for _ in client.studies.events(study):
+        if client.studies.get(study).progress.finished_runs:
             return
 
 
