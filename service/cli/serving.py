@@ -33,6 +33,9 @@ from tuning.execution.link import die_with_parent
 LOCAL_WORKER = "local"
 SHUTDOWN_SECONDS = 5
 SIGNAL_SECONDS = 0.2
+# A thread that computes, as the planner's when it writes down a long history, keeps the one that
+# answers waiting for so long, and that after each of the ten system calls of an answer.
+SWITCH_SECONDS = 0.0005
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORKER_SETTINGS = {
     "cache_folder",
@@ -53,6 +56,7 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
     """Serve until SIGINT or SIGTERM."""
     if parent is not None:
         die_with_parent(parent)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with _listen(settings) as listener:
         _serve(settings, listener, has_worker=has_worker)
 
