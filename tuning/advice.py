@@ -29,4 +29,10 @@ def foresee(spec: StudySpec) -> list[Caveat]:
     if spec.seeds == 1 and not race_cost(spec):
         message = "every schedule is scored on one seed: the best of many is partly luck"
         found.append(Caveat("one_seed", message))
+    if any(start.imported for start in spec.starts):
+        message = (
+            "it starts from scores of an imported study, which were not measured here; the best "
+            "of them are trained again before they count"
+        )
+        found.append(Caveat("imported_starts", message))
     return found

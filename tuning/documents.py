@@ -44,10 +44,16 @@ LONGEST_KEPT = 10_000  # characters: an explicit table may have millions
 
 
 def write_spec(spec: StudySpec) -> Document:
-    """A spec as JSON-able values; `external` stands in it only if there is one."""
+    """A spec as JSON-able values; what is external or imported stands in it only if there is any.
+
+    So a spec has the same document, and hash, as before there was.
+    """
     document = asdict(spec)
-    if spec.external is None:  # a spec has the same document, and hash, as before there were any
+    if spec.external is None:
         del document["external"]
+    for start in document["starts"]:
+        if not start["imported"]:
+            del start["imported"]
     return document
 
 

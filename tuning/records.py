@@ -82,12 +82,14 @@ class Start:
         horizon: updates of the trainings it was scored at.
         value: its score there; None if it has none.
         seeds: how many seeds the score rests on.
+        imported: whether nobody measured it here.
     """
 
     params: Mapping[str, ParameterValue]
     horizon: int
     value: float | None = None
     seeds: int = 1
+    imported: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, naming the field."""

@@ -179,14 +179,10 @@ def _starts(body: StudyRequest, here: Context, caller: Caller) -> tuple[Start, .
     if not body.warm_start:
         return ()
     with here.store.read() as session:
-        earlier = [
-            (
-                studies.get(session, caller.project, name).spec,
-                history.load(session, caller.project, name),
-            )
-            for name in body.warm_start
-        ]
-    return gather(body.objective, earlier, read_external(body.external))
+        found = [studies.get(session, caller.project, name) for name in body.warm_start]
+        earlier = [(one.spec, history.load(session, caller.project, one.id)) for one in found]
+    imported = [place for place, one in enumerate(found) if one.imported is not None]
+    return gather(body.objective, earlier, read_external(body.external), imported)
 
 
 @router.post(":validate", responses=responses(has_body=True))

@@ -5,7 +5,7 @@ study repeats the best of them on its own seeds before it relies on them.
 Not here: how they are used (`tuning.search.policy.proposals`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tuning.errors import InvalidValue
 from tuning.evidence import rank_trials
@@ -14,7 +14,10 @@ from tuning.records import MAX_STARTS, External, History, Metric, Start, StudySp
 
 
 def gather(
-    objective: str, earlier: Iterable[tuple[StudySpec, History]], external: External | None = None
+    objective: str,
+    earlier: Iterable[tuple[StudySpec, History]],
+    external: External | None = None,
+    imported: Collection[int] = (),
 ) -> tuple[Start, ...]:
     """The best points of earlier studies, each study's in order, as many of each as there is room.
 
@@ -22,6 +25,7 @@ def gather(
         objective: of the new study.
         earlier: specs and histories of the studies to start from.
         external: what the new study declares of it, if it is external.
+        imported: places of those that were imported.
 
     Raises InvalidValue naming `warm_start[i]` if a study is of another objective, or one that is
     scored by another metric.
@@ -38,7 +42,7 @@ def gather(
             raise InvalidValue(f"warm_start[{position}]", spec.metric.name, allowed)
         ends = full_ends(history)
         starts += [
-            Start(trial.params, spec.horizon, score, len(ends[trial.number]))
+            Start(trial.params, spec.horizon, score, len(ends[trial.number]), position in imported)
             for trial, score in rank_trials(history, spec.metric)[: MAX_STARTS // len(studies)]
         ]
     return tuple(starts)

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from service.schemas.transfer import RunRecord, StudyRecord, TrialRecord
 from service.store import models
+from tests.service.api.conftest import SMALL
 from tuning.schedules import FAMILIES
 
 STUDIES = "/v1/studies"
@@ -92,6 +93,12 @@ def test_a_finished_study_goes_round(api: TestClient, submit: Submit, play: Play
     best = api.get(f"{STUDIES}/{copy}/best").json()
     assert best["metric"] == api.get(f"{STUDIES}/{study}/best").json()["metric"]
     assert best["verdict"] == told
+    codes = []
+    for name in (copy, study):
+        body = {**SMALL, "warm_start": [name]}
+        warned = api.post(f"{STUDIES}:validate", json=body).json()["warnings"]
+        codes.append("imported_starts" in {one["code"] for one in warned})
+    assert codes == [True, False]
     progress = api.get(f"{STUDIES}/{study}").json()["progress"]
     assert {**view["progress"], "eta": None} == {**progress, "eta": None}
     report = api.get(f"{STUDIES}/{copy}/report")
