@@ -16,6 +16,7 @@ Diverged, failed or pruned runs are results, not errors: see `tuning.records.Run
 Not here: HTTP statuses (`service.errors` maps this tree to problem documents).
 """
 
+import json
 from collections.abc import Iterable, Sequence
 
 LONGEST_VALUE = 200  # characters of an offending value in a message
@@ -150,6 +151,16 @@ class TrainingCrashed(TuningError):
         super().__init__(message)
         if trace:
             self.add_note(trace)
+
+
+def member(field: str, name: str) -> str:
+    """The field of a member by its name, quoted where a dotted path would be misread.
+
+    >>> member("metrics.validation", "loss"), member("metrics.validation", "val.loss")
+    ('metrics.validation.loss', 'metrics.validation["val.loss"]')
+    """
+    is_plain = bool(name) and not {".", "[", "]", '"'} & set(name)
+    return f"{field}.{name}" if is_plain else f"{field}[{json.dumps(name)}]"
 
 
 def show(value: object) -> str:

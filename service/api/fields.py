@@ -5,7 +5,9 @@ a pointer (RFC 6901) into what it sent, the reason, the value, and the allowed r
 Not here: statuses and documents (`service.api.problems`).
 """
 
+import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -48,18 +50,36 @@ LIMITS: Mapping[str, str] = {
     "max_length": "at most {} long",
     "pattern": "text that matches {}",
 }
+QUOTED = re.compile(r'\[("(?:[^"\\]|\\.)*")\]')  # a member that is no word
 VALUELESS = frozenset({"missing", "json_invalid"})  # types of errors that no value caused
 
 
 def of_core(error: InvalidValue) -> FieldProblem:
     """The field that the core refused."""
-    steps = error.field.replace("[", ".").replace("]", "").split(".")
     return FieldProblem(
-        pointer=_pointer(steps),
+        pointer=_pointer(_steps(error.field)),
         detail=readable(f"{show(error.value)} is not allowed"),
         value=echo(error.value),
         allowed=readable(error.allowed),
     )
+
+
+def _steps(field: str) -> list[str]:
+    """The members that a field of the core goes through (`tuning.errors.member`).
+
+    >>> _steps('results[0].metrics["val.loss"]')
+    ['results', '0', 'metrics', 'val.loss']
+    """
+    first, *rest = QUOTED.split(field)
+    steps = _plain_steps(first)
+    for quoted, plain in zip(rest[::2], rest[1::2], strict=True):
+        steps.append(json.loads(quoted))
+        steps += _plain_steps(plain.removeprefix(".")) if plain else []
+    return steps
+
+
+def _plain_steps(field: str) -> list[str]:
+    return field.replace("[", ".").replace("]", "").split(".")
 
 
 def of_cell(error: BadCell) -> FieldProblem:

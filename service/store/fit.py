@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from service.store import models
 from tuning.declarations import LR
 from tuning.documents import read_number, read_spec
-from tuning.errors import InvalidValue, UnknownName
+from tuning.errors import InvalidValue, UnknownName, member
 from tuning.evidence.arms import HELD_OUT
 from tuning.evidence.score import SEARCHED
 from tuning.records import MAX_SCORE, External, Metric
@@ -82,7 +82,8 @@ def check_end(
     for part, told in (("metrics", metrics), ("blocks", blocks)):
         for split in told:
             if split not in splits:
-                raise InvalidValue(f"{part}.{split}", split, "one of " + ", ".join(splits))
+                allowed = "one of " + ", ".join(splits)
+                raise InvalidValue(member(part, split), split, allowed)
     if declared is not None:
         for split, values in metrics.items():
             _check_names(f"metrics.{split}", values, declared.names)
@@ -128,7 +129,7 @@ def _check_completed(
 def _check_names(field: str, told: Iterable[str], known: Sequence[str]) -> None:
     for name in told:
         if name not in known:
-            raise UnknownName(f"{field}.{name}", name, known)
+            raise UnknownName(member(field, name), name, known)
 
 
 def _check_step(field: str, step: int, run: models.Run) -> None:
@@ -142,13 +143,14 @@ def _check_score(split: str, values: Numbers, name: str) -> None:
     is_missing = name not in values or (split == SEARCHED and not math.isfinite(score))
     if is_missing or _is_too_large(score):
         allowed = f"a finite number up to {MAX_SCORE:g} in size; tell `diverged` if there is none"
-        raise InvalidValue(f"metrics.{split}.{name}", values.get(name), allowed)
+        raise InvalidValue(member(f"metrics.{split}", name), values.get(name), allowed)
 
 
 def _check_complete(field: str, values: Numbers, external: External | None) -> None:
     for name in () if external is None else external.names:
         if name not in values:
-            raise InvalidValue(f"{field}.{name}", None, "a number, or null if it is not finite")
+            allowed = "a number, or null if it is not finite"
+            raise InvalidValue(member(field, name), None, allowed)
 
 
 def _is_too_large(value: float) -> bool:

@@ -16,7 +16,7 @@ from service.store import fit, leases, models
 from service.store.leases import Reply, Status, Stop
 from service.store.locks import lock_runs
 from tuning.documents import write_number
-from tuning.errors import InvalidValue
+from tuning.errors import InvalidValue, member
 from tuning.records import RunState
 
 _INSERT = insert(models.Base.metadata.tables[models.Measurement.__tablename__])
@@ -73,7 +73,7 @@ def _check_columns(one: Report, where: str) -> None:
     for name, column in one.values.items():
         if len(column) != len(one.steps):
             allowed = f"{len(one.steps)} values, one per step"
-            raise InvalidValue(f"{where}.values.{name}", f"{len(column)} values", allowed)
+            raise InvalidValue(member(f"{where}.values", name), f"{len(column)} values", allowed)
 
 
 def _known_reports(

@@ -215,6 +215,26 @@ def test_a_declaration_that_does_not_fit_is_refused_by_name(api: TestClient) -> 
     assert api.get("/v1/studies").json()["items"] == []
 
 
+def test_a_metric_may_be_called_anything(
+    api: TestClient, plan: Callable[[], int], claim: Claim, tell: Tell
+) -> None:
+    """As loggers do; what is wrong is still named as it was sent."""
+    names = ["val.loss", "eval/acc [1]", '"x"']
+    declared = {**DECLARED, "metrics": [{"name": name} for name in names]}
+    created = api.post("/v1/studies", json={**REQUEST, "external": declared})
+    assert created.status_code == 202
+    plan()
+    block = claim(objectives=[NAME])
+    assert block is not None
+    values = dict.fromkeys(names, 1.0)
+    for name in names:
+        told = {other: 1.0 for other in names if other != name}
+        (error,) = tell(block["runs"][0], metrics={"validation": told}).json()["errors"]
+        assert error["pointer"] == "/results/0/metrics/validation/" + name.replace("/", "~1")
+    (reply,) = tell(block["runs"][0], metrics={"validation": values}).json()["replies"]
+    assert reply["status"] == "ok"
+
+
 def test_the_example_of_the_schema_is_accepted(api: TestClient) -> None:
     """It stands in OpenAPI."""
     request = {"objective": NAME, "external": EXAMPLE}
