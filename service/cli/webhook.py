@@ -53,11 +53,14 @@ def list_webhooks(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
 
 
 @app.command()
-def delete(webhook: Id, url: Url = DEFAULT_URL) -> None:
+def delete(webhook: Id, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Remove a webhook; what was still to be sent to it is dropped."""
     with Client(url) as client:
         client.webhooks.delete(webhook)
-    console.print(f"deleted {escape(webhook)}", highlight=False)
+    if as_json:
+        print_json({"deleted": webhook})
+    else:
+        console.print(f"deleted {escape(webhook)}", highlight=False)
 
 
 @app.command()
