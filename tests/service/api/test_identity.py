@@ -1,6 +1,7 @@
 """Who is let in: every route against every wrong key, and every project against the others."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,11 @@ from starlette.testclient import TestClient
 
 from service.api.caller import PUBLIC, Needs
 from service.api.gate import LONGEST_TOKEN
+from service.api.keyring import LATEST_SECONDS, Keyring
+from service.app import create_app
 from service.schemas.keys import Scope
+from service.settings import Settings
+from service.store.engine import Store
 from service.store.tokens import make_token
 
 FOREIGN = "urn:glideslope:problem:foreign"
@@ -156,6 +161,22 @@ def test_a_revoked_key_opens_nothing_from_then_on(api: TestClient, make: Make) -
     assert api.get("/v1/studies", headers=mine).status_code == 200
     assert api.delete(f"/v1/keys/{made['id']}", headers=mine).status_code == 204
     assert api.get("/v1/studies", headers=mine).status_code == 401
+
+
+def test_another_replica_knows_of_a_revoked_key_within_the_bound(
+    api: TestClient, make: Make, store: Store
+) -> None:
+    """It was told by nobody; what it read is older than it may be."""
+    made = make()
+    mine = bearer(made["token"])
+    app = create_app(store, Settings())
+    keyring: Keyring = app.state.context.keyring
+    other = TestClient(app, base_url="http://localhost", headers=mine)
+    assert other.get("/v1/studies").status_code == 200
+    assert api.delete(f"/v1/keys/{made['id']}", headers=mine).status_code == 204
+    keyring._clock = lambda: time.monotonic() + LATEST_SECONDS
+    assert other.get("/v1/studies").status_code == 401
+    keyring.close()
 
 
 def test_an_admin_is_one_of_its_project(api: TestClient, make: Make) -> None:
