@@ -162,13 +162,21 @@ def trials(folder: Path) -> list[Figure]:
             turns.append(rates)
             say(f"{turn:<6}" + "".join(f"{rate:9.1f}" for rate in rates))
     note = "one client, batches of 16, one parameter, RandomSampler in both; nothing is trained"
-    peers = ("Optuna RDB, SQLite as it sets it up", "Optuna RDB, WAL and synchronous=NORMAL")
+    peers = {
+        2: ("Optuna RDB, SQLite as it sets it up", "the default", 100.0),
+        3: ("Optuna RDB, WAL and synchronous=NORMAL", "WAL", 10.0),
+    }
     return [
-        ratio(f"trials a second{how}", [one[side] / one[place] for one in turns],
-              target=target, peer=name, note=note)
-        for side, how in ((0, ""), (1, ", each value a request of its own"))
-        for place, name, target in ((2, peers[0], 100.0), (3, peers[1], 10.0))
-    ]  # fmt: skip
+        ratio(
+            f"trials a second{how}, beside {short}",
+            [one[side] / one[place] for one in turns],
+            target=target,
+            peer=name,
+            note=note,
+        )
+        for side, how in ((0, ""), (1, ", each value a request"))
+        for place, (name, short, target) in peers.items()
+    ]
 
 
 def polling(folder: Path) -> list[Figure]:
