@@ -139,10 +139,10 @@ def _why(
     ]
     if not offering:
         more = f": {hint}" if is_external else ""
-        return Stall("NotOffered", f"none of {len(present)} workers offers {objective}{more}")
+        return Stall("NotOffered", f"no worker offers {objective} ({len(present)} there){more}")
     if lost:
         return Stall("LeasesExpired", f"the workers of {lost} of {queued} queued runs were lost")
-    return Stall("NotClaimed", f"{len(offering)} workers offer {objective}, and none is free")
+    return Stall("NotClaimed", f"no worker that offers {objective} is free ({len(offering)} busy)")
 
 
 def _present(session: Session, at: datetime) -> list[tuple[str | None, Collection[str] | None]]:

@@ -216,9 +216,13 @@ def test_measurements_are_of_declared_metrics_in_order(
     ("workers", "reason", "words"),
     [
         ({}, "NoWorker", "no worker asks for work: bowl is external, so start a trainer"),
-        ({"w": None}, "NotOffered", "none of 1 workers offers bowl: bowl is external, so start"),
-        ({"w": ("x",)}, "NotOffered", "none of 1 workers offers bowl: bowl is external, so start"),
-        ({"w": ("x", NAME)}, "NotClaimed", "1 workers offer bowl, and none is free"),
+        ({"w": None}, "NotOffered", "no worker offers bowl (1 there): bowl is external, so start"),
+        (
+            {"w": ("x",)},
+            "NotOffered",
+            "no worker offers bowl (1 there): bowl is external, so start",
+        ),
+        ({"w": ("x", NAME)}, "NotClaimed", "no worker that offers bowl is free (1 busy)"),
     ],
 )
 def test_a_study_that_nobody_trains_says_so(

@@ -244,16 +244,19 @@ def test_a_request_in_yaml_is_checked_and_submitted(glideslope: Command, tmp_pat
     assert glideslope("study", "cancel", study).code == 0
     listed = glideslope("study", "list", "--label", "no", "--state", "cancelled", "--json")
     assert [one["id"] for one in json.loads(listed.out)["items"]] == [study]
+    assert glideslope("study", "clone", study, "--json").code == 0
     first = glideslope("study", "list", "--limit", "1")
     assert "--limit 10 shows them" in first.err
     assert len(first.out.splitlines()) == 2
 
 
 def test_the_shell_completes_what_the_service_knows(
-    glideslope: Command, monkeypatch: pytest.MonkeyPatch
+    glideslope: Command, request_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ids of studies with their state, objectives and families; nothing where nobody answers."""
-    study = study_ids(glideslope)[0]
+    made = glideslope("study", "create", "--file", str(request_file), "--json")
+    study = json.loads(made.out)["id"]
+    assert glideslope("study", "cancel", study).code == 0
     assert study in dict(complete_study("st_"))
     assert complete_study("nonsense") == []
     assert "realized_volatility" in dict(complete_objective("real"))
