@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from optuna_tpe import PEERS
 from search_space import CURVES, ZOO
 
 from tuning.objectives import VALIDATION
@@ -30,7 +29,7 @@ from tuning.schedules import PiecewiseConstant, Schedule
 from tuning.search.policy import Generation, decide
 from tuning.search.policy.cap import space_at
 from tuning.search.policy.proposals import observe
-from tuning.search.samplers import Observation, propose, recommend
+from tuning.search.samplers import SAMPLERS, Observation, propose, recommend
 from tuning.search.samplers.starts import start_points
 from tuning.search.space import lay_out, narrow
 from tuning.seeds import derive
@@ -81,7 +80,7 @@ def sampled(
     Args:
         problem: what is searched.
         seed: of the study.
-        sampler: a name in `PEERS`.
+        sampler: a name in `SAMPLERS`.
         starts: whether it begins with the start curves of the product.
         posterior: whether it recommends by the curve model, not the lowest loss seen.
     """
@@ -93,7 +92,7 @@ def sampled(
         points = first[len(seen) : len(seen) + BATCH]
         seeds = [derive(seed, "ask", len(seen) + i) for i in range(BATCH - len(points))]
         points += propose(
-            PEERS[sampler], space, seen, Direction.MINIMIZE, seeds, horizon=problem.horizon
+            SAMPLERS[sampler], space, seen, Direction.MINIMIZE, seeds, horizon=problem.horizon
         )
         wishes = [(lay_out(point, problem.horizon), training) for point in points]
         losses = yield Round(

@@ -18,7 +18,6 @@ from functools import lru_cache
 
 import numpy as np
 from figures import Figure, leave, say, tell
-from optuna_tpe import PEERS
 from search_arithmetic import median, median_interval
 
 from tuning.objectives.quadratic import Moments, Quadratic
@@ -152,7 +151,7 @@ def play(case: Case, method: str, seed: int, noise: float) -> tuple[list[float],
         first = len(study.points)
         seeds = [derive(seed, "trial", first, "ask", ask) for ask in range(size - len(repeats))]
         new = [waiting.pop(0) for _ in seeds[: len(waiting)]]
-        sampler = PEERS[method.split(" ", maxsplit=1)[0]]
+        sampler = SAMPLERS[method.split(" ", maxsplit=1)[0]]
         asked = seeds[len(new) :]
         new += propose(sampler, space, history, Direction.MINIMIZE, asked, horizon=case.horizon)
         cost += time.process_time() - begin

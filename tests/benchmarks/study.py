@@ -4,8 +4,9 @@ The one idea: 64 trials of 480 updates on the small network, one seed each, ever
 before the next one counts on it. Glideslope is one server with one worker of two processes on a
 SQLite file; the peer is two processes of Optuna's TPE and eager PyTorch on one SQLite file. They
 take turns, and every turn gives two ratios: of a study that asks for the peer's work and no more
-(TPE, a given range of the peak, no race of leaders, the smallest confirmation), and of a study as
-it is by default, which does all that. The winners are trained again on 16 fresh seeds.
+(`parzen`, which has the densities of TPE, a given range of the peak, no race of leaders, the
+smallest confirmation), and of a study as it is by default, which does all that. The winners are
+trained again on 16 fresh seeds.
 Run by `make bench PART=study`; leaves var/bench/study.json.
 """
 
@@ -37,7 +38,7 @@ HERE = Path(__file__).parent
 TRIALS, HORIZON, BATCH, REPEATS, QUALITY_SEEDS = 64, 480, 16, 5, 16
 SLEEPING_TRIALS = 60
 LIKE_THE_PEER = {
-    "sampler": "tpe",
+    "sampler": "parzen",
     "space": {"peak": list(PEAK)},
     "leaders": 0,
     "early_stop": False,

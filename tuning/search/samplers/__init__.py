@@ -6,10 +6,12 @@ history for every generation. A new sampler is one line in `SAMPLERS`.
 Not here: baselines and budgets (`tuning.search.policy`).
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from tuning.records import Direction, Space
 from tuning.search.narrowing import hopeful
@@ -28,13 +30,22 @@ Sampler: TypeAlias = Callable[
 ]
 
 
+def _tpe(seed: int) -> BaseSampler:
+    """Multivariate: parameters that the same families use are modelled together (`rebuild`)."""
+    with warnings.catch_warnings():
+        # Optuna marks both options experimental; the lock pins the version this was tested with.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(multivariate=True, constant_liar=True, seed=seed)
+
+
 def _nsga2(seed: int) -> BaseSampler:
     return NSGAIISampler(population_size=POPULATION, seed=seed)
 
 
 SAMPLERS: Mapping[str, Sampler] = {
     "curve": propose_curves,
-    "tpe": propose_parzen,
+    "tpe": rebuilt(_tpe),
+    "parzen": propose_parzen,
     "cmaes": propose_evolved,
     "gp": propose_gaussian,
     "random": rebuilt(RandomSampler, is_blind=True),

@@ -1,4 +1,4 @@
-"""The `tpe` sampler: a tree-structured Parzen estimator over the parameters themselves.
+"""The `parzen` sampler: a tree-structured Parzen estimator over the parameters themselves.
 
 The one idea: kernels around the best tenth of the points, and kernels around all others, pending
 ones included; of a few draws from the first, the one is proposed that is likelier there by the

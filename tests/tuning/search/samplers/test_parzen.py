@@ -77,7 +77,9 @@ def test_the_search_closes_in_on_the_best() -> None:
         seen: list[Observation] = []
         for number in range(40):
             seeds = [derive(study, number)]
-            (point,) = propose(SAMPLERS["tpe"], space, seen, Direction.MINIMIZE, seeds, horizon=100)
+            (point,) = propose(
+                SAMPLERS["parzen"], space, seen, Direction.MINIMIZE, seeds, horizon=100
+            )
             off = np.log10(float(point["peak"]) / 1e-2) ** 2 + (float(point["floor"]) - 0.2) ** 2
             seen.append(Observation(point, float(off)))
         values = [float(one.value or 0.0) for one in seen]
