@@ -15,7 +15,7 @@ from tuning.schedules import Schedule, Warmup, Wsd
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-parity" / "bin" / "python"
-EXAMPLES = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+EXAMPLES = re.findall(r"```py\n(rates = .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 SCHEDULE = Schedule(Wsd(0.1, warmup=Warmup(3)), 12)
 
 TORCH = """

@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import NotFound, QuotaExceeded
 from service.quotas import UNLIMITED, Quotas
-from service.store import lifecycle, projects, quotas, studies, work
+from service.store import glances, lifecycle, projects, quotas, studies, work
 from service.store.engine import Store
 from tuning.records import StudySpec
 
@@ -59,7 +59,7 @@ def test_many_at_once_never_exceed_a_limit(store: Store, add: Add) -> None:
     assert sum(one is not None for one in made) == 5
     with store.read() as session:
         assert quotas.used(session, "a", "running_studies") == 5
-        assert {one.id for one in studies.page(session, "a").items} == set(made) - {None}
+        assert {one.study.id for one in glances.page(session, "a").items} == set(made) - {None}
 
 
 def test_a_project_uses_up_its_own(add: Add) -> None:

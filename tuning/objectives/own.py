@@ -51,6 +51,7 @@ class Description(TypedDict, total=False):
     trains_per_split: bool
     training_bytes: Callable[[Any, int, int], int] | None
     packages: tuple[str, ...]
+    dataset: str | None
 
 
 @final

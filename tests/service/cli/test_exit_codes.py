@@ -92,11 +92,14 @@ def test_the_watcher_is_told_that_the_study_goes_on(
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_of_every_shell_can_be_shown(glideslope: Command, shell: str) -> None:
-    """What `--install-completion` would install."""
-    ended = glideslope("--show-completion", shell)
+def test_completion_of_every_shell_can_be_shown(
+    glideslope: Command, shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `--install-completion` would install; the shell it is for, however it was started."""
+    monkeypatch.setenv("_GLIDESLOPE_COMPLETE", f"source_{shell}")
+    ended = glideslope()
     assert ended.code == 0
-    assert "_GLIDESLOPE_COMPLETE" in ended.out
+    assert f"_GLIDESLOPE_COMPLETE=complete_{shell}" in ended.out
 
 
 def test_an_error_of_the_client_is_one_of_the_tree() -> None:
