@@ -33,8 +33,8 @@ def served_in_turns(
 def test_one_worker_serves_by_priority_and_starves_nobody(
     new_study: Make, queue: Queue, claim: Claim, tell: Tell, advance: Advance
 ) -> None:
-    """A study of priority 3 gets three runs of four, however long the other one waits."""
-    names = {new_study(priority=3.0): "high", new_study(): "low"}
+    """A study of priority 3.5 gets three runs of four: the other waits until 3.5 have passed."""
+    names = {new_study(priority=3.5): "high", new_study(): "low"}
     for study in names:
         queue(study, trials=20, seeds=2)
     assert served_in_turns(names, claim, tell, advance, 24) == {"high": 18, "low": 6}

@@ -101,6 +101,7 @@ def test_every_error_is_a_problem_document(document: Document) -> None:
                 assert content["example"]["type"].startswith("urn:glideslope:problem:"), place
 
 
+@pytest.mark.full
 def test_examples_of_bodies_are_understood(
     api: TestClient, holder: Callable[..., TestClient], document: Document
 ) -> None:

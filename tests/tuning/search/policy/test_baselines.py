@@ -73,6 +73,7 @@ def excesses(
 PROBLEMS = [("N1", 200), ("N2", 200), ("N3", 200), ("N6", 50)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("problem", "horizon"), PROBLEMS)
 def test_five_peaks_come_near_the_best_of_a_scan(problem: str, horizon: int) -> None:
     """Whether the best peak is at the cap, a third below or a fiftieth of it."""

@@ -176,7 +176,7 @@ def test_any_order_of_results_gives_the_same_study_within_its_budget(
     assert all(b - a in {0, 1} for a, b in pairwise(generations))
 
 
-@pytest.mark.parametrize("batch", [1, 4, 64])
+@pytest.mark.parametrize("batch", [1, pytest.param(4, marks=pytest.mark.full), 64])
 @pytest.mark.parametrize("cap", [Cap.GIVEN, Cap.SOFT])
 @pytest.mark.parametrize("leaders", [0, 3])
 def test_the_smallest_budgets_take_one_searched_schedule_all_the_way(
