@@ -216,8 +216,8 @@ def open_store(settings: Settings, tracing: Tracing = OFF) -> Store:
     return store
 
 
-def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledger:
-    """What the planner may do to the store; `on_new_runs` is called when runs were queued."""
+def ledger(store: Store, on_change: Callable[[], None] = lambda: None) -> Ledger:
+    """What the planner may do to the store; `on_change` is called when it changed a study."""
     known = Recollection()
 
     def recall(place: Frontier) -> tuple[StudySpec, History]:
@@ -246,8 +246,7 @@ def ledger(store: Store, on_new_runs: Callable[[], None] = lambda: None) -> Ledg
                     generations.complete(session, place.project, place.study, told)
                 case GiveUp(reason):
                     stored_lifecycle.fail(session, place.project, place.study, reason)
-        if isinstance(answer, Generation):
-            on_new_runs()
+        on_change()  # an end, too: whoever waits for it should not find out by looking again
 
     def give_up(place: Frontier, reason: str) -> None:
         commit(place, GiveUp(reason))
