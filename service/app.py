@@ -43,6 +43,8 @@ from service.api.requests import Requests
 from service.api.uploads import Uploads
 from service.errors import Forbidden, QuotaExceeded, Unidentified
 from service.loopback import is_loopback
+from service.pages import ROUTERS
+from service.pages.visitors import Visitors
 from service.planner.delivery import Books, Postman, Told
 from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, versions
@@ -180,6 +182,7 @@ def _furnish(app: FastAPI, here: Context) -> None:
     opened = ("/metrics",) if here.settings.metrics_open else ()
     host = here.settings.host
     app.add_middleware(Gate, keyring=here.keyring, meter=here.meter, host=host, open_paths=opened)
+    app.add_middleware(Visitors)
     app.add_middleware(Requests, observe=here.metrics.observe_request, tracing=here.tracing)
     install(app)
     refusals = responses(Unidentified, Forbidden, QuotaExceeded)
@@ -200,6 +203,8 @@ def _furnish(app: FastAPI, here: Context) -> None:
     ):
         app.include_router(routes.router, responses=refusals)
     app.include_router(health.router)
+    for pages in ROUTERS:
+        app.include_router(pages)
     describe(app)
 
 

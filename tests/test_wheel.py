@@ -60,8 +60,12 @@ def test_the_wheel_holds_code_templates_and_migrations(wheel: Path) -> None:
     for package in ("service", "tuning"):
         files = {str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py")}
         assert files <= names
-    templates = (ROOT / "service" / "ui" / "templates").iterdir()
-    assert {str(path.relative_to(ROOT)) for path in templates} <= names
+    shown = [
+        path
+        for name in ("templates", "static")
+        for path in (ROOT / "service/ui" / name).rglob("*.*")
+    ]
+    assert {str(path.relative_to(ROOT)) for path in shown} <= names
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"service", "tuning", next(top for top in tops if top.endswith(".dist-info"))}
 

@@ -17,9 +17,16 @@ from service.errors import Forbidden, NotFound
 from service.schemas.keys import Scope
 
 DEFAULT_PROJECT = "default"
-PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})  # they tell nobody's secrets
+STATIC = "/static/"  # what lies below is part of the program
+# Routes that tell nobody's secrets.
+PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/openapi.json", f"{STATIC}{{name}}"})
 
 CALLER = "glideslope.caller"  # its place in the scope of a request
+
+
+def is_public(path: str) -> bool:
+    """Whether nobody is asked who they are at an address."""
+    return path in PUBLIC or path.startswith(STATIC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.caller import CALLER, OPEN, PUBLIC, Caller
+from service.api.caller import CALLER, OPEN, Caller, is_public
 from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.api.problems import answer
@@ -53,7 +53,7 @@ class Gate:
         """Serve one connection."""
         if scope["type"] == "http" and scope["path"] in self._open:
             scope[CALLER] = OPEN
-        elif scope["type"] == "http" and scope["path"] not in PUBLIC:
+        elif scope["type"] == "http" and not is_public(scope["path"]):
             try:
                 scope[CALLER] = await self._identify(scope)
             except ServiceError as error:

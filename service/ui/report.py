@@ -8,30 +8,36 @@ from outside is escaped. Not here: what the figures mean (`tuning.evidence`).
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs, get_plotlyjs_version
+from plotly.offline import get_plotlyjs_version
 
 from service.ui.arms import ArmView, Outcome, arm_views, outcomes
-from service.ui.charts.chart import Chart
+from service.ui.assets import PLOTLY, text
+from service.ui.charts.chart import Chart, empty
 from service.ui.charts.losses import losses_chart
 from service.ui.charts.schedules import schedules_chart
 from service.ui.charts.search import search_chart
 from service.ui.facts import facts, head, rows
 from service.ui.forest import WIDTH, lay_out
-from service.ui.looks import COLORS, dark_of, looks
+from service.ui.looks import dark_of, looks
 from service.ui.reach import reach
+from service.ui.templating import render
 from tuning.documents import write_spec
 from tuning.evidence.cautions import doubt_pruning
 from tuning.records import Direction, History, StudySpec
 
+SCRIPTS = ("charts.js", "copy.js", "report.js")
+STYLES = ("parts.css", "report.css")
+EMPTY = {
+    "schedules": "No trial has completed, so there is no schedule to show.",
+    "search": "No trial has ended.",
+    "losses": "Nothing has been measured on a run that completed.",
+}
 MAX_TABLE = 20_000  # updates; a longer table would outweigh the rest of the page
 
 
@@ -69,32 +75,31 @@ def render_report(
         "search": _search(spec, arms, found),
         "losses": losses_chart(spec, history, arms, curves),
     }
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            title=title,
-            state=state,
-            conditions=conditions,
-            spec=spec,
-            head=head(state, spec, arms, found, verdict),
-            facts=facts(spec, history, found, verdict),
-            charts=charts,
-            rows=rows(spec, arms),
-            reach=reach(verdict),
-            forest=lay_out(verdict["versus"] if verdict else (), spec.worthwhile),
-            forest_width=WIDTH,
-            is_lower_better=spec.metric.direction is Direction.MINIMIZE,
-            verdict=verdict,
-            earlier=earlier,
-            warnings=_warnings(spec, history, verdict),
-            schedule_json=_portable(arms),
-            request_json=json.dumps(write_spec(spec), indent=2, ensure_ascii=False),
-            colors=COLORS,
-            data=_data(charts, arms),
-            glideslope=version("glideslope"),
-            plotly_version=get_plotlyjs_version(),
-        )
+    inlined = _inlined()
+    return render(
+        "report.html",
+        title=title,
+        state=state,
+        conditions=conditions,
+        spec=spec,
+        head=head(state, spec, arms, found, verdict),
+        facts=facts(spec, history, found, verdict),
+        rows=rows(spec, arms),
+        reach=reach(verdict),
+        forest=lay_out(verdict["versus"] if verdict else (), spec.worthwhile),
+        forest_width=WIDTH,
+        is_lower_better=spec.metric.direction is Direction.MINIMIZE,
+        verdict=verdict,
+        earlier=earlier,
+        warnings=_warnings(spec, history, verdict),
+        schedule_json=_portable(arms),
+        request_json=json.dumps(write_spec(spec), indent=2, ensure_ascii=False),
+        data=_data(charts, arms),
+        plotly_version=get_plotlyjs_version(),
+        library=inlined.library,
+        scripts=inlined.scripts,
+        style=inlined.style,
+        policy=inlined.policy,
     )
 
 
@@ -126,45 +131,37 @@ def _data(charts: Mapping[str, Chart | None], arms: Sequence[ArmView]) -> dict[s
     has_table = bool(arms) and arms[0].trial.schedule.horizon <= MAX_TABLE
     return {
         "dark": dark_of(),
-        "charts": {name: chart.document() for name, chart in charts.items() if chart},
+        "charts": {
+            name: chart.document() if chart else empty(EMPTY[name])
+            for name, chart in charts.items()
+        },
         "schedule": arms[0].trial.schedule.document(table=True) if has_table else None,
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Inlined:
+    """What the page brings along: plotly.js, its own scripts, and the policy that allows them."""
+
+    library: Markup
+    scripts: tuple[Markup, ...]
+    style: Markup
+    policy: str
+
+
 @cache
-def _environment() -> Environment:
-    """The templates, with the page's two scripts and the policy that allows only them."""
-    environment = Environment(
-        loader=PackageLoader("service.ui"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    library = _normalised(get_plotlyjs())
-    script = _normalised(_own("report.js"))
-    allowed = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
-    environment.globals |= {
-        # Markup: our own files, which must reach the page unescaped.
-        "library": Markup(library),  # noqa: S704
-        "script": Markup(script),  # noqa: S704
-        "style": Markup(_own("report.css")),  # noqa: S704
-        "policy": f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+def _inlined() -> Inlined:
+    """Our own files and the installed library, which must reach the page unescaped."""
+    library, *scripts = (text(name) for name in (PLOTLY, *SCRIPTS))
+    allowed = " ".join(f"'sha256-{_digest(one)}'" for one in (library, *scripts))
+    return Inlined(
+        library=Markup(library),  # noqa: S704 # see above
+        scripts=tuple(Markup(one) for one in scripts),  # noqa: S704
+        style=Markup("\n".join(text(name) for name in STYLES)),  # noqa: S704
+        policy=f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'",
-    }
-    return environment
+    )
 
 
-def _own(name: str) -> str:
-    """A file beside the template, as it is."""
-    return files("service.ui").joinpath("templates", name).read_text("utf-8")
-
-
-def _normalised(text: str) -> str:
-    """Line ends as a browser reads them, so that hashes agree."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _digest(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest()).decode()
+def _digest(script: str) -> str:
+    return b64encode(sha256(script.encode()).digest()).decode()

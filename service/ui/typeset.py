@@ -5,6 +5,7 @@ The one idea: a figure is never shown finer than it is known.
 
 import math
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 MINUS = "\N{MINUS SIGN}"
 MOST_DECIMALS = 9
@@ -78,3 +79,40 @@ def compact(values: Iterable[float | None]) -> list[float | None]:
         None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
         for value in values
     ]
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in UTC, to the minute; a dash for none.
+
+    >>> moment(datetime(2026, 11, 26, 9, 5, 59, tzinfo=UTC)), moment(None)
+    ('2026-11-26 09:05 UTC', '–')
+    """
+    if at is None:
+        return "\N{EN DASH}"
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long before `now` something was, in its largest unit; a dash for never.
+
+    >>> from datetime import timedelta
+    >>> at = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+    >>> ago(at, at + timedelta(seconds=59)), ago(at, at + timedelta(hours=50)), ago(None, at)
+    ('59 s ago', '2 d ago', '–')
+    """
+    if at is None:
+        return "\N{EN DASH}"
+    return f"{duration((now - at).total_seconds())} ago"
+
+
+def duration(seconds: float) -> str:
+    """A time in its largest whole unit.
+
+    >>> duration(0.2), duration(75), duration(7200), duration(3 * 86400)
+    ('0 s', '1 min', '2 h', '3 d')
+    """
+    seconds = max(0.0, seconds)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"

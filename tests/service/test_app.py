@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.app import create_app, open_store
 from service.settings import Settings
-from tests.service.api.conftest import SMALL
+from tests.service.conftest import SMALL
 
 
 @pytest.fixture

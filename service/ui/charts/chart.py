@@ -39,6 +39,17 @@ class Key:
     is_dashed: bool = False
     is_mark: bool = False
 
+    def document(self) -> Json:
+        """What the page's script needs; `outline` is a mark's, as a path in a 10 x 10 box."""
+        return {
+            "group": self.group,
+            "label": self.label,
+            "token": self.look.token,
+            "is_winner": self.is_winner,
+            "is_dashed": self.is_dashed,
+            "outline": self.look.outline if self.is_mark else None,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -55,10 +66,21 @@ class Chart:
     def document(self) -> Json:
         """What the page's script needs."""
         return {
+            "title": self.title,
+            "caption": self.caption,
             "data": list(self.data),
             "layout": self.layout,
-            "views": [{"layout": view.layout, "data": list(view.data)} for view in self.views],
+            "views": [
+                {"name": view.name, "layout": view.layout, "data": list(view.data)}
+                for view in self.views
+            ],
+            "keys": [key.document() for key in self.keys],
         }
+
+
+def empty(words: str) -> Json:
+    """In place of a chart of which there is nothing to draw: why."""
+    return {"empty": words}
 
 
 def layout(height: int, **more: object) -> Json:

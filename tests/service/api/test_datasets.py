@@ -21,7 +21,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
-from tests.service.api.conftest import SMALL
+from tests.service.conftest import SMALL
 from tuning.execution.inline import Inline
 from tuning.execution.surveying import survey_apart
 from tuning.objectives import Folders

@@ -128,10 +128,11 @@ def test_every_route_refuses_a_key_without_its_scope(api: TestClient, make: Make
 
 
 def test_public_routes_need_none(api: TestClient, make: Make) -> None:
-    """Health, and what the API looks like."""
+    """Health, what the API looks like, and the files of the pages."""
     make()
-    assert {path: api.get(path).status_code for path in PUBLIC - {"/readyz"}} == dict.fromkeys(
-        PUBLIC - {"/readyz"}, 200
+    open_paths = {path.format(name="site.css") for path in PUBLIC - {"/readyz"}}
+    assert {path: api.get(path).status_code for path in open_paths} == dict.fromkeys(
+        open_paths, 200
     )
     assert api.get("/readyz").status_code in {200, 503}
 

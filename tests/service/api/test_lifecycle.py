@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.api.conftest import score
+from tests.service.conftest import score
 
 STUDIES = "/v1/studies"
 Submit = Callable[..., dict[str, Any]]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.service.api.conftest import score
+from tests.service.conftest import score
 
 Submit = Callable[..., dict[str, Any]]
 Claim = Callable[..., dict[str, Any] | None]

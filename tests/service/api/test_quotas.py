@@ -15,7 +15,7 @@ from service.quotas import UNLIMITED, Quotas
 from service.schemas.keys import Scope
 from service.store import quotas
 from service.store.engine import Store
-from tests.service.api.conftest import SMALL
+from tests.service.conftest import SMALL
 
 ONE = Caller("a", "k", frozenset(Scope))
 

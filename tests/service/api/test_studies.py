@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.store import projects, studies
 from service.store.engine import Store
-from tests.service.api.conftest import SMALL
+from tests.service.conftest import SMALL
 from tuning.objectives import OBJECTIVES, configure
 from tuning.study import specify
 

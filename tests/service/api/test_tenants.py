@@ -13,9 +13,9 @@ from service.schemas.webhooks import QUIET
 from service.store import webhooks
 from service.store.engine import Store
 from service.store.models import Base
-from tests.service.api.conftest import SMALL
 from tests.service.api.test_datasets import bars
 from tests.service.api.test_identity import routes
+from tests.service.conftest import SMALL
 
 Holder = Callable[..., TestClient]
 Rows = dict[str, set[str]]

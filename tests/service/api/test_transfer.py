@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from service.schemas.transfer import RunRecord, StudyRecord, TrialRecord
 from service.store import models
-from tests.service.api.conftest import SMALL
+from tests.service.conftest import SMALL
 from tuning.schedules import FAMILIES
 
 STUDIES = "/v1/studies"

@@ -16,7 +16,7 @@ from service.planner.delivery import Postman
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
-from tests.service.api.conftest import SMALL
+from tests.service.conftest import SMALL
 from tests.service.receivers import Receiver, receiving, reply
 
 HOOKS, STUDIES = "/v1/webhooks", "/v1/studies"

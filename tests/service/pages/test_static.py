@@ -1,0 +1,41 @@
+"""Static files: kept for good by their hash, compressed, and nothing else of the disk."""
+
+import gzip
+
+import pytest
+from plotly.offline import get_plotlyjs
+from starlette.testclient import TestClient
+
+from service.ui import assets
+
+
+@pytest.mark.parametrize("name", sorted(assets.names()))
+def test_every_file_is_served_for_good_by_its_address(api: TestClient, name: str) -> None:
+    """Both plain and compressed, with a type that browsers run."""
+    plain = api.get(assets.address(name), headers={"Accept-Encoding": "identity"})
+    assert plain.status_code == 200
+    assert "immutable" in plain.headers["cache-control"]
+    assert plain.text == assets.text(name)
+    assert gzip.decompress(assets.asset(name).zipped) == plain.content
+    assert api.get(assets.address(name)).headers["content-encoding"] == "gzip"
+
+
+def test_plotly_is_the_installed_one(api: TestClient) -> None:
+    """No copy of it is kept here."""
+    assert api.get("/static/plotly.js").text == get_plotlyjs()
+
+
+def test_an_old_address_is_not_kept(api: TestClient) -> None:
+    """A module that another imports has no hash in its address: it is asked for again."""
+    first = api.get("/static/api.js?v=old")
+    assert first.headers["cache-control"] == "no-cache"
+    again = api.get("/static/api.js", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.js", "..%2fassets.py", "%2e%2e/assets.py", "site.css%00"]
+)
+def test_nothing_else_is_there(api: TestClient, name: str) -> None:
+    """Names are looked up among those that are known, never on the disk."""
+    assert api.get(f"/static/{name}").status_code == 404
