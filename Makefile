@@ -16,7 +16,7 @@ DRAWS ?= 100
 PART ?= schedules engine study api
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full parity format lock bench benchmark-objectives benchmark-search clean
+.PHONY: help demo serve check test test-full chromium parity format lock bench benchmark-objectives benchmark-search clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -55,8 +55,12 @@ test test-full: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) ## the default test suite
 	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "not full"
 
-test-full: $(TORCH) ## the default suite and the slower tests (SELECT=full: these alone)
+test-full: $(TORCH) chromium ## the default suite and the slower tests (SELECT=full: these alone)
 	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "$(SELECT)"
+
+# Found, or installed where that may be done; without it browser tests are skipped, but not in CI.
+chromium: $(READY)
+	@$(BIN)/python tests/e2e/browser/chromium.py
 
 # The libraries themselves, on the CPU; torch alone without a hash, as its file differs by machine.
 # Nothing is resolved anew: timm's own requirements bring torchvision, which schedules do not need.

@@ -1,0 +1,78 @@
+"""Every page of the site, held to the same: quiet, readable by all, on a phone, by keyboard."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.browser import checks
+from tests.e2e.browser.conftest import NARROW, NewPage
+from tests.e2e.browser.sites import Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page of the site.
+
+    Args:
+        path: where; `{study}` is one that is finished.
+        has_skip_link: whether there is a navigation to skip.
+    """
+
+    path: str
+    has_skip_link: bool = True
+
+
+PLACES = {
+    "report": Place("/v1/studies/{study}/report", has_skip_link=False),
+}
+named = pytest.mark.parametrize("name", PLACES)
+themed = pytest.mark.parametrize("theme", checks.THEMES)
+
+
+def visit(page: "Page", name: str, study: str) -> None:
+    """Go to a page of the table; it must be found."""
+    answer = page.goto(PLACES[name].path.format(study=study))
+    assert answer is not None
+    assert answer.status == 200, answer.text()
+
+
+@named
+@themed
+def test_every_page_can_be_read_by_all(
+    new_page: NewPage, open_site: Site, finished_study: str, name: str, theme: str
+) -> None:
+    """Axe-core finds nothing serious in either theme; one first heading, one main part."""
+    page = new_page(open_site, theme=theme)
+    visit(page, name, finished_study)
+    checks.check_structure(page)
+    checks.check_accessibility(page)
+
+
+@named
+def test_every_page_fits_a_phone(
+    new_page: NewPage, open_site: Site, finished_study: str, name: str
+) -> None:
+    """Nothing scrolls sideways in 390 pixels, and axe-core finds nothing serious there either."""
+    page = new_page(open_site, size=NARROW)
+    visit(page, name, finished_study)
+    checks.check_width(page)
+    checks.check_accessibility(page)
+
+
+@named
+def test_every_page_can_be_walked_by_keyboard(page: "Page", finished_study: str, name: str) -> None:
+    """Tab reaches the skip link first, and shows where it is."""
+    visit(page, name, finished_study)
+    checks.settle(page)
+    checks.check_keyboard(page, has_skip_link=PLACES[name].has_skip_link)
+
+
+@named
+def test_every_page_has_its_picture_taken(page: "Page", finished_study: str, name: str) -> None:
+    """For people to look at: both themes, wide and narrow, in var/screenshots."""
+    visit(page, name, finished_study)
+    checks.take_pictures(page, name)
