@@ -104,7 +104,7 @@ function dress(drawing) {
   figure.querySelector("figcaption").textContent = chart.caption;
   const plot = figure.querySelector(".plot");
   plot.style.minHeight = `${chart.layout.height}px`;
-  plot.setAttribute("role", "img");
+  plot.setAttribute("role", "group"); // not "img": the buttons of the plot are inside
   plot.setAttribute("aria-label", `${chart.title}: ${chart.caption}`);
 }
 
@@ -118,7 +118,10 @@ async function draw(drawing, width) {
   const kept = { uirevision: `${figure.dataset.chart} ${drawing.view}` }; // a zoom outlives new data
   const sized = width ? { width, autosize: false } : {};
   const layout = merged(merged({ ...chart.layout, ...kept }, view.layout), sized);
-  await Plotly.react(figure.querySelector(".plot"), themed(data), themed(layout), options);
+  const plot = figure.querySelector(".plot");
+  await Plotly.react(plot, themed(data), themed(layout), options);
+  // Heard, the texts of a drawing are noise; its label and caption say what is to be seen.
+  for (const drawn of plot.querySelectorAll("svg.main-svg")) drawn.setAttribute("aria-hidden", "true");
   figure.dispatchEvent(new CustomEvent("glideslope:drawn"));
 }
 

@@ -27,6 +27,7 @@ class Place:
 
 
 PLACES = {
+    "studies": Place("/"),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
 }
 named = pytest.mark.parametrize("name", PLACES)
