@@ -13,26 +13,48 @@ from typing import Any
 from service.ui.looks import Look, looks
 from tuning.evidence.arms import arm_trials
 from tuning.evidence.paired import standard_error
-from tuning.evidence.score import SEARCHED, conclude_trial, full_ends
-from tuning.records import History, Result, RunState, StudySpec, Trial, TrialState
+from tuning.evidence.score import RANKED, SEARCHED, conclude_trial, full_ends
+from tuning.records import (
+    History,
+    ParameterValue,
+    Phase,
+    Result,
+    RunState,
+    StudySpec,
+    Trial,
+    TrialState,
+)
 
 POINTS = 500  # of a line; more than a page is wide
+LOST = (RunState.DIVERGED, RunState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A trial of the search whose runs have all ended."""
+    """A trial of the search whose runs have all ended.
 
-    trial: Trial
+    `spent` counts the updates that the search had planned once its last run was: where it stands
+    among all trainings. `stderr` is zero where nobody computed it.
+    """
+
+    number: int
+    phase: Phase
     state: TrialState
+    params: Mapping[str, ParameterValue]
     score: float | None
-    stderr: float
-    reason: str
+    stderr: float = 0.0
+    reason: str = ""
+    spent: int = 0
 
     @property
     def family(self) -> str:
         """The family of its schedule."""
-        return str(self.trial.params["family"])
+        return str(self.params["family"])
+
+    @property
+    def peak(self) -> float:
+        """The largest learning rate of its schedule."""
+        return float(self.params["peak"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +88,60 @@ class ArmView:
 
 
 def outcomes(spec: StudySpec, history: History) -> list[Outcome]:
-    """The trials whose runs over the full horizon have all ended, in order.
+    """The trials whose runs over the full horizon have all ended, or that were lost before.
 
     A loss over a shorter horizon, or of a range test, has no place beside theirs.
     """
-    ends = full_ends(history)
+    ends, shorter, spent = full_ends(history), _lost(history), _spent(history)
     found = []
     for trial in history.trials:
-        known = ends.get(trial.number, [])
+        known = ends.get(trial.number) or shorter.get(trial.number, [])
         finished = [end for end in known if end is not None]
         if finished and len(finished) == len(known):
-            found.append(_outcome(spec, trial, finished))
+            found.append(_outcome(spec, trial, finished, spent[trial.number]))
     return found
 
 
-def _outcome(spec: StudySpec, trial: Trial, ends: Sequence[Result]) -> Outcome:
+def _lost(history: History) -> dict[int, list[Result | None]]:
+    """Ends of the trials that diverged or failed over a shorter horizon; None: open."""
+    ends: dict[int, list[Result | None]] = {}
+    for run in history.runs:
+        if run.phase in RANKED:
+            end = history.results.get((run.generation, run.index))
+            ends.setdefault(run.trial, []).append(end)
+    return {
+        number: known
+        for number, known in ends.items()
+        if any(end is not None and end.state in LOST for end in known)
+    }
+
+
+def _outcome(spec: StudySpec, trial: Trial, ends: Sequence[Result], spent: int) -> Outcome:
     state, score = conclude_trial(ends, spec.metric)
     values = [
         end.metrics[SEARCHED][spec.metric.name] for end in ends if end.state is RunState.COMPLETED
     ]
-    reason = next((end.reason for end in ends if end.reason), "")
-    return Outcome(trial, state, score, standard_error(values) if values else 0.0, reason)
+    return Outcome(
+        number=trial.number,
+        phase=trial.phase,
+        state=state,
+        params=trial.params,
+        score=score,
+        stderr=standard_error(values) if values else 0.0,
+        reason=next((end.reason for end in ends if end.reason), ""),
+        spent=spent,
+    )
+
+
+def _spent(history: History) -> dict[int, int]:
+    """By trial, the updates of all runs of the search up to its last one, in order of proposal."""
+    total = 0
+    found = {}
+    for run in history.runs:
+        if run.phase is not Phase.CONFIRM:
+            total += run.updates
+            found[run.trial] = total
+    return found
 
 
 def arm_numbers(spec: StudySpec, history: History, verdict: Mapping[str, Any] | None) -> list[int]:
@@ -104,7 +159,7 @@ def arm_views(
     confirmed = {arm["trial"]: arm for arm in verdict["arms"]} if verdict else {}
     versus = {one["trial"]: one for one in verdict["versus"]} if verdict else {}
     chosen = [trials[number] for number in arm_numbers(spec, history, verdict)]
-    ended = {outcome.trial.number: outcome for outcome in outcomes(spec, history)}
+    ended = {outcome.number: outcome for outcome in outcomes(spec, history)}
     looked = looks(spec)
     views = []
     for position, (trial, label) in enumerate(zip(chosen, _labels(chosen), strict=True)):

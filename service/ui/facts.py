@@ -83,7 +83,7 @@ def _so_far(spec: StudySpec, arms: Sequence[ArmView], found: Sequence[Outcome]) 
         return ("No trial has completed.", *_ends(found))
     best = arms[0].outcome
     score = beside(best.score, best.stderr)
-    arm = f"{arms[0].label} (peak {best.trial.schedule.peak:.3g})"
+    arm = f"{arms[0].label} (peak {best.peak:.3g})"
     figure = f"{spec.metric.name} {score} on {spec.seeds} paired seeds"
     return (f"Best so far: {arm}, {figure}.", FLATTERED)
 

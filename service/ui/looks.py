@@ -8,7 +8,7 @@ Not here: layouts (`service.ui.charts.chart`).
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tuning.records import StudySpec
+from tuning.records import Phase, RunState, StudySpec
 
 # (light, dark): neighbours differ in hue and in lightness, on white and on near-black.
 COLORS = (
@@ -39,7 +39,21 @@ MUTED = ("#5d6878", "#97a3b4")
 GRID = ("#e7eaef", "#262e3a")
 AXIS = ("#c3cad4", "#3d4857")
 GROUND = ("#ffffff", "#161c25")
+# From the best to the worst score: (light, dark). Lightness alone tells them apart, so that they
+# are seen with any eyes; the best stands out most from the ground, on white and on near-black.
+SCALE = (
+    ("#43085a", "#fbe44a"),
+    ("#45327c", "#b3d94e"),
+    ("#37588c", "#6cc56f"),
+    ("#297d8e", "#35a784"),
+    ("#27a083", "#2f8489"),
+    ("#5cc06a", "#3d648c"),
+    ("#a9d655", "#544f86"),
+)
 BAND_ALPHA = 0.13
+# By number of a colour: what runs are for, and how they were lost.
+PHASES = {Phase.PROBE: 6, Phase.BASELINE: 0, Phase.SEARCH: 1, Phase.CONFIRM: 3}
+LOST = {RunState.DIVERGED: 2, RunState.FAILED: 8, RunState.CANCELLED: 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,9 @@ class Look:
         return MARKS[self.symbol]
 
 
+INKED = Look("ink", *INK, "circle")  # of what is no family
+
+
 def looks(spec: StudySpec) -> dict[str, Look]:
     """A look for every family of a study: baselines in their order, then the others."""
     families = dict.fromkeys((*spec.baselines, *spec.space.families))
@@ -67,6 +84,26 @@ def _look(position: int) -> Look:
     number = position % len(COLORS)
     light, dark = COLORS[number]
     return Look(f"family-{number}", light, dark, list(MARKS)[position % len(MARKS)])
+
+
+def phase_looks() -> dict[Phase, Look]:
+    """A look for what a run is for."""
+    return {phase: _look(number) for phase, number in PHASES.items()}
+
+
+def state_look(state: RunState) -> Look | None:
+    """The look of a run that did not end well; None for any other."""
+    return _look(LOST[state]) if state in LOST else None
+
+
+def scale(*, is_low_best: bool) -> list[tuple[float, str]]:
+    """Colours from the lowest to the highest score, as plotly takes them.
+
+    >>> scale(is_low_best=False)[-1] == (1.0, SCALE[0][0])
+    True
+    """
+    colors = [light for light, _ in (SCALE if is_low_best else SCALE[::-1])]
+    return [(round(place / (len(colors) - 1), 4), color) for place, color in enumerate(colors)]
 
 
 def band(color: str, alpha: float = BAND_ALPHA) -> str:
@@ -81,6 +118,6 @@ def band(color: str, alpha: float = BAND_ALPHA) -> str:
 
 def dark_of() -> dict[str, str]:
     """The dark colour of every light one, bands included: how a page goes dark."""
-    pairs: Iterable[tuple[str, str]] = (*COLORS, INK, MUTED, GRID, AXIS, GROUND)
+    pairs: Iterable[tuple[str, str]] = (*COLORS, *SCALE, INK, MUTED, GRID, AXIS, GROUND)
     plain = dict(pairs)
     return {**plain, **{band(light): band(dark) for light, dark in COLORS}}

@@ -11,7 +11,9 @@ from statistics import fmean
 from typing import Any
 
 from service.ui.arms import ArmView
-from service.ui.charts.chart import Chart, Json, View, axis, layout, log_axis
+from service.ui.charts.chart import Chart, Json, View, log_axis
+from service.ui.charts.panels import panels
+from service.ui.charts.ranges import linear
 from service.ui.charts.schedules import arm_keys
 from service.ui.looks import band
 from service.ui.typeset import compact
@@ -59,13 +61,7 @@ def losses_chart(
         "band from the lowest to the highest seed. A first fall may leave the linear frame. "
         "Below, the learning rate.",
         data=[*drawn, *(_rate(curve.arm) for curve in reversed(found))],
-        layout=layout(
-            520,
-            hovermode="x unified",
-            xaxis=axis("updates made", showgrid=False, tickformat=",d", anchor="y2"),
-            yaxis=axis(f"{spec.metric.name} on validation", domain=[0.32, 1.0]),
-            yaxis2=axis("learning rate", domain=[0.0, 0.24], rangemode="tozero", nticks=3),
-        ),
+        layout=panels(f"{spec.metric.name} on validation"),
         views=_views(spec, found),
         keys=arm_keys([curve.arm for curve in found]),
     )
@@ -168,7 +164,7 @@ def _rate(arm: ArmView) -> Json:
 def _views(spec: StudySpec, found: Sequence[Curve]) -> tuple[View, ...]:
     """The training without its first fall, all of it on a logarithmic axis, and its end alone."""
     whole = {"range": [0, spec.horizon]}
-    views = [View("linear", {"xaxis": whole, "yaxis": _linear(*_frame(spec, found))})]
+    views = [View("linear", {"xaxis": whole, "yaxis": linear(*_frame(spec, found))})]
     least = min(value for curve in found for value in curve.low)
     most = max(value for curve in found for value in curve.high)
     if least > 0.0:
@@ -176,7 +172,7 @@ def _views(spec: StudySpec, found: Sequence[Curve]) -> tuple[View, ...]:
     end = _values_from(found, CLOSE_UP * spec.horizon)
     if end:
         near = {"range": [CLOSE_UP * spec.horizon, spec.horizon]}
-        views.append(View("the end", {"xaxis": near, "yaxis": _linear(min(end), max(end))}))
+        views.append(View("the end", {"xaxis": near, "yaxis": linear(min(end), max(end))}))
     return tuple(views)
 
 
@@ -199,8 +195,3 @@ def _values_from(found: Sequence[Curve], first: float) -> list[float]:
         for value in edges
         if step >= first
     ]
-
-
-def _linear(low: float, high: float) -> Json:
-    pad = 0.05 * (high - low) or abs(high) * 0.01 or 1.0
-    return {"type": "linear", "range": [low - pad, high + pad]}
