@@ -12,6 +12,8 @@ from service.ui.facts import Fact
 from service.ui.typeset import percent, significant
 
 UNKNOWN = "unknown"
+UNTOLD = {"optimizer", "config"}  # the one stands above, the other is told part by part
+HASH_DIGITS = 12
 
 
 def reach(verdict: Mapping[str, Any] | None) -> list[Fact]:
@@ -63,9 +65,19 @@ def _cost(verdict: Mapping[str, Any]) -> Iterator[Fact]:
     spent = verdict["spent"]
     yield Fact("updates", f"{spent['tuning']:,} + {spent['evidence']:,}", "search + evidence")
     if verdict["applies_to"]:
-        told = json.dumps(verdict["applies_to"], ensure_ascii=False)
+        told = "; ".join(_told(verdict["applies_to"]))
         yield Fact("applies to", str(verdict["applies_to"].get("optimizer", "as noted")), told)
     versions = verdict.get("versions", {})  # of verdicts before, those of the planner
     if versions:
         told = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         yield Fact("trained with", f"glideslope {versions.get('glideslope', UNKNOWN)}", told)
+
+
+def _told(noted: Mapping[str, Any]) -> Iterator[str]:
+    """What was noted of a training, each in words; what says nothing is left out."""
+    config = noted.get("config") or {}
+    for name, value in ({**config, **noted}).items():
+        if name not in UNTOLD and value is not None:
+            told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            short = told[:HASH_DIGITS] if name == "data_hash" else told
+            yield f"{name.replace('_', ' ')} {short}"

@@ -22,20 +22,22 @@ MOST_STOPS = 400  # of the Tab key on one page
 ALL_DRAWN = """() => [...document.querySelectorAll("[data-chart][data-src]")]
   .filter((figure) => figure.checkVisibility())
   .every((figure) => window.drawnFigures.has(figure))"""
-# What sticks out of the window, unless it scrolls inside a box of its own.
+# What sticks out of the window, or is cut off there, unless it scrolls inside a box of its own.
 STICKS_OUT = """() => {
   const width = document.documentElement.clientWidth;
   const isBoxed = (one) => {
     for (let box = one.parentElement; box && box !== document.body; box = box.parentElement)
-      if (getComputedStyle(box).overflowX !== "visible") return true;
+      if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return true;
     return false;
   };
   const found = [...document.body.querySelectorAll("*")]
+    .filter((one) => one instanceof HTMLElement)
     .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > width + 1)
     .filter((one) => !isBoxed(one))
     .map((one) => `<${one.tagName.toLowerCase()} class="${one.getAttribute("class") || ""}">`);
   const page = document.documentElement.scrollWidth;
-  return page > width ? [`the page is ${page} px wide in a window of ${width} px`, ...found] : [];
+  const told = `the page is ${page} px wide in a window of ${width} px`;
+  return page > width || found.length ? [told, ...found] : [];
 }"""
 FOCUSED = """() => {
   const one = document.activeElement;

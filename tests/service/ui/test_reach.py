@@ -51,6 +51,14 @@ def test_laws_and_what_it_applies_to_are_shown_where_they_are_known() -> None:
     assert (told.value, told.note) == ("glideslope 0.2", "glideslope 0.2, jax 1.0")
 
 
+def test_what_it_applies_to_is_told_in_words_each_once() -> None:
+    """No JSON, no hash that nobody can read, nothing that was left open."""
+    noted = {"data_hash": "0123456789abcdef", "optimizer": "sgd", "batch": 64, "betas": [0.9, 0.99]}
+    told = shown(applies_to={**noted, "config": {"batch": 64, "file": None}})["applies to"]
+    assert told.value == "sgd"
+    assert told.note == "batch 64; data hash 0123456789ab; betas [0.9, 0.99]"
+
+
 def test_without_a_verdict_or_with_one_of_before_there_is_nothing() -> None:
     """A verdict that was stored earlier has fewer fields."""
     assert reach(None) == []
