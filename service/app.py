@@ -22,6 +22,7 @@ from service.api import (
     live,
     results,
     schedules,
+    sessions,
     shares,
     studies,
     transfer,
@@ -31,7 +32,7 @@ from service.api import (
 )
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
-from service.api.caller import DEFAULT_PROJECT
+from service.api.caller import DEFAULT_PROJECT, SIGN_IN
 from service.api.context import Context
 from service.api.documentation import describe
 from service.api.gate import Gate
@@ -174,11 +175,12 @@ def _life(
 
 def _furnish(app: FastAPI, here: Context) -> None:
     """Add what every request passes, and the routes; all but health ask who asks."""
-    larger = {
+    limits = {
         datasets.PATH: here.settings.dataset_mib * 2**20,
         transfer.IMPORT: transfer.MAX_IMPORT_BYTES,
+        SIGN_IN[1]: sessions.MAX_BODY_BYTES,
     }
-    app.add_middleware(BodyLimit, larger=larger)
+    app.add_middleware(BodyLimit, limits=limits)
     opened = ("/metrics",) if here.settings.metrics_open else ()
     host = here.settings.host
     app.add_middleware(Gate, keyring=here.keyring, meter=here.meter, host=host, open_paths=opened)
@@ -199,6 +201,7 @@ def _furnish(app: FastAPI, here: Context) -> None:
         datasets,
         webhooks,
         keys,
+        sessions,
         shares,
     ):
         app.include_router(routes.router, responses=refusals)

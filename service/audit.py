@@ -33,6 +33,23 @@ def key_revoked(key: Key, *, by: str | None) -> None:
     )
 
 
+def signed_in(session: Key, *, key: str) -> None:
+    """A browser signed in with a key."""
+    logger.info(
+        "session %s of project %s was opened with key %s (%r), expires %s",
+        session.id,
+        session.project,
+        key,
+        session.label,
+        "never" if session.expires is None else session.expires.isoformat(),
+    )
+
+
+def signed_out(session: str, project: str, *, key: str) -> None:
+    """A browser signed out."""
+    logger.info("session %s of project %s with key %s was ended", session, project, key)
+
+
 def study_shared(study: str, project: str, end: datetime, *, by: str | None) -> None:
     """A link to a study was made."""
     logger.info(

@@ -20,12 +20,12 @@ class BodyLimit:
 
     Args:
         app: what is behind it.
-        larger: bytes by path, where they are not `MAX_BODY_BYTES`.
+        limits: bytes by path, where they are not `MAX_BODY_BYTES`.
     """
 
-    def __init__(self, app: ASGIApp, larger: Mapping[str, int] = MappingProxyType({})) -> None:
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int] = MappingProxyType({})) -> None:
         self._app = app
-        self._larger = larger
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -33,7 +33,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = _announced(scope)
-        limit = self._larger.get(scope["path"], MAX_BODY_BYTES)
+        limit = self._limits.get(scope["path"], MAX_BODY_BYTES)
         seen = 0
 
         async def receive_counted() -> Message:

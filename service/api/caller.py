@@ -13,29 +13,35 @@ from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from service.errors import Forbidden, NotFound
+from service.errors import Forbidden, NotFound, Unidentified
 from service.schemas.keys import Scope
 
 DEFAULT_PROJECT = "default"
+# Addresses that tell nobody's secrets.
+PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/openapi.json", "/sign-in"})
 STATIC = "/static/"  # what lies below is part of the program
-# Routes that tell nobody's secrets.
-PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/openapi.json", f"{STATIC}{{name}}"})
+SIGN_IN = ("POST", "/v1/sessions")  # whose caller shows a key in the body
 
 CALLER = "glideslope.caller"  # its place in the scope of a request
 
 
-def is_public(path: str) -> bool:
-    """Whether nobody is asked who they are at an address."""
-    return path in PUBLIC or path.startswith(STATIC)
+def is_public(method: str, path: str) -> bool:
+    """Whether nobody is asked who they are.
+
+    >>> is_public("GET", "/static/site.css"), is_public("GET", "/v1/sessions")
+    (True, False)
+    """
+    return path in PUBLIC or path.startswith(STATIC) or (method, path) == SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks.
 
-    `key` is the public id of the key that was shown, None where none is needed. A caller of
-    `all_projects` works and administers for every project; everything else is of its own. Whoever
-    follows a link has no scope, but may read one `study` until it `ends`, seconds after 1970.
+    `key` is the public id of the key that was shown, None where none is needed; it `ends` so many
+    seconds after 1970. That of a session has the `parent` which somebody signed in with. A caller
+    of `all_projects` works and administers for every project; everything else is of its own.
+    Whoever follows a link has no scope, but may read one `study`.
     """
 
     project: str
@@ -44,6 +50,8 @@ class Caller:
     all_projects: bool = False
     study: str | None = None
     ends: float = math.inf
+    label: str = ""
+    parent: str | None = None
 
     @property
     def reach(self) -> str | None:
@@ -62,11 +70,12 @@ OPEN = Caller(DEFAULT_PROJECT, None, frozenset(Scope), all_projects=True)
 class Needs(SecurityBase):
     """A dependency: the caller, who must have a scope; raises Forbidden for any other.
 
+    Without a scope any key will do, but not a link; raises Unidentified for it.
     What `is_shared` is open to who follows a link to its study, too, for whom others are not there.
     As a class, for OpenAPI tells of it what it tells of FastAPI's own kinds of security.
     """
 
-    def __init__(self, scope: Scope, *, is_shared: bool = False) -> None:
+    def __init__(self, scope: Scope | None, *, is_shared: bool = False) -> None:
         self.model = HTTPBearer(description="An API key: `Authorization: Bearer gs_…`")
         self.scheme_name = "key"
         self.scope = scope
@@ -75,8 +84,10 @@ class Needs(SecurityBase):
     async def __call__(self, request: Request) -> Caller:
         """The caller of a request."""
         caller: Caller = request.scope[CALLER]
-        if self.scope in caller.scopes:
+        if self.scope in caller.scopes or (self.scope is None and caller.study is None):
             return caller
+        if self.scope is None:
+            raise Unidentified(is_shown=False)
         if self.is_shared and caller.study is not None:
             asked = request.path_params["study"]
             if asked != caller.study:
@@ -96,3 +107,4 @@ Viewer = Annotated[Caller, Security(Needs(Scope.READ, is_shared=True), scopes=[S
 Writer = Annotated[Caller, WRITE]
 Trainer = Annotated[Caller, WORK]
 Admin = Annotated[Caller, ADMIN]
+KeyHolder = Annotated[Caller, Security(Needs(None))]

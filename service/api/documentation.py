@@ -26,6 +26,7 @@ TAGS: Mapping[str, str] = {
     "schedules": "Tools for schedules: points, lint, code for other libraries.",
     "datasets": "Tables of your own to train on.",
     "keys": "API keys: who may do what, in which project.",
+    "sessions": "Signing in by key, for browsers; programs show their key with every request.",
     "webhooks": "Addresses that are told of what happens to studies.",
     "health": "Whether the server is well, and its figures for Prometheus.",
 }

@@ -2,8 +2,10 @@
 
 The one idea: before any route, and before a byte of the body is read, it is settled who asks; a
 route that forgot to ask finds a caller all the same. Where no key is needed, only this machine is
-served, and no page of another site that a browser on it shows.
-Not here: what a caller may do (`service.api.caller`), who has which key (`service.api.keyring`).
+served, and no page of another site that a browser on it shows. A key that is shown counts before a
+link, and both before the cookie of a session, which a browser adds whether it was meant or not.
+Not here: what a caller may do (`service.api.caller`), who has which key (`service.api.keyring`),
+what is asked of a request with a cookie (`service.api.browsers`).
 """
 
 from collections.abc import Collection
@@ -11,6 +13,7 @@ from collections.abc import Collection
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.browsers import LONGEST_TOKEN, check_own, session_token
 from service.api.caller import CALLER, OPEN, Caller, is_public
 from service.api.keyring import Keyring
 from service.api.meter import Meter
@@ -18,7 +21,6 @@ from service.api.problems import answer
 from service.errors import Foreign, HeadersTooLarge, ServiceError, Unidentified
 from service.loopback import is_loopback
 
-LONGEST_TOKEN = 256
 MOST_HEADER_BYTES = 2**15  # with the address
 MOST_HOSTS = 100  # names by which this machine asked, that are remembered
 
@@ -53,7 +55,7 @@ class Gate:
         """Serve one connection."""
         if scope["type"] == "http" and scope["path"] in self._open:
             scope[CALLER] = OPEN
-        elif scope["type"] == "http" and not is_public(scope["path"]):
+        elif scope["type"] == "http" and not is_public(scope["method"], scope["path"]):
             try:
                 scope[CALLER] = await self._identify(scope)
             except ServiceError as error:
@@ -66,10 +68,16 @@ class Gate:
     async def _identify(self, scope: Scope) -> Caller:
         _check_size(scope)
         link = _link(scope)
-        token = _token(scope) or link
+        shown, cookies = _shown(scope)
+        token = _token(shown) or link
+        is_cookie = token is None
+        if is_cookie:
+            token = session_token(cookies)
         caller = self._keyring.recall(token) or await self._keyring.find(token)
         if caller is OPEN:
             self._check_origin(scope)
+        elif is_cookie:
+            check_own(scope)
         self._meter.count(caller)
         return caller
 
@@ -106,12 +114,19 @@ def _check_size(scope: Scope) -> None:
         raise HeadersTooLarge(MOST_HEADER_BYTES)
 
 
-def _token(scope: Scope) -> str | None:
-    """The token a request shows; raises Unidentified if it shows something else, or two."""
-    shown = None
+def _shown(scope: Scope) -> tuple[bytes | None, bytes]:
+    """The Authorization header of a request, and its cookies."""
+    shown, cookies = None, b""
     for name, value in scope["headers"]:
         if name == b"authorization":
             shown = value if shown is None else b""  # two are none
+        elif name == b"cookie":
+            cookies = value if not cookies else cookies + b";" + value
+    return shown, cookies
+
+
+def _token(shown: bytes | None) -> str | None:
+    """The token in an Authorization header; raises Unidentified if it is something else."""
     if shown is None:
         return None
     kind, _, token = shown.partition(b" ")

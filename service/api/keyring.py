@@ -11,6 +11,7 @@ more, in case it was just made. Not here: what a caller may (`service.api.caller
 import asyncio
 import hmac
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -173,7 +174,15 @@ class Keyring:
         lock = self._locks.get(read_id(token) or "", NOBODY)
         if not hmac.compare_digest(digest(token), lock.digest) or lock is NOBODY:
             return None
-        return Caller(lock.project, lock.id, lock.scopes, all_projects=lock.all_projects)
+        return Caller(
+            lock.project,
+            lock.id,
+            lock.scopes,
+            all_projects=lock.all_projects,
+            ends=math.inf if lock.expires is None else lock.expires.timestamp(),
+            label=lock.label,
+            parent=lock.parent,
+        )
 
     async def _look_now(self, since: float) -> None:
         """Make sure that what is known was read after a moment."""

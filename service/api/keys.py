@@ -57,7 +57,7 @@ def list_keys(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> KeyPage:
-    """A page of keys, newest first, those that were revoked among them."""
+    """A page of keys, newest first, those that were revoked among them; sessions are told apart."""
     with here.store.read() as session:
         page = keys.page(session, caller.reach, cursor=cursor, limit=limit)
     return KeyPage(items=[key_view(one) for one in page.items], next=page.next)
@@ -67,7 +67,7 @@ def list_keys(
 def revoke_key(key: KeyId, here: Here, caller: Admin) -> None:
     """Revoke a key: it opens nothing any more, here at once, on other replicas in a second or so.
 
-    Once is as good as twice.
+    Nor do the sessions of whoever signed in with it. Once is as good as twice.
     """
     with here.store.write() as session:
         revoked = keys.revoke(session, caller.reach, key)
@@ -88,6 +88,7 @@ def key_view(key: Key) -> KeyView:
             "label": key.label,
             "scopes": list(key.scopes),
             "all_projects": key.all_projects,
+            "sessions": key.sessions,
             **moments,
         }
     )

@@ -54,7 +54,10 @@ class KeyRequest(Schema):
 
 
 class KeyView(Schema):
-    """A key without its secret; `last_used_at` may be a minute behind."""
+    """A key without its secret; `last_used_at` may be a minute behind.
+
+    `sessions` counts the browsers that are signed in with it.
+    """
 
     id: str
     project: str
@@ -65,6 +68,7 @@ class KeyView(Schema):
     expires_at: str | None
     revoked_at: str | None
     last_used_at: str | None
+    sessions: int
 
 
 class KeyMade(KeyView):

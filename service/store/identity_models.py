@@ -5,7 +5,7 @@ The one idea: as in `models`; of a secret only its hash is here.
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, PrimaryKeyConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.models import Base
@@ -14,6 +14,7 @@ from service.store.models import Base
 class ApiKey(Base):
     """A key that was handed out; a revoked one stays, for whoever asks what became of it.
 
+    A row with a `parent` is a session: made from that key by signing in, and gone once it ended.
     `hash` is SHA-256 of the whole token, of which 256 bits are random: guessing is hopeless, so a
     slow hash would only cost time.
     """
@@ -30,10 +31,12 @@ class ApiKey(Base):
     expires: Mapped[datetime | None]
     revoked: Mapped[datetime | None]
     last_used: Mapped[datetime | None]
+    parent: Mapped[str | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("project", "id"),
         ForeignKeyConstraint(["project"], ["projects.id"]),
+        Index("ix_api_keys_parent", "project", "parent"),
     )
 
 

@@ -2,15 +2,26 @@
 
 The one idea: a token is shown by `create` and never again; a server holds `usable` in memory for a
 second and checks against that.
-Not here: what tokens look like (`tokens`), the check itself (`service.api.keyring`).
+Not here: what tokens look like (`tokens`), the check itself (`service.api.keyring`), how sessions
+begin and end (`sessions`); they are keys as well, and open as long as the key they were made from.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, String, func, or_, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    String,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from service.errors import Conflict, NotFound
 from service.schemas.keys import Scope
@@ -28,7 +39,10 @@ USE_SECONDS = 60.0  # how exactly it is known when a key was last used
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key without its secret; `last_used` may be a minute behind."""
+    """A key without its secret; `last_used` may be a minute behind.
+
+    `sessions` counts those that were made from it and have not ended.
+    """
 
     project: str
     id: str
@@ -39,17 +53,24 @@ class Key:
     expires: datetime | None
     revoked: datetime | None
     last_used: datetime | None
+    sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What opens for a token: whose digest it must have, and what it then may."""
+    """What opens for a token: whose digest it must have, and what it then may.
+
+    That of a session names the `parent` it was made from.
+    """
 
     project: str
     id: str
     digest: str
     scopes: frozenset[Scope]
     all_projects: bool
+    label: str = ""
+    expires: datetime | None = None
+    parent: str | None = None
 
 
 def create(
@@ -74,7 +95,9 @@ def create(
     if expires is not None and expires <= at:
         raise InvalidValue("expires", expires.isoformat(), f"later than {at.isoformat()}")
     hold_name(session, "keys", project)
-    live = select(func.count()).where(ApiKey.project == project, ApiKey.revoked.is_(None))
+    live = select(func.count()).where(
+        ApiKey.project == project, ApiKey.parent.is_(None), ApiKey.revoked.is_(None)
+    )
     if (session.scalar(live) or 0) >= MOST_KEYS:
         raise Conflict(f"project {project} has {MOST_KEYS:,} keys: revoke some first")
     name, token = make_token()
@@ -90,32 +113,32 @@ def create(
     )
     session.add(row)
     session.flush()
-    return _to_key(row), token
+    return to_key(row), token
 
 
 def page(
     session: Session, project: str | None, *, cursor: str | None = None, limit: int = 50
 ) -> Page[Key]:
-    """Keys of a project, of all if None, newest first; revoked ones too.
+    """Keys of a project, of all if None, newest first; revoked ones too, sessions not.
 
     Raises InvalidValue for a bad cursor or limit.
     """
-    query = select(ApiKey).where(*_within(project))
+    query = select(ApiKey, _sessions(session)).where(*_within(project))
     if cursor is not None:
         microseconds, last = read_cursor(cursor, int, str)
         created = models.EPOCH + timedelta(microseconds=int(microseconds))
         bound = tuple_(created, last, types=(models.UtcTime(), String()))
         query = query.where(tuple_(ApiKey.created, ApiKey.id) < bound)
     order = (ApiKey.created.desc(), ApiKey.id.desc())
-    rows = session.scalars(query.order_by(*order).limit(check_limit(limit) + 1)).all()
-    items = tuple(map(_to_key, rows[:limit]))
+    rows = session.execute(query.order_by(*order).limit(check_limit(limit) + 1)).all()
+    items = tuple(to_key(row, sessions) for row, sessions in rows[:limit])
     return Page(items, _cursor(items[-1]) if len(rows) > limit else None)
 
 
 def revoke(session: Session, project: str | None, key: str) -> Key:
-    """Let a key of a project, of any if None, open nothing any more; once is as good as twice.
+    """Let a key of a project, of any if None, open nothing any more, and end its sessions.
 
-    Raises NotFound.
+    Once is as good as twice. Raises NotFound.
     """
     query = select(ApiKey).where(ApiKey.id == key, *_within(project)).with_for_update()
     row = session.scalars(query).one_or_none()
@@ -123,7 +146,8 @@ def revoke(session: Session, project: str | None, key: str) -> Key:
         raise NotFound("key", key)
     row.revoked = row.revoked or now(session)
     session.flush()
-    return _to_key(row)
+    session.execute(delete(ApiKey).where(ApiKey.project == row.project, ApiKey.parent == row.id))
+    return to_key(row)
 
 
 def exist(session: Session) -> bool:
@@ -132,31 +156,49 @@ def exist(session: Session) -> bool:
 
 
 def usable(session: Session) -> list[Lock]:
-    """All keys that open something now."""
-    row = ApiKey
-    query = select(row.project, row.id, row.hash, row.scopes, row.all_projects).where(
-        row.revoked.is_(None), or_(row.expires.is_(None), row.expires > now(session))
+    """All keys that open something now; a session does as long as the key it was made from."""
+    row, parent, at = ApiKey, aliased(ApiKey), now(session)
+    lives = select(parent.id).where(
+        parent.project == row.project, parent.id == row.parent, *opens(parent, at)
     )
+    query = select(row).where(*opens(row, at), or_(row.parent.is_(None), lives.exists()))
     return [
-        Lock(project, name, kept, frozenset(map(Scope, scopes)), everywhere)
-        for project, name, kept, scopes, everywhere in session.execute(query)
+        Lock(
+            project=one.project,
+            id=one.id,
+            digest=one.hash,
+            scopes=frozenset(map(Scope, one.scopes)),
+            all_projects=one.all_projects,
+            label=one.label,
+            expires=one.expires,
+            parent=one.parent,
+        )
+        for one in session.scalars(query)
     ]
 
 
+def opens(row: type[ApiKey], at: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What is true of a key that was neither revoked nor has expired."""
+    return row.revoked.is_(None), or_(row.expires.is_(None), row.expires > at)
+
+
 def note_used(session: Session, used: Collection[str]) -> None:
-    """Note that keys were used just now, those of which it is not known already."""
-    at = now(session)
+    """Note that keys were used just now, those of which it is not known already.
+
+    Whoever uses a session uses the key it was made from.
+    """
+    at, child = now(session), aliased(ApiKey)
     is_news = or_(
         ApiKey.last_used.is_(None), ApiKey.last_used < at - timedelta(seconds=USE_SECONDS)
     )
-    session.execute(update(ApiKey).where(ApiKey.id.in_(used), is_news).values(last_used=at))
+    is_used = or_(
+        ApiKey.id.in_(used), ApiKey.id.in_(select(child.parent).where(child.id.in_(used)))
+    )
+    session.execute(update(ApiKey).where(is_used, is_news).values(last_used=at))
 
 
-def _within(project: str | None) -> list[ColumnElement[bool]]:
-    return [] if project is None else [ApiKey.project == project]
-
-
-def _to_key(row: ApiKey) -> Key:
+def to_key(row: ApiKey, sessions: int = 0) -> Key:
+    """A row as it is told."""
     return Key(
         project=row.project,
         id=row.id,
@@ -167,7 +209,22 @@ def _to_key(row: ApiKey) -> Key:
         expires=row.expires,
         revoked=row.revoked,
         last_used=row.last_used,
+        sessions=sessions,
     )
+
+
+def _within(project: str | None) -> list[ColumnElement[bool]]:
+    """Which rows are keys, of a project or of any."""
+    of_project = [] if project is None else [ApiKey.project == project]
+    return [ApiKey.parent.is_(None), *of_project]
+
+
+def _sessions(session: Session) -> ScalarSelect[int]:
+    """How many sessions of a key have not ended."""
+    child = aliased(ApiKey)
+    mine = (child.project == ApiKey.project, child.parent == ApiKey.id)
+    counted = select(func.count()).where(*mine, *opens(child, now(session)))
+    return counted.correlate(ApiKey).scalar_subquery()
 
 
 def _cursor(key: Key) -> str:

@@ -42,7 +42,7 @@ def test_a_token_proves_its_key_and_is_nowhere_in_the_store(store: Store) -> Non
     lock = usable(store)[key.id]
     assert read_id(token) == key.id
     assert lock == keys.Lock(
-        "a", key.id, digest(token), frozenset({Scope.READ}), all_projects=False
+        "a", key.id, digest(token), frozenset({Scope.READ}), all_projects=False, label="mine"
     )
     with store.read() as session:
         row = session.scalars(select(ApiKey)).one()

@@ -9,8 +9,8 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
 
-from service.api.caller import PUBLIC, Needs
-from service.api.gate import LONGEST_TOKEN
+from service.api.browsers import LONGEST_TOKEN
+from service.api.caller import PUBLIC, Needs, is_public
 from service.api.keyring import LATEST_SECONDS, Keyring
 from service.app import create_app
 from service.schemas.keys import Scope
@@ -24,20 +24,24 @@ FILLED = {"study": "st_x", "number": "0", "key": "abc", "dataset": "ds_x"}
 Make = Callable[..., dict[str, Any]]
 
 
-def routes(api: TestClient, *, placeholders: bool = False) -> list[tuple[str, str, Scope]]:
-    """Method, a path and the scope of every route that is not public.
+Route = tuple[str, str, Scope | None]
+
+
+def routes(api: TestClient, *, placeholders: bool = False) -> list[Route]:
+    """Method, a path and the scope of every route that is not public; None if any scope will do.
 
     The names in a path are filled with what is not there, unless they are asked for.
     """
-    found = []
+    found: list[Route] = []
     for one in iter_route_contexts(api.app.routes):  # type: ignore[attr-defined] # FastAPI's
-        if one.path in PUBLIC:
-            continue
         path = str(one.path)
+        methods = {method for method in one.methods or () if not is_public(method, path)}
+        if not methods:
+            continue
         if not placeholders:
             path = re.sub(r"\{(\w+)\}", lambda name: FILLED.get(name[1], "x"), path)
         (scope,) = {part.call.scope for part in one.dependant.dependencies if is_need(part.call)}
-        found += [(method, path, scope) for method in sorted(one.methods or ())]
+        found += [(method, path, scope) for method in sorted(methods)]
     return found
 
 
@@ -128,13 +132,17 @@ def test_every_route_refuses_a_key_without_its_scope(api: TestClient, make: Make
 
 
 def test_public_routes_need_none(api: TestClient, make: Make) -> None:
-    """Health, what the API looks like, and the files of the pages."""
+    """Health, what the API looks like, the files of the pages, and signing in."""
     make()
-    open_paths = {path.format(name="site.css") for path in PUBLIC - {"/readyz"}}
-    assert {path: api.get(path).status_code for path in open_paths} == dict.fromkeys(
-        open_paths, 200
-    )
+    always = {*PUBLIC, "/static/site.css"} - {"/readyz", "/sign-in"}
+    assert {path: api.get(path).status_code for path in always} == dict.fromkeys(always, 200)
     assert api.get("/readyz").status_code in {200, 503}
+    assert api.get("/sign-in").status_code != 401
+    assert api.get("/static/nothing").status_code == 404
+    for near in ("/static", "/statical/x", "/sign-in/x", "/v1/sessions/x", "//static/x"):
+        assert api.get(near).status_code == 401, near
+    for inside in ("/static/%2e%2e/v1/studies", "/static//v1/studies"):
+        assert api.get(inside).status_code == 404, inside
 
 
 def test_a_token_is_told_once(

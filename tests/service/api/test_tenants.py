@@ -25,7 +25,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/studies/{study}": {"label": "theirs"},
 }
 # Lists and searches of one's own: nothing of the path can be another's.
-OWN = re.compile(r"^/v1/(studies|datasets|keys|webhooks|objectives|families|schemas/schedule)$")
+OWN = re.compile(
+    r"^/v1/(studies|datasets|keys|sessions|webhooks|objectives|families|schemas/schedule)$"
+)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,15 @@ VALUES ('a', 's', 0, 0, 'search', 1, 5, '[]', 'queued', 0, 0, 's.0.0', 0, true),
        ('a', 's', 0, 0, 'search', 1, 5, '[]', 'queued', 0, 0, 's.0.1', 1, false)
 """
 
+KEY_OF_0011 = """
+INSERT INTO api_keys (project, id, label, hash, scopes, all_projects, created)
+VALUES ('a', 'key', '', '', '[]', false, MOMENT)
+"""
+SESSION_OF_0019 = """
+INSERT INTO api_keys (project, id, label, hash, scopes, all_projects, created, parent)
+VALUES ('a', 'session', '', '', '[]', false, MOMENT, 'key')
+"""
+
 # Studies by what their confirmation told of the test split: all, all, nothing, a figure, no such.
 STUDIES_OF_0005 = (
     """
@@ -136,10 +145,9 @@ def test_runs_of_before_end_with_their_horizon(empty: Engine) -> None:
 
 def test_what_studies_had_read_of_their_test_split_still_counts(empty: Engine) -> None:
     """Revision 0007: whoever told a figure of it, with a verdict or without, and nobody else."""
-    moment = {"postgresql": "'2026-01-01T00:00:00Z'"}.get(empty.dialect.name, "1767225600000000")
     _move(empty, "upgrade", "0005")
     for statement in STUDIES_OF_0005:
-        _insert_alone(empty, statement.replace("MOMENT", moment))
+        _insert_alone(empty, statement)
     _move(empty, "upgrade", "0007")
     with empty.connect() as connection:
         found = connection.execute(sa.select(models.TestRead.__table__)).mappings().all()
@@ -161,13 +169,26 @@ def test_what_studies_had_read_of_their_test_split_still_counts(empty: Engine) -
     assert "test_reads" not in _tables(empty)
 
 
+def test_sessions_never_become_keys(empty: Engine) -> None:
+    """Revision 0019: on the way back they go with the column that tells them apart; keys stay."""
+    key = sa.table("api_keys", sa.column("id"))
+    _move(empty, "upgrade", "0018")
+    _insert_alone(empty, KEY_OF_0011)
+    _move(empty, "upgrade", "0019")
+    _insert_alone(empty, SESSION_OF_0019)
+    _move(empty, "downgrade", "0018")
+    with empty.connect() as connection:
+        assert connection.scalars(sa.select(key.c.id)).all() == ["key"]
+
+
 def _insert_alone(engine: Engine, statement: str) -> None:
-    """Insert rows without what they refer to."""
+    """Insert rows without what they refer to; MOMENT is one."""
+    moment = {"postgresql": "'2026-01-01T00:00:00Z'"}.get(engine.dialect.name, "1767225600000000")
     off = {"postgresql": "SET session_replication_role = replica"}
     raw = engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute(off.get(engine.dialect.name, "PRAGMA foreign_keys = OFF"))
-    cursor.execute(statement)
+    cursor.execute(statement.replace("MOMENT", moment))
     raw.commit()
     raw.detach()
     raw.close()
