@@ -24,11 +24,16 @@ from service.schemas.schedules import (
     PointsView,
     PreviewRequest,
     PreviewView,
+    SummedView,
 )
 from tuning.errors import InvalidValue
 from tuning.schedules import Schedule
+from tuning.schedules.compose import Steps
+from tuning.schedules.curves import Floats
+from tuning.schedules.fitting import through_knots
 from tuning.schedules.interop import Imported, read_call, write_code
 from tuning.schedules.json_schema import schedule_schema
+from tuning.schedules.limits import Integer
 from tuning.schedules.lint import from_notes, lint, sort
 from tuning.schedules.schedule import MAX_HORIZON
 
@@ -41,12 +46,17 @@ MOST_UPDATES = 1_000_000  # of a schedule whose values are computed while a clie
 def preview_schedule(body: PreviewRequest) -> PreviewView:
     """A schedule as a picture needs it: few points, no extreme lost."""
     schedule = _laid_out(body.schedule, body.horizon)
+    asked = np.array([Integer(0, schedule.horizon - 1)("at", step) for step in body.at], np.int64)
     with np.errstate(all="ignore"):  # what overflows is null
+        steps, values = schedule.preview(body.points)
+        sums = np.cumsum(schedule.table()) if body.sums else None
+        at = SummedView(**_points(asked, schedule(asked), sums)) if asked.size else None
         return PreviewView(
-            **_points(schedule, body.points),
+            **_points(steps, values, sums),
+            at=at,
             schedule=schedule.document(),
             channels={
-                name: PointsView(**_points(schedule.channel(name), body.points))
+                name: PointsView(**_points(*schedule.channel(name).preview(body.points)))
                 for name in schedule.channels
             },
         )
@@ -66,10 +76,11 @@ def convert_schedule(body: ConvertRequest) -> ConvertView:
     """A call of a library as a schedule, and a schedule as code of a library."""
     found = _find(body)
     _refuse_infinite(found.schedule)
+    made = found.schedule if body.knots is None else through_knots(found.schedule, body.knots)
     return ConvertView(
-        schedule=found.schedule.document(table=body.table),
+        schedule=made.document(table=body.table),
         notes=[NoteView(**asdict(note)) for note in found.notes],
-        code=None if body.to is None else _code_view(found.schedule, body.to),
+        code=None if body.to is None else _code_view(made, body.to),
     )
 
 
@@ -79,10 +90,14 @@ def read_schedule_schema() -> dict[str, Any]:
     return schedule_schema()
 
 
-def _points(schedule: Schedule, most: int) -> dict[str, list[Any]]:
-    steps, values = schedule.preview(most)
-    finite = [value if np.isfinite(value) else None for value in values.tolist()]
-    return {"steps": steps.tolist(), "values": finite}
+def _points(steps: Steps, values: Floats, sums: Floats | None = None) -> dict[str, list[Any]]:
+    """Points as they are sent; `sums` are of all updates."""
+    added = {} if sums is None else {"sums": _finite(sums[steps])}
+    return {"steps": steps.tolist(), "values": _finite(values), **added}
+
+
+def _finite(values: Floats) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _code_view(schedule: Schedule, framework: str) -> CodeView:

@@ -34,13 +34,19 @@ class CallRequest(Schema):
 
 
 class PreviewRequest(Schema):
-    """A schedule, over its own horizon or another, as so many points."""
+    """A schedule, over its own horizon or another, as so many points.
 
-    model_config = example(schedule=SCHEDULE, points=200)
+    `at` asks for the values of certain updates too, from 0 and within the horizon; `sums` for what
+    the values of all updates until each point add up to.
+    """
+
+    model_config = example(schedule=SCHEDULE, points=200, at=[0, 500, 999])
 
     schedule: Document
     horizon: int | None = None
     points: Annotated[int, Field(ge=4, le=10_000)] = 500
+    at: Annotated[list[int], Field(max_length=10_000)] = Field(default_factory=list)
+    sums: bool = False
 
 
 class LintRequest(Schema):
@@ -57,7 +63,11 @@ class LintRequest(Schema):
 
 
 class ConvertRequest(Schema):
-    """A schedule, or a call (`from`) with its `base_lr` and `horizon`; `to` asks for code."""
+    """A schedule, or a call (`from`) with its `base_lr` and `horizon`; `to` asks for code.
+
+    With `knots` the schedule is the smooth curve through so many of its points, each of which a
+    hand or a search can move.
+    """
 
     model_config = example(schedule=SCHEDULE, to="torch")
 
@@ -65,6 +75,7 @@ class ConvertRequest(Schema):
     origin: CallRequest | None = Field(default=None, alias="from")
     base_lr: float | None = None
     horizon: int | None = None
+    knots: int | None = None
     to: Name | None = None
     table: bool = True
 
@@ -76,9 +87,19 @@ class PointsView(Schema):
     values: list[float | None]
 
 
-class PreviewView(PointsView):
-    """Points of a schedule and of its channels, each with steps of its own."""
+class SummedView(PointsView):
+    """Points of a curve; `sums`, if they were asked for, are of all updates until each."""
 
+    sums: list[float | None] | None = None
+
+
+class PreviewView(SummedView):
+    """Points of a schedule and of its channels, each with steps of its own.
+
+    `at` holds the updates that were asked for, if any were.
+    """
+
+    at: SummedView | None = None
     schedule: dict[str, Any]
     channels: dict[str, PointsView] = Field(default_factory=dict)
 

@@ -47,6 +47,43 @@ def test_a_preview_keeps_extremes(api: TestClient) -> None:
     assert seen["schedule"] == SCHEDULE.document()
 
 
+def test_a_preview_tells_what_is_at_an_update(api: TestClient) -> None:
+    """Exactly, with what the updates until there add up to, however few points there are."""
+    asked = [0, 20, 500, 999]
+    body = {"schedule": SCHEDULE.document(), "points": 4, "at": asked, "sums": True}
+    seen = api.post(f"{TOOLS}:preview", json=body).json()
+    table = SCHEDULE.table()
+    assert seen["at"]["steps"] == asked
+    assert seen["at"]["values"] == table[asked].tolist()
+    assert seen["at"]["sums"] == np.cumsum(table)[asked].tolist()
+    assert seen["sums"][-1] == np.cumsum(table)[-1]
+    del body["at"], body["sums"]
+    seen = api.post(f"{TOOLS}:preview", json=body).json()
+    assert (seen["at"], seen["sums"]) == (None, None)
+
+
+@pytest.mark.parametrize("step", [-1, 1000])
+def test_a_preview_ends_with_the_horizon(api: TestClient, step: int) -> None:
+    """An update that is none of the schedule's is refused with what there is."""
+    body = {"schedule": SCHEDULE.document(), "at": [0, step]}
+    refused = api.post(f"{TOOLS}:preview", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/at"
+    assert refused.json()["errors"][0]["allowed"] == "an integer from 0 to 999"
+
+
+def test_a_schedule_becomes_a_curve_through_knots(api: TestClient) -> None:
+    """As a family whose knots can be moved, over the same horizon, with the same warmup."""
+    body = {"schedule": SCHEDULE.document(), "knots": 12, "table": False}
+    made = api.post(f"{TOOLS}:convert", json=body).json()["schedule"]
+    assert made["family"] == "knots"
+    assert len(made["params"]["values"]) == 12
+    assert made["warmup"] == SCHEDULE.document()["warmup"]
+    assert Schedule.from_document(made).table() == pytest.approx(SCHEDULE.table(), abs=1e-4)
+    refused = api.post(f"{TOOLS}:convert", json={**body, "knots": 1})
+    assert refused.json()["errors"][0]["pointer"] == "/knots"
+
+
 def test_a_preview_over_another_horizon_keeps_the_shape(api: TestClient) -> None:
     """The whole schedule squeezed, as the core does it."""
     body = {"schedule": SCHEDULE.document(), "horizon": 50}
