@@ -48,10 +48,10 @@ from service.pages import ROUTERS
 from service.pages.visitors import Visitors
 from service.planner.delivery import Books, Postman, Told
 from service.planner.loops import Loop
-from service.planner.messages import Answer, Judged, versions
+from service.planner.messages import Answer, Judged, Proposed, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import deadlines, generations, outbox, projects, quotas, reads, stalls
+from service.store import deadlines, generations, history, outbox, projects, quotas, reads, stalls
 from service.store import keys as stored_keys
 from service.store import lifecycle as stored_lifecycle
 from service.store import shares as stored_shares
@@ -59,14 +59,13 @@ from service.store import studies as stored_studies
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
-from service.store.recollection import Recollection
 from service.tracing import OFF, Tracing
 from service.ui.report import render_report
 from tuning.evidence import note_test_reads
 from tuning.execution.surveying import survey_apart
 from tuning.objectives import load
-from tuning.records import History, StudySpec
-from tuning.search.policy import Generation, GiveUp
+from tuning.records import Mark
+from tuning.search.policy import GiveUp
 
 POST_SECONDS = 1.0  # between two looks of the postman when nothing rings
 PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
@@ -226,17 +225,18 @@ def open_store(settings: Settings, tracing: Tracing = OFF) -> Store:
 
 def ledger(store: Store, on_change: Callable[[], None] = lambda: None) -> Ledger:
     """What the planner may do to the store; `on_change` is called when it changed a study."""
-    known = Recollection()
 
-    def recall(place: Frontier) -> tuple[StudySpec, History]:
+    def recall(place: Frontier, since: Mark) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         with store.read() as session:
-            study = stored_studies.get(session, place.project, place.study)
-            return study.spec, known.load(session, place.project, place.study)
+            return (
+                stored_studies.spec_of(session, place.project, place.study),
+                history.written(session, place.project, place.study, since),
+            )
 
     def commit(place: Frontier, answer: Answer) -> None:
         with store.write() as session:
             match answer:
-                case Generation() as new:
+                case Proposed() as new:
                     generations.insert(
                         session,
                         place.project,

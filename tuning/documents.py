@@ -24,6 +24,7 @@ from tuning.records import (
     Extension,
     External,
     History,
+    Mark,
     Metric,
     Phase,
     Pruning,
@@ -41,6 +42,8 @@ Document = dict[str, Any]
 
 KEPT_SCHEDULES = 4096
 LONGEST_KEPT = 10_000  # characters: an explicit table may have millions
+
+BEGINNING, NOTHING = Mark(), History()
 
 
 def write_spec(spec: StudySpec) -> Document:
@@ -216,16 +219,17 @@ def read_provenance(document: Mapping[str, Any] | None) -> Provenance | None:
     return None if document is None else Provenance(**document)
 
 
-def write_history(history: History) -> Document:
-    """A history as JSON-able values; each provenance stands in it once."""
-    told = {id(end.provenance): end.provenance for end in history.results.values()}
+def write_history(history: History, since: Mark = BEGINNING) -> Document:
+    """A history since a mark, as JSON-able values; each provenance stands in it once."""
+    ends = {place: end for place, end in history.results.items() if place[0] >= since.generations}
+    told = {id(end.provenance): end.provenance for end in ends.values()}
     places = {one: place for place, one in enumerate(told)}
     return {
-        "trials": [write_trial(trial) for trial in history.trials],
-        "runs": [write_run(run) for run in history.runs],
+        "trials": [write_trial(trial) for trial in history.trials[since.trials :]],
+        "runs": [write_run(run) for run in history.runs if run.generation >= since.generations],
         "results": [
             [generation, index, write_result(result), places[id(result.provenance)]]
-            for (generation, index), result in history.results.items()
+            for (generation, index), result in ends.items()
         ],
         "provenances": [write_provenance(one) for one in told.values()],
         "pruned": [list(pair) for pair in history.pruned.items()],
@@ -235,16 +239,21 @@ def write_history(history: History) -> Document:
     }
 
 
-def read_history(document: Mapping[str, Any]) -> History:
-    """The history that `write_history` wrote."""
+def read_history(document: Mapping[str, Any], known: History = NOTHING) -> History:
+    """The history that `write_history` wrote since the mark of `known`, which it goes on from."""
+    begin = known.mark.generations
     told = [read_provenance(one) for one in document["provenances"]]
+    results = {
+        (generation, index): read_result(result, told[place])
+        for generation, index, result, place in document["results"]
+    }
     return History(
-        trials=tuple(read_trial(trial) for trial in document["trials"]),
-        runs=tuple(read_run(run) for run in document["runs"]),
-        results={
-            (generation, index): read_result(result, told[place])
-            for generation, index, result, place in document["results"]
-        },
+        trials=(*known.trials, *map(read_trial, document["trials"])),
+        runs=(
+            *(run for run in known.runs if run.generation < begin),
+            *map(read_run, document["runs"]),
+        ),
+        results={place: end for place, end in known.results.items() if place[0] < begin} | results,
         pruned=dict(document["pruned"]),
         closed_from=document["closed_from"],
         closed_because=document["closed_because"],

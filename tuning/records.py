@@ -302,6 +302,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """How much of a history stands for good: its first trials, all of its first generations."""
+
+    trials: int = 0
+    generations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What the policy may look at: trials, their runs, and the results that are in.
 
@@ -322,6 +330,13 @@ class History:
     closed_from: int | None = None
     closed_because: str = TIME_IS_UP
     extensions: tuple[Extension, ...] = ()
+
+    @property
+    def mark(self) -> Mark:
+        """How much of it stands for good: every trial, and the generations without an open run."""
+        unended = (r.generation for r in self.runs if (r.generation, r.index) not in self.results)
+        coming = 1 + max((run.generation for run in self.runs), default=-1)
+        return Mark(len(self.trials), min(unended, default=coming))
 
     def up_to(self, proposals: int, results: int) -> "History":
         """Only generations <= `proposals`, and results only of generations <= `results`."""
@@ -358,6 +373,7 @@ __all__ = [
     "Extension",
     "External",
     "History",
+    "Mark",
     "Measurement",
     "Metric",
     "ParameterValue",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service import logs
-from service.planner.messages import answer
+from service.planner.messages import Memory
 from tuning.execution.link import attach
 
 NICE = 5  # planning may wait a little for requests, but not for training
@@ -15,13 +15,14 @@ def main() -> None:
     """Answer one question after another."""
     channel = attach(nice=NICE)
     logs.start()
+    memory = Memory()
     while True:
-        channel.send(_answer_or_error(channel.receive()))
+        channel.send(_answer_or_error(memory, channel.receive()))
 
 
-def _answer_or_error(request: Mapping[str, Any]) -> dict[str, Any]:
+def _answer_or_error(memory: Memory, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return answer(request)
+        return memory.answer(request)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         trace = traceback.format_exc(limit=-5)
         return {"kind": "error", "reason": f"{type(error).__name__}: {error}", "trace": trace}

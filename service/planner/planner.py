@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from service.errors import StoreBusy
-from service.planner.messages import Answer, read_answer, write_request
+from service.planner.messages import FORGOTTEN, Answer, read_answer, write_request
 from service.tracing import OFF, Tracing
+from tuning.documents import BEGINNING
 from tuning.errors import TrainingCrashed
 from tuning.execution.link import Link
-from tuning.records import History, StudySpec
+from tuning.records import Mark
 from tuning.search.policy import LAG, Wait
 
 logger = logging.getLogger(__name__)
 
 Observe = Callable[[str, float], None]
+Document = Mapping[str, Any]
 
 CRASHES = 3  # of the child over one question before the study is given up
 
@@ -53,10 +55,13 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the planner reads and writes, as functions that the server hands in."""
+    """What the planner reads and writes, as functions that the server hands in.
+
+    `load` tells a study's spec, and its history since a mark, as they are written.
+    """
 
     places: Callable[[], list[Any]]
-    load: Callable[[Any], tuple[StudySpec, History]]
+    load: Callable[[Any, Mark], tuple[Document, Document]]
     commit: Callable[[Any, Answer], None]
     give_up: Callable[[Any, str], None]
 
@@ -76,6 +81,7 @@ class Planner:
         self._link: Link | None = None
         self._answered: dict[tuple[str, str], tuple[int, int, int | None]] = {}
         self._crashes: dict[tuple[str, str], int] = {}
+        self._known: dict[tuple[str, str], Mark] = {}  # by the child, if it is still the same one
         self._is_over = threading.Event()
 
     def round(self) -> None:
@@ -124,14 +130,23 @@ class Planner:
             self._answered[key] = _situation(place)
 
     def _take_further(self, place: Place) -> Answer:
-        with self._timed("load"):
-            spec, history = self._ledger.load(place)
-        with self._timed("propose"):
-            answer = read_answer(self._ask(write_request(spec, history)))
+        key = (place.project, place.study)
+        reply = self._inquire(place, self._known.pop(key, BEGINNING))
+        if reply["kind"] == FORGOTTEN:
+            reply = self._inquire(place, BEGINNING)
+        self._known[key] = Mark(*reply["known"])
+        answer = read_answer(reply)
         if not isinstance(answer, Wait):
             with self._timed("commit"):
                 self._ledger.commit(place, answer)
         return answer
+
+    def _inquire(self, place: Place, since: Mark) -> Document:
+        with self._timed("load"):
+            spec, history = self._ledger.load(place, since)
+        with self._timed("propose"):
+            name = f"{place.project}/{place.study}"
+            return self._ask(write_request(name, spec, history, since))
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
@@ -171,7 +186,7 @@ class Planner:
         return reply
 
     def _forget(self, alive: set[tuple[str, str]]) -> None:
-        for memory in (self._answered, self._crashes):
+        for memory in (self._answered, self._crashes, self._known):
             for key in memory.keys() - alive:
                 del memory[key]
 

@@ -19,9 +19,16 @@ from service.store import deadlines, leases, models, outcomes, quotas, studies
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
-from tuning.records import Phase, Run, RunState, StudyState, Trial, TrialState, move
+from tuning.records import Phase, RunState, StudyState, TrialState, move
+
+Document = Mapping[str, Any]
 
 OPEN = (RunState.QUEUED, RunState.LEASED)
+# The tables, not the classes: nobody will ask the session for these rows.
+_ADD_TRIALS, _ADD_RUNS = (
+    insert_rows(models.Base.metadata.tables[table.__tablename__])
+    for table in (models.Trial, models.Run)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,8 @@ def insert(
     project: str,
     study: str,
     generation: int,
-    trials: Sequence[Trial],
-    runs: Sequence[Run],
+    trials: Sequence[Document],
+    runs: Sequence[Document],
     *,
     confirming: bool,
     pruned: Collection[int] = (),
@@ -87,8 +94,8 @@ def insert(
         project: whose study it is.
         study: its id.
         generation: its number; generations come one by one.
-        trials: trials that are new.
-        runs: runs to queue, of these or of earlier trials.
+        trials: trials that are new, as `tuning.documents` writes them, since they are stored so.
+        runs: runs to queue, of these or of earlier trials, likewise.
         confirming: whether this is the confirmation, which the study then is in.
         pruned: trials that the generation drops.
         reason: why the search ended, with the confirmation.
@@ -106,16 +113,16 @@ def insert(
         raise Conflict(f"generation {generation} of {study!r} comes before {row.next_generation}")
     if row.closed_from is not None and not confirming:
         return False
-    for table, rows in (  # runs refer to trials
-        (models.Trial, [_trial_row(project, study, trial) for trial in trials]),
-        (models.Run, [_run_row(project, study, run) for run in runs]),
+    for command, rows in (  # runs refer to trials
+        (_ADD_TRIALS, [_trial_row(project, study, trial) for trial in trials]),
+        (_ADD_RUNS, [_run_row(project, study, run) for run in runs]),
     ):
         if rows:
-            session.execute(insert_rows(table), rows)
+            session.execute(command, rows)
     _drop(session, row, generation, pruned)
     row.next_generation += 1
-    row.search_steps += sum(run.updates for run in runs if run.phase is not Phase.CONFIRM)
-    row.evidence_steps += sum(run.updates for run in runs if run.phase is Phase.CONFIRM)
+    row.search_steps += sum(run["updates"] for run in runs if run["phase"] != Phase.CONFIRM)
+    row.evidence_steps += sum(run["updates"] for run in runs if run["phase"] == Phase.CONFIRM)
     at = now(session)
     data: dict[str, Any] = {"generation": generation, "trials": len(trials), "runs": len(runs)}
     if pruned:
@@ -201,34 +208,18 @@ def _has_open_runs(session: Session, row: models.Study) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def _trial_row(project: str, study: str, trial: Trial) -> dict[str, Any]:
-    return {
-        "project": project,
-        "study": study,
-        "number": trial.number,
-        "generation": trial.generation,
-        "phase": trial.phase,
-        "state": TrialState.PROPOSED,
-        "params": dict(trial.params),
-        "schedule": trial.schedule.document(),
-        "identity": trial.schedule.identity,
-    }
+def _trial_row(project: str, study: str, trial: Document) -> Document:
+    identity = trial["schedule"]["identity"]
+    state = TrialState.PROPOSED
+    return {**trial, "project": project, "study": study, "state": state, "identity": identity}
 
 
-def _run_row(project: str, study: str, run: Run) -> dict[str, Any]:
+def _run_row(project: str, study: str, run: Document) -> Document:
     return {
-        "id": f"{study}.{run.generation}.{run.index}",
+        **run,
+        "id": f"{study}.{run['generation']}.{run['index']}",
         "project": project,
         "study": study,
-        "generation": run.generation,
-        "index": run.index,
-        "trial": run.trial,
-        "phase": run.phase,
-        "seed": run.seed,
-        "horizon": run.horizon,
-        "updates": run.updates,
-        "peak_factor": run.peak_factor,
-        "splits": list(run.splits),
         "state": RunState.QUEUED,
         "attempt": 0,
         "lease": 0,

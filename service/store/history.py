@@ -7,29 +7,67 @@ Not here: thinning of curves for display (the API).
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import exists, func, select, tuple_
+from sqlalchemy import Row, Select, bindparam, exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
 from service.store import failures, models, provenances, studies
 from service.store.failures import NOTHING, LastWords
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
-from tuning.documents import read_extension, read_result, read_schedule
+from tuning.documents import (
+    BEGINNING,
+    read_history,
+    read_result,
+    read_schedule,
+    write_provenance,
+    write_result,
+)
 from tuning.provenance import Provenance
 from tuning.records import (
     TIME_IS_UP,
     History,
+    Mark,
     Phase,
     Result,
     Run,
     RunState,
     Trial,
     TrialState,
+)
+
+CANCELLED = write_result(Result(RunState.CANCELLED))
+
+_OF_TRIAL = ("number", "generation", "phase", "schedule", "params")
+_OF_RUN = tuple(field.name for field in fields(Run))
+
+
+def _rows(table: type[models.Base], *names: str) -> Select[Any]:
+    """Columns of the rows of a study; made once, for the planner asks all the time."""
+    columns = table.__table__.columns
+    return select(*(columns[name] for name in names)).where(
+        columns["project"] == bindparam("project"), columns["study"] == bindparam("study")
+    )
+
+
+_TRIALS = (
+    _rows(models.Trial, *_OF_TRIAL)
+    .where(models.Trial.number >= bindparam("begin"))
+    .order_by(models.Trial.number)
+)
+_RUNS = (
+    _rows(models.Run, *_OF_RUN, "state", "result", "provenance")
+    .where(models.Run.generation >= bindparam("begin"))
+    .order_by(models.Run.generation, models.Run.index)
+)
+_PRUNED = (
+    _rows(models.Trial, "number", "pruned_in")
+    .where(models.Trial.pruned_in.is_not(None))
+    .order_by(models.Trial.number)
 )
 
 
@@ -73,48 +111,45 @@ class Curve:
     values: Mapping[str, tuple[float | None, ...]]
 
 
-def load(session: Session, project: str, study: str, known: History | None = None) -> History:
-    """All trials and runs of a study, and the results that are in; raises NotFound.
+def load(session: Session, project: str, study: str) -> History:
+    """All trials and runs of a study, and the results that are in; raises NotFound."""
+    return read_history(written(session, project, study))
 
-    What `known`, an earlier answer, holds for good is not read again.
+
+def written(
+    session: Session, project: str, study: str, since: Mark = BEGINNING
+) -> Mapping[str, Any]:
+    """The same since a mark, as `tuning.documents.write_history` writes it; raises NotFound.
+
+    Rows hold documents already, so nothing is read only to be written again.
     """
     row = session.get(models.Study, (project, study))
     if row is None:
         raise NotFound("study", study)
-    old = known or History()
-    begin = _first_open(old)
-    trial = models.Trial
-    mine = (trial.project == project, trial.study == study)
-    trials = select(trial).where(*mine, trial.number >= len(old.trials)).order_by(trial.number)
-    pruned = select(trial.number, trial.pruned_in).where(*mine, trial.pruned_in.is_not(None))
-    runs = _run_rows(session, project, study, begin=begin)
-    told = _provenances(session, project, runs)
-    results = {
-        (row.generation, row.index): result
-        for row in runs
-        if (result := _result(row, told)) is not None
+    mine = {"project": project, "study": study}
+    trials = session.execute(_TRIALS, {**mine, "begin": since.trials}).mappings()
+    runs = session.execute(_RUNS, {**mine, "begin": since.generations}).all()
+    names = list(dict.fromkeys(one.provenance for one in runs if _end(one) is not None))
+    told = provenances.recall(session, project, [name for name in names if name is not None])
+    return {
+        "trials": [dict(one) for one in trials],
+        "runs": [{name: getattr(one, name) for name in _OF_RUN} for one in runs],
+        "results": [
+            [one.generation, one.index, end, names.index(one.provenance)]
+            for one in runs
+            if (end := _end(one)) is not None
+        ],
+        "provenances": [write_provenance(told.get(name or "")) for name in names],
+        "pruned": [list(pair) for pair in session.execute(_PRUNED, mine)],
+        "closed_from": row.closed_from,
+        "closed_because": row.closed_because or TIME_IS_UP,
+        "extensions": row.extensions,
     }
-    return History(
-        trials=(*old.trials, *map(_to_record, session.scalars(trials))),
-        runs=(*(run for run in old.runs if run.generation < begin), *map(to_run, runs)),
-        results={place: end for place, end in old.results.items() if place[0] < begin} | results,
-        pruned={
-            number: at
-            for number, at in session.execute(pruned.order_by(trial.number))
-            if at is not None
-        },
-        closed_from=row.closed_from,
-        closed_because=row.closed_because or TIME_IS_UP,
-        extensions=tuple(map(read_extension, row.extensions)),
-    )
 
 
-def _first_open(known: History) -> int:
-    """The first generation of which not all that comes is known."""
-    missing = (
-        run.generation for run in known.runs if (run.generation, run.index) not in known.results
-    )
-    return min(missing, default=1 + max((run.generation for run in known.runs), default=-1))
+def _end(row: Row[Any]) -> Mapping[str, Any] | None:
+    """The document of how a run ended; a cancelled one has nothing to tell but that."""
+    return CANCELLED if row.state == RunState.CANCELLED else row.result
 
 
 def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
@@ -248,14 +283,11 @@ def _run_rows(
     session: Session,
     project: str,
     study: str,
-    trials: Collection[int] | None = None,
-    begin: int = 0,
+    trials: Collection[int],
 ) -> list[models.Run]:
-    """The runs of these trials, or of all, from a generation on."""
+    """The runs of these trials."""
     run = models.Run
-    query = select(run).where(run.project == project, run.study == study, run.generation >= begin)
-    if trials is not None:
-        query = query.where(run.trial.in_(trials))
+    query = select(run).where(run.project == project, run.study == study, run.trial.in_(trials))
     return list(session.scalars(query.order_by(run.generation, run.index)))
 
 

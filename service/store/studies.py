@@ -222,6 +222,14 @@ def get(session: Session, project: str, study: str) -> Study:
     return to_study(row)
 
 
+def spec_of(session: Session, project: str, study: str) -> Mapping[str, Any]:
+    """The spec of a study as it is written; raises NotFound."""
+    row = session.get(models.Study, (project, study))
+    if row is None:
+        raise NotFound("study", study)
+    return row.spec
+
+
 def get_standing(connection: Connection, project: str, study: str) -> tuple[int, StudyState]:
     """The revision and the state of a study of this project, and nothing else; raises NotFound."""
     found = connection.execute(_STANDING, {"project": project, "study": study}).first()

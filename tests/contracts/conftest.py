@@ -6,6 +6,7 @@ import pytest
 
 from service.store import generations, history, outcomes, projects, studies, work
 from service.store.engine import Store
+from tuning.documents import write_run, write_trial
 from tuning.records import Budget, Cause, Metric, Phase, Run, Space, StudySpec, Trial
 from tuning.schedules import PARAMETERS, Schedule, build
 
@@ -89,7 +90,13 @@ def queue(store: Store, trial: Callable[..., Trial]) -> Callable[..., None]:
         ]
         with store.write() as session:
             assert generations.insert(
-                session, project, study, generation, proposed, runs, confirming=False
+                session,
+                project,
+                study,
+                generation,
+                [write_trial(one) for one in proposed],
+                [write_run(one) for one in runs],
+                confirming=False,
             )
 
     return insert
@@ -106,7 +113,13 @@ def confirm(store: Store) -> Callable[..., None]:
         ]
         with store.write() as session:
             assert generations.insert(
-                session, project, study, generation, [], runs, confirming=True
+                session,
+                project,
+                study,
+                generation,
+                [],
+                [write_run(one) for one in runs],
+                confirming=True,
             )
 
     return insert

@@ -20,6 +20,7 @@ from service.store import (
     work,
 )
 from service.store.engine import Store
+from tuning.documents import write_run
 from tuning.errors import IllegalCall, IllegalMove
 from tuning.records import Budget, Phase, Run, RunState, StudySpec, StudyState, TrialState
 from tuning.states import STUDY_CALLS, Call
@@ -375,7 +376,7 @@ def test_a_cancelled_trial_is_dropped_and_the_search_goes_on(
         assert lifecycle.cancel_trial(session, "a", study, 0) == dropped
         story = history.load(session, "a", study)
         late = Run(1, 0, 0, Phase.SEARCH, 7, 100)
-        assert generations.insert(session, "a", study, 1, [], [late], confirming=False)
+        assert generations.insert(session, "a", study, 1, [], [write_run(late)], confirming=False)
         found = studies.get(session, "a", study)
         with pytest.raises(NotFound):
             lifecycle.cancel_trial(session, "a", study, 9)

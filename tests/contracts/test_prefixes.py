@@ -6,6 +6,7 @@ import pytest
 
 from service.store import generations, history, studies, trials, work
 from service.store.engine import Store
+from tuning.documents import write_run, write_trial
 from tuning.records import Phase, Run, Trial, TrialState
 from tuning.schedules import Schedule
 
@@ -27,7 +28,14 @@ def insert(store: Store, trial: Callable[..., Trial]) -> Insert:
         new = [trial(number) for number in ends] if generation == 0 else []
         with store.write() as session:
             assert generations.insert(
-                session, "a", study, generation, new, runs, confirming=False, pruned=pruned
+                session,
+                "a",
+                study,
+                generation,
+                [write_trial(one) for one in new],
+                [write_run(one) for one in runs],
+                confirming=False,
+                pruned=pruned,
             )
 
     return do

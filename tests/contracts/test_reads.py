@@ -10,6 +10,7 @@ from sqlalchemy import select
 from service.errors import NotFound
 from service.store import generations, lifecycle, models, outcomes, reads, work
 from service.store.engine import Store
+from tuning.documents import write_run
 from tuning.provenance import Provenance
 from tuning.records import Phase, Run, StudySpec
 
@@ -123,7 +124,9 @@ def test_every_further_verdict_of_a_study_is_a_further_read(
             assert generations.complete(session, "a", study, {"winner": "cosine"})
             lifecycle.extend(session, "a", study, expect=lambda _: 4, trials=10 * number)
             run = Run(number, 0, 0, Phase.CONFIRM, number, 100, ("validation", "test"))
-            assert generations.insert(session, "a", study, number, [], [run], confirming=True)
+            assert generations.insert(
+                session, "a", study, number, [], [write_run(run)], confirming=True
+            )
         tell(store, claim(f"again {number}").runs[0], DATA)
         assert count(store, study) == number
 

@@ -6,6 +6,7 @@ import pytest
 
 from service.store import generations, history, studies, trials, work
 from service.store.engine import Store
+from tuning.documents import write_run, write_trial
 from tuning.records import Phase, Run, StudyState, Trial, TrialState
 from tuning.schedules import Schedule
 
@@ -42,8 +43,8 @@ def insert(store: Store, trial: Callable[..., Trial]) -> Insert:
                 "a",
                 study,
                 generation,
-                new,
-                runs,
+                [write_trial(one) for one in new],
+                [write_run(one) for one in runs],
                 confirming=phase is Phase.CONFIRM,
                 pruned=pruned,
                 reason=reason,

@@ -21,6 +21,7 @@ from service.store import (
 )
 from service.store.engine import Store
 from service.store.generations import Frontier
+from tuning.documents import write_trial
 from tuning.errors import IllegalMove, InvalidValue
 from tuning.records import Phase, RunState, StudySpec, StudyState, Trial
 
@@ -202,7 +203,9 @@ def test_inserts_a_generation_once(
     queue(study)
     before = _kinds(store, study)
     with store.write() as session:
-        assert not generations.insert(session, "a", study, 0, [trial(0)], [], confirming=False)
+        assert not generations.insert(
+            session, "a", study, 0, [write_trial(trial(0))], [], confirming=False
+        )
     with pytest.raises(Conflict), store.write() as session:
         generations.insert(session, "a", study, 2, [], [], confirming=False)
     assert _kinds(store, study) == before
@@ -313,7 +316,7 @@ def test_does_not_cancel_what_completed(
     """A study with a verdict keeps it."""
     study = new_study()
     with store.write() as session:
-        generations.insert(session, "a", study, 0, [trial(0)], [], confirming=True)
+        generations.insert(session, "a", study, 0, [write_trial(trial(0))], [], confirming=True)
         generations.complete(session, "a", study, {})
     with pytest.raises(IllegalMove, match="completed"), store.write() as session:
         lifecycle.cancel(session, "a", study)

@@ -19,6 +19,7 @@ from service.store import (
     work,
 )
 from service.store.engine import Store
+from tuning.documents import write_trial
 from tuning.records import RunState, StudySpec, Trial
 
 Make = Callable[..., str]
@@ -154,7 +155,9 @@ def test_replicas_that_insert_at_once_insert_once(
 
     def insert(_: int) -> bool:
         with store.write() as session:
-            return generations.insert(session, "a", study, 0, [trial(0)], [], confirming=False)
+            return generations.insert(
+                session, "a", study, 0, [write_trial(trial(0))], [], confirming=False
+            )
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(insert, range(8))) == 1

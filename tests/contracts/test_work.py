@@ -8,9 +8,11 @@ import pytest
 
 from service.store import generations, history, lifecycle, outcomes, studies, work
 from service.store.engine import Store
+from tuning.documents import write_run, write_trial
 from tuning.errors import InvalidValue
 from tuning.records import (
     Cause,
+    Run,
     RunState,
     StudyState,
     TrialState,
@@ -87,9 +89,11 @@ def test_lays_a_schedule_out_over_the_horizon_of_the_run(
     """A rung trains the same shape over fewer updates."""
     study = new_study()
     proposed = trial(0)
-    run = generations.Run(0, 0, 0, proposed.phase, 1, 25)
+    run = Run(0, 0, 0, proposed.phase, 1, 25)
     with store.write() as session:
-        generations.insert(session, "a", study, 0, [proposed], [run], confirming=False)
+        generations.insert(
+            session, "a", study, 0, [write_trial(proposed)], [write_run(run)], confirming=False
+        )
     block = claim("c1")
     assert Schedule.from_document(dict(block.runs[0].schedule)) == proposed.schedule.at(25)
 

@@ -9,10 +9,28 @@ from typing import Any
 import pytest
 
 from service.errors import NotFound, StoreBusy
-from service.planner.messages import Answer, Judged, answer, judge, read_answer, write_request
+from service.planner.messages import (
+    FORGOTTEN,
+    Answer,
+    Judged,
+    Memory,
+    Proposed,
+    judge,
+    read_answer,
+    write_request,
+)
 from service.planner.planner import CRASHES, Ledger, Planner
 from tests.tuning.search.worlds import end, make_spec
-from tuning.records import Budget, History, Run, StudySpec
+from tuning.documents import (
+    BEGINNING,
+    read_run,
+    read_trial,
+    write_history,
+    write_run,
+    write_spec,
+    write_trial,
+)
+from tuning.records import Budget, History, Mark, Run, StudySpec
 from tuning.search.policy import Generation, GiveUp, Wait, decide
 
 
@@ -36,6 +54,7 @@ class Books:
     verdicts: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     loads: int = 0
+    marks: list[Mark] = field(default_factory=list)
 
     def ledger(self) -> Ledger:
         """These books as the planner sees them."""
@@ -49,10 +68,12 @@ class Books:
             if name not in self.verdicts and name not in self.failed
         ]
 
-    def load(self, place: Place) -> tuple[StudySpec, History]:
-        """A whole study."""
+    def load(self, place: Place, since: Mark) -> tuple[Any, Any]:
+        """A study since a mark."""
         self.loads += 1
-        return self.studies[place.study]
+        self.marks.append(since)
+        spec, history = self.studies[place.study]
+        return write_spec(spec), write_history(history, since)
 
     def commit(self, place: Place, found: Answer) -> None:
         """Take a decision over."""
@@ -60,11 +81,10 @@ class Books:
             raise self.refuses[place.study]
         spec, history = self.studies[place.study]
         match found:
-            case Generation() as new:
-                more = replace(
-                    history, trials=history.trials + new.trials, runs=history.runs + new.runs
-                )
-                self.studies[place.study] = (spec, more)
+            case Proposed() as new:
+                trials = (*history.trials, *map(read_trial, new.trials))
+                runs = (*history.runs, *map(read_run, new.runs))
+                self.studies[place.study] = (spec, replace(history, trials=trials, runs=runs))
             case Judged(verdict):
                 self.verdicts[place.study] = verdict
             case GiveUp(reason):
@@ -216,13 +236,21 @@ def test_a_study_the_child_cannot_plan_fails_with_its_reason(
 
 def test_requests_and_answers_survive_their_journey() -> None:
     """What the child decides is what the server reads, for every kind of decision."""
-    history = History()
+    history, memory = History(), Memory()
     while True:
-        found = read_answer(answer(write_request(SPEC, history)))
+        found = read_answer(memory.answer(_request(history)))
         decided = decide(SPEC, history)
         if not isinstance(decided, Generation):
             break
-        assert found == decided
+        assert isinstance(found, Proposed)
+        assert found == Proposed(
+            decided.number,
+            [write_trial(trial) for trial in decided.trials],
+            [write_run(run) for run in decided.runs],
+            list(decided.pruned),
+            decided.reason,
+        )
+        assert found.is_confirmation == decided.is_confirmation
         history = replace(
             history, trials=history.trials + decided.trials, runs=history.runs + decided.runs
         )
@@ -230,13 +258,51 @@ def test_requests_and_answers_survive_their_journey() -> None:
     assert read_answer({"kind": "give_up", "reason": "because"}) == GiveUp("because")
 
 
+def _request(history: History, since: Mark = BEGINNING, name: str = "a") -> dict[str, Any]:
+    return write_request(name, write_spec(SPEC), write_history(history, since), since)
+
+
+def test_the_child_is_told_only_what_is_new(planner_of: PlannerOf) -> None:
+    """Of a study it has seen; a fresh child says that it does not know, and is told all."""
+    books = Books({"a": (SPEC, History())})
+    planner = planner_of(books)
+    planner.round()
+    planner.round()
+    books.finish_runs("a")
+    planner.round()
+    assert books.marks == [BEGINNING, BEGINNING, Mark(3, 0)]
+    assert planner._link is not None
+    os.kill(planner._link.pid, signal.SIGKILL)
+    books.marks.clear()
+    while BEGINNING not in books.marks:
+        books.finish_runs("a")
+        planner.round()
+    assert (books.failed, _next(books.studies["a"][1])) == ({}, 4)
+
+
+def test_a_child_forgets_what_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so; told all, it decides the same as one that remembers."""
+    first = decide(SPEC, History())
+    assert isinstance(first, Generation)
+    history = History(first.trials, first.runs)
+    monkeypatch.setattr("service.planner.messages.MOST_RUNS", len(first.runs))
+    memory = Memory()
+    known = memory.answer(_request(history))["known"]
+    news = _request(history, Mark(*known))
+    expected = Memory().answer(_request(history))
+    assert memory.answer(news) == expected
+    memory.answer(_request(history, name="b"))
+    assert memory.answer(news) == {"kind": FORGOTTEN}
+    assert memory.answer(_request(history)) == expected
+
+
 def test_an_interrupted_planner_asks_no_more_and_blames_nobody() -> None:
     """The question under way dies with the child; the studies behind it start no other child."""
     books = Books({name: (SPEC, History()) for name in "abc"})
 
-    def load(place: Place) -> tuple[StudySpec, History]:
+    def load(place: Place, since: Mark) -> tuple[Any, Any]:
         planner.interrupt()  # as if another thread did, between loading and asking
-        return books.load(place)
+        return books.load(place, since)
 
     planner = Planner(replace(books.ledger(), load=load))
     planner._crashes["p", "a"] = CRASHES - 1

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from service.errors import NotFound
-from service.store import generations, history, lifecycle, recollection
+from service.store import generations, history, lifecycle
 from service.store.engine import Store
-from service.store.recollection import Recollection
-from tuning.records import History
+from tuning.documents import NOTHING, read_history, write_history
+from tuning.records import Mark
 
 Make = Callable[..., str]
 Queue = Callable[..., None]
@@ -21,13 +21,15 @@ def test_what_is_new_is_added_to_what_is_known(
 ) -> None:
     """After every step of a study's life: ends out of order, dropped trials, a search closed."""
     study = new_study()
-    known = Recollection()
-    stories: list[History] = []
+    stories = [NOTHING]
 
     def look() -> None:
+        known = stories[-1]
         with store.read() as session:
-            stories.append(known.load(session, "a", study))
+            news = history.written(session, "a", study, known.mark)
+            stories.append(read_history(news, known))
             assert stories[-1] == history.load(session, "a", study)
+            assert read_history(write_history(stories[-1], known.mark), known) == stories[-1]
 
     look()
     queue(study, trials=2, seeds=1)
@@ -53,18 +55,19 @@ def test_what_is_new_is_added_to_what_is_known(
     assert len(stories[-1].results) == 4
 
 
-def test_little_is_kept(
-    store: Store, new_study: Make, queue: Queue, monkeypatch: pytest.MonkeyPatch
+def test_only_what_is_new_is_read(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, tell: Tell
 ) -> None:
-    """Of many studies those read last; others are read anew, and what is not there is missed."""
-    monkeypatch.setattr(recollection, "MOST_RUNS", 5)
-    names = [new_study() for _ in range(3)]
-    known = Recollection()
-    for name in names:
-        queue(name, trials=2, seeds=1)
+    """A trial once, a run until its generation and all before have ended."""
+    study = new_study()
+    for generation in range(3):
+        queue(study, trials=2, seeds=1, generation=generation)
+    for run in claim("c1", lanes=3).runs:  # type: ignore[attr-defined]
+        tell(run)
     with store.read() as session:
-        for name in (*names, names[0]):
-            assert known.load(session, "a", name) == history.load(session, "a", name)
+        known = history.load(session, "a", study)
+        assert known.mark == Mark(6, 1)
+        news = history.written(session, "a", study, known.mark)
+        assert (len(news["trials"]), len(news["runs"]), len(news["results"])) == (0, 4, 1)
         with pytest.raises(NotFound):
-            known.load(session, "b", names[0])
-    assert len(known._known) == 2
+            history.written(session, "b", study)
