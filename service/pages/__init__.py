@@ -8,7 +8,7 @@ Not here: how pages look (`service.ui`), the API (`service.api`).
 
 from fastapi import APIRouter
 
-from service.pages import static, studies
+from service.pages import static, studies, workbench
 
 # A page is a module with a router, and a line here.
-ROUTERS: tuple[APIRouter, ...] = (static.router, studies.router)
+ROUTERS: tuple[APIRouter, ...] = (static.router, studies.router, workbench.router)

@@ -33,6 +33,9 @@ MARKS = {
     "cross": "M3.4 .6h3.2v2.8h2.8v3.2h-2.8v2.8h-3.2v-2.8h-2.8v-3.2h2.8z",
 }
 
+# Of lines that have no mark; with as many colours, none is like another for sixty lines.
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
 # What is not a family: (light, dark) of text, quiet text, lines and the ground of labels.
 INK = ("#18202c", "#e8ecf2")
 MUTED = ("#5d6878", "#97a3b4")

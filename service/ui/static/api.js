@@ -9,7 +9,9 @@ export class Refusal extends Error {
   }
 }
 
-export async function call(method, path, body, { signal, headers = {} } = {}) {
+// `parse` and `stringify` take the place of JSON's own, for numbers that JavaScript cannot tell apart.
+export async function call(method, path, body, options = {}) {
+  const { signal, headers = {}, parse = JSON.parse, stringify = JSON.stringify } = options;
   const isJson = body !== undefined;
   let answer;
   try {
@@ -17,14 +19,14 @@ export async function call(method, path, body, { signal, headers = {} } = {}) {
       method,
       signal,
       headers: { Accept: "application/json", ...(isJson && { "Content-Type": "application/json" }), ...headers },
-      body: isJson ? JSON.stringify(body) : undefined,
+      body: isJson ? stringify(body) : undefined,
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, { detail: "The server cannot be reached." });
   }
   const text = await answer.text();
-  const told = text && answer.headers.get("Content-Type")?.includes("json") ? JSON.parse(text) : text;
+  const told = text && answer.headers.get("Content-Type")?.includes("json") ? parse(text) : text;
   if (!answer.ok) throw new Refusal(answer.status, typeof told === "object" ? told : undefined);
   return told;
 }

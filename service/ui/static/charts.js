@@ -117,7 +117,7 @@ async function draw(drawing, width) {
   });
   const kept = { uirevision: `${figure.dataset.chart} ${drawing.view}` }; // a zoom outlives new data
   const sized = width ? { width, autosize: false } : {};
-  const layout = merged(merged({ ...chart.layout, ...kept }, view.layout), sized);
+  const layout = merged(merged({ ...kept, ...chart.layout }, view.layout), sized);
   const plot = figure.querySelector(".plot");
   await Plotly.react(plot, themed(data), themed(layout), options);
   // Heard, the texts of a drawing are noise; its label and caption say what is to be seen.
