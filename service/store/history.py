@@ -21,6 +21,7 @@ from service.store.failures import NOTHING, LastWords
 from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import (
     BEGINNING,
+    read_extension,
     read_history,
     read_result,
     read_schedule,
@@ -152,6 +153,29 @@ def _end(row: Row[Any]) -> Mapping[str, Any] | None:
     return CANCELLED if row.state == RunState.CANCELLED else row.result
 
 
+def excerpt(session: Session, project: str, study: str, trials: Collection[int]) -> History:
+    """The history of these trials alone: what is known of them, however many others there are.
+
+    The place of a trial in it is not its number. Raises NotFound.
+    """
+    row = session.get(models.Study, (project, study))
+    if row is None:
+        raise NotFound("study", study)
+    trial = models.Trial
+    query = select(trial).where(
+        trial.project == project, trial.study == study, trial.number.in_(trials)
+    )
+    runs = _run_rows(session, project, study, trials)
+    told = _provenances(session, project, runs)
+    ends = ((one, _result(one, told)) for one in runs)
+    return History(
+        trials=tuple(map(_to_record, session.scalars(query.order_by(trial.number)))),
+        runs=tuple(map(to_run, runs)),
+        results={(one.generation, one.index): end for one, end in ends if end is not None},
+        extensions=tuple(map(read_extension, row.extensions)),
+    )
+
+
 def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
     """One trial; raises NotFound."""
     row = session.get(models.Trial, (project, study, number))
@@ -245,6 +269,16 @@ def curves_page(
     query = query.order_by(run.generation, run.index).limit(check_limit(limit) + 1)
     found = list(session.scalars(query))
     rows = found[:limit]
+    items = tuple(measured(session, project, study, rows))
+    has_more = len(found) > limit
+    return Page(items, write_cursor(rows[-1].generation, rows[-1].index) if has_more else None)
+
+
+def measured(
+    session: Session, project: str, study: str, rows: Collection[models.Run]
+) -> list[Curve]:
+    """Curves of these runs, of their last lease; a run that measured nothing has none."""
+    row = models.Measurement
     reports = session.execute(
         select(row.run, row.lease, row.data)
         .where(row.project == project, row.study == study, row.run.in_([one.id for one in rows]))
@@ -253,9 +287,7 @@ def curves_page(
     told: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for name, lease, data in reports:
         told.setdefault((name, lease), []).append(data)
-    items = tuple(_to_curve(one, told[one.id, one.lease]) for one in rows)
-    has_more = len(found) > limit
-    return Page(items, write_cursor(rows[-1].generation, rows[-1].index) if has_more else None)
+    return [_to_curve(one, told[one.id, one.lease]) for one in rows if (one.id, one.lease) in told]
 
 
 def last_measurements(session: Session, project: str, study: str) -> list[Curve]:

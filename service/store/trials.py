@@ -157,11 +157,17 @@ def _choices(wanted: Wanted) -> list[tuple[ColumnElement[Any], Sequence[str]]]:
     ]
 
 
+def spell(session: Session, name: str) -> str:
+    """A name in a JSON value as the database looks for it: SQLite compares what is written."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return json.dumps(name)[1:-1] if is_sqlite else name
+
+
 class _Figures:
     """Figures of trials as columns; `parts` are the tables that a query then has to join."""
 
     def __init__(self, session: Session, project: str, study: str, horizon: int) -> None:
-        self._is_sqlite = session.get_bind().dialect.name == "sqlite"
+        self._session = session
         self._mine = (models.Run.project == project, models.Run.study == study)
         self._horizon = horizon
         self._known: dict[str, Any] = {}  # Any: SQLAlchemy's own kinds of subqueries
@@ -183,13 +189,11 @@ class _Figures:
         if not point or len(figure) > LONGEST or re.fullmatch(FIGURE, figure) is None:
             raise InvalidValue(field, figure[:LONGEST], ALLOWED)
         if figure not in self._known:
-            self._known[figure] = self._means(*map(self._spelled, (split, metric)))
+            self._known[figure] = self._means(
+                spell(self._session, split), spell(self._session, metric)
+            )
         mean: ColumnElement[Any] = self._known[figure].c.mean
         return mean
-
-    def _spelled(self, name: str) -> str:
-        """A name in a JSON value as the database looks for it: SQLite compares what is written."""
-        return json.dumps(name)[1:-1] if self._is_sqlite else name
 
     def _means(self, split: str, metric: str) -> Any:  # noqa: ANN401 # SQLAlchemy's own kind
         """The mean of a metric by trial, as `_metrics` has it."""

@@ -12,27 +12,13 @@ from html import escape
 from service.ui.charts.chart import Chart, Json, Key, View, axis, layout
 from service.ui.charts.marks import MOST
 from service.ui.charts.ranges import held, padded, span
+from service.ui.climbs import Climb
 from service.ui.looks import Look
 from service.ui.typeset import compact, significant
 from tuning.evidence.score import sign_of
-from tuning.records import Metric, Phase, Pruning, StudySpec
+from tuning.records import Metric, Pruning, StudySpec
 
 SIMPLE = 64  # largest denominator of a share of the horizon that is written as a fraction
-
-
-@dataclass(frozen=True, slots=True)
-class Climb:
-    """What one trial reached: its mean score by the updates it was trained for; None if lost."""
-
-    number: int
-    family: str
-    phase: Phase
-    scores: Mapping[int, float | None]
-
-    @property
-    def top(self) -> int:
-        """The most updates it was trained for."""
-        return max(self.scores)
 
 
 @dataclass(frozen=True, slots=True)

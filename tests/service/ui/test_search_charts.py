@@ -12,8 +12,9 @@ from service.ui.charts.importances import importances_chart
 from service.ui.charts.map import map_chart
 from service.ui.charts.marks import records
 from service.ui.charts.progress import progress_chart
-from service.ui.charts.rungs import Climb, rungs_chart
+from service.ui.charts.rungs import rungs_chart
 from service.ui.charts.search import search_chart
+from service.ui.climbs import Climb
 from service.ui.looks import SCALE, looks
 from tests.service.ui.drawn import check_chart, strings
 from tests.service.ui.stories import HORIZON, make_spec, tell
