@@ -45,6 +45,7 @@ from service.api.uploads import Uploads
 from service.errors import Forbidden, QuotaExceeded, Unidentified
 from service.loopback import is_loopback
 from service.pages import ROUTERS
+from service.pages.report import render_report
 from service.pages.visitors import Visitors
 from service.planner.delivery import Books, Postman, Told
 from service.planner.loops import Loop
@@ -60,7 +61,6 @@ from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
 from service.tracing import OFF, Tracing
-from service.ui.report import render_report
 from tuning.evidence import note_test_reads
 from tuning.execution.surveying import survey_apart
 from tuning.objectives import load

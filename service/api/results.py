@@ -1,6 +1,6 @@
 """Routes of what a study knows by now: evidence per family, and which coordinates decided."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -19,9 +19,10 @@ from service.schemas.results import (
 )
 from service.store import families, studies
 from service.store.families import FamilyRow
+from service.store.studies import Study
 from tuning.evidence.score import sign_of
-from tuning.records import MAX_TRIALS
-from tuning.search.importance import METHOD, NEEDED, importances
+from tuning.records import MAX_TRIALS, Metric
+from tuning.search.importance import METHOD, NEEDED, Scored, importances
 
 router = APIRouter(prefix="/v1/studies", tags=["results"])
 
@@ -38,11 +39,19 @@ def list_family_evidence(
     `number` asks for an earlier verdict of a study that was extended.
     """
     with here.store.read() as session:
-        found = studies.get(session, caller.project, study)
-        rows = families.tally(session, caller.project, study)
-        told = number or (found.verdicts if found.verdict is not None else None)
-        verdict = {} if told is None else studies.verdict(session, caller.project, study, told)
-    metric = found.spec.metric
+        return family_evidence(session, studies.get(session, caller.project, study), number)
+
+
+def family_evidence(
+    session: Any,  # noqa: ANN401 # the store's own
+    study: Study,
+    number: int | None = None,
+) -> FamilyEvidenceList:
+    """What is known of the families of a study, by its last verdict or the one of this number."""
+    rows = families.tally(session, study.project, study.id)
+    told = number or (study.verdicts if study.verdict is not None else None)
+    verdict = {} if told is None else studies.verdict(session, study.project, study.id, told)
+    metric = study.spec.metric
     sign = sign_of(metric.direction)
     items = [_evidence(row, verdict) for row in rows]
     items.sort(
@@ -89,11 +98,16 @@ def read_importances(study: StudyId, here: Here, caller: Reader) -> Importances:
     They describe what this search saw and prove nothing; while there are too few trials it says so.
     """
     with here.store.read() as session:
-        spec = studies.get(session, caller.project, study).spec
+        metric = studies.get(session, caller.project, study).spec.metric
         scored = families.scored(session, caller.project, study)
-    found = importances(scored, spec.metric.direction)
+    return judge_importances(scored, metric)
+
+
+def judge_importances(scored: Sequence[Scored], metric: Metric) -> Importances:
+    """The importances of these trials."""
+    found = importances(scored, metric.direction)
     return Importances(
-        metric=spec.metric.name,
+        metric=metric.name,
         method=METHOD,
         trials=found.scored,
         needed=NEEDED,

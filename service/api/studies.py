@@ -33,9 +33,7 @@ from service.schemas.studies import (
 )
 from service.store import glances, history, idempotency, studies
 from tuning.documents import write_spec
-from tuning.evidence import arm_trials
 from tuning.records import MAX_TRIALS, Budget, Pruning, Start, StudySpec, StudyState
-from tuning.rounds import last_round
 from tuning.search.policy import expected_runs, trial_limit
 from tuning.search.warm import gather
 from tuning.study import BASELINES, specify
@@ -342,27 +340,6 @@ def read_verdict(
 def read_report(study: StudyId, here: Here, caller: Viewer) -> HTMLResponse:
     """The study as one HTML file that opens offline."""
     with here.store.read() as session:
-        found = studies.get(session, caller.project, study)
-        story = last_round(history.load(session, caller.project, study))
-        arms = [trial.number for trial in arm_trials(found.spec, story)]
-        curves = {
-            curve.run: [{"steps": list(curve.steps), "values": dict(curve.values)}]
-            for curve in history.curves(session, caller.project, study, trials=arms)
-        }
-        earlier = [
-            studies.verdict(session, caller.project, study, number)
-            for number in range(1, len(found.extensions) + 1)
-        ]
-    return HTMLResponse(
-        here.render_report(
-            title=found.spec.label or found.id,
-            conditions=[f"{one.type}: {one.message}" for one in found.conditions if one.status],
-            state=found.state.value,
-            spec=found.spec,
-            history=story,
-            verdict=found.verdict if found.state is StudyState.COMPLETED else None,
-            curves=curves,
-            earlier=earlier,
-        ),
-        headers={"Referrer-Policy": "no-referrer"},  # its address may hold the token of a link
-    )
+        text = here.render_report(session, caller.project, study)
+    # Its address may hold the token of a link.
+    return HTMLResponse(text, headers={"Referrer-Policy": "no-referrer"})

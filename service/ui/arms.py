@@ -152,13 +152,24 @@ def arm_numbers(spec: StudySpec, history: History, verdict: Mapping[str, Any] | 
 
 
 def arm_views(
-    spec: StudySpec, history: History, verdict: Mapping[str, Any] | None
+    spec: StudySpec,
+    history: History,
+    verdict: Mapping[str, Any] | None,
+    numbers: Sequence[int] | None = None,
 ) -> list[ArmView]:
-    """The arms, winner first."""
+    """The arms, winner first.
+
+    Args:
+        spec: of the study.
+        history: what happened, at least to the arms.
+        verdict: what they are told by; None while there is none.
+        numbers: the trials that are arms, where the history is not the whole one.
+    """
     trials = {trial.number: trial for trial in history.trials}
     confirmed = {arm["trial"]: arm for arm in verdict["arms"]} if verdict else {}
     versus = {one["trial"]: one for one in verdict["versus"]} if verdict else {}
-    chosen = [trials[number] for number in arm_numbers(spec, history, verdict)]
+    known = arm_numbers(spec, history, verdict) if numbers is None else numbers
+    chosen = [trials[number] for number in known]
     ended = {outcome.number: outcome for outcome in outcomes(spec, history)}
     looked = looks(spec)
     views = []

@@ -13,7 +13,7 @@ from typing import Any
 from service.ui.arms import ArmView, Outcome
 from service.ui.forest import relative_interval
 from service.ui.typeset import beside, decimals, fixed, percent, significant
-from tuning.records import Direction, History, Phase, Pruning, StudySpec, StudyState, TrialState
+from tuning.records import Direction, Pruning, StudySpec, StudyState
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 BEWARE = "Beware:"
@@ -32,6 +32,19 @@ class Head:
     badge: str
     headline: str
     lead: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many trials were made and how they ended, and how many runs."""
+
+    baselines: int = 0
+    searched: int = 0
+    diverged: int = 0
+    failed: int = 0
+    pruned: int = 0
+    ended_runs: int = 0
+    planned_runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +114,10 @@ def _ends(found: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def facts(
-    spec: StudySpec,
-    history: History,
-    found: Sequence[Outcome],
-    verdict: Mapping[str, Any] | None,
-) -> list[Fact]:
+def facts(spec: StudySpec, counts: Counts, verdict: Mapping[str, Any] | None) -> list[Fact]:
     """What was searched, on how much evidence."""
     better = "lower" if spec.metric.direction is Direction.MINIMIZE else "higher"
-    phases = Counter(trial.phase for trial in history.trials)
-    baselines, tried = phases[Phase.BASELINE], phases[Phase.BASELINE] + phases[Phase.SEARCH]
     fresh = verdict["arms"][0].get("planned", spec.confirm_seeds) if verdict else spec.confirm_seeds
-    ended = Counter(one.state for one in found)
-    lost = ended[TrialState.DIVERGED], ended[TrialState.FAILED]
     unit = f", {spec.metric.unit}" if spec.metric.unit else ""
     shown = [
         Fact("objective", spec.objective, f"{spec.sampler} search, seed {spec.seed}"),
@@ -121,11 +125,12 @@ def facts(
         Fact("horizon", f"{spec.horizon:,}", "updates of a full training"),
         Fact(
             "trials",
-            f"{tried:,} of {spec.budget.trials:,}",
-            f"{baselines} for baselines; {lost[0]} diverged, {lost[1]} failed"
-            + (f", {len(history.pruned)} pruned {_pruned_where(spec)}" if history.pruned else ""),
+            f"{counts.baselines + counts.searched:,} of {spec.budget.trials:,}",
+            f"{counts.baselines:,} for baselines; {counts.diverged:,} diverged, "
+            f"{counts.failed:,} failed"
+            + (f", {counts.pruned:,} pruned {_pruned_where(spec)}" if counts.pruned else ""),
         ),
-        Fact("runs", f"{len(history.results):,} of {len(history.runs):,}", "finished of planned"),
+        Fact("runs", f"{counts.ended_runs:,} of {counts.planned_runs:,}", "finished of planned"),
         Fact(
             "seeds",
             f"{spec.seeds} + {fresh}",

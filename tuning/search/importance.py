@@ -28,6 +28,7 @@ from tuning.schedules import PARAMETERS
 
 METHOD = "ped-anova"
 NEEDED = 20  # scored trials
+MOST = 2_000  # that are looked at; more would take seconds, and hardly change a share
 LEAST_BEST = 5  # trials that count as the best, as PED-ANOVA asks for
 QUANTILE = 0.1  # the share of them, where there are many
 LEAST_OF_KIND = 2  # trials with, and likewise without, a coordinate that some do not have
@@ -50,10 +51,12 @@ def importances(trials: Sequence[Scored], direction: Direction) -> Importances:
     """Shares, adding up to 1, by coordinate that had more than one value.
 
     Args:
-        trials: coordinates and score of every trial that has one.
+        trials: coordinates and score of every trial that has one; of more than `MOST`, one in so
+            many is looked at.
         direction: which way a score is better.
     """
     known = [(params, value) for params, value in trials if math.isfinite(value)]
+    known = known[:: math.ceil(len(known) / MOST) or 1]
     counts = Counter(name for params, _ in known for name in params)
     quantile = min(0.5, max(QUANTILE, LEAST_BEST / max(1, len(known))))
     if len(known) < NEEDED:

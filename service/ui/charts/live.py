@@ -34,8 +34,10 @@ class Under:
     values: Mapping[str, Sequence[float | None]]
 
 
-def live_chart(runs: Sequence[Under], metric: Metric, looked: Mapping[str, Look]) -> Chart | None:
-    """Draw the runs in training that have measured something; None if there are none."""
+def live_chart(
+    runs: Sequence[Under], total: int, metric: Metric, looked: Mapping[str, Look]
+) -> Chart | None:
+    """Draw those of `total` runs in training that have measured something; None if none has."""
     known = [one for one in runs if any(v is not None for v in one.values.get(metric.name, ()))]
     if not known:
         return None
@@ -52,7 +54,7 @@ def live_chart(runs: Sequence[Under], metric: Metric, looked: Mapping[str, Look]
     return Chart(
         name="live",
         title="In training now",
-        caption=_caption(len(shown), len(runs), metric),
+        caption=_caption(len(shown), total, metric),
         data=[*upper, *lower],
         layout=panels(f"{metric.name} on validation", 460, hovermode="closest"),
         views=tuple(views),

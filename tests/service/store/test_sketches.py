@@ -10,7 +10,8 @@ from service.errors import NotFound
 from service.store import history, sketches, studies
 from service.store.engine import Store
 from service.ui.arms import arm_views, outcomes
-from service.ui.climbs import Step, climbs, join_steps
+from service.ui.climbs import Step, join_steps
+from tests.service.ui.drawn import climbs
 from tuning.records import History, Phase, RunState, StudySpec, TrialState
 
 PROJECT = "default"

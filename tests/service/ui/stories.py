@@ -2,10 +2,14 @@
 
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.ui.arms import arm_views, outcomes
+from service.ui.digest import Digest
+from service.ui.facts import Counts
 from tuning.evidence import conclude_study, describe
 from tuning.evidence.arms import arm_trials
 from tuning.evidence.plan import few_seeds
@@ -21,6 +25,7 @@ from tuning.records import (
     Space,
     StudySpec,
     Trial,
+    TrialState,
 )
 from tuning.schedules import PARAMETERS, Schedule, build
 
@@ -38,7 +43,7 @@ FAMILIES: dict[str, tuple[float, dict[str, float]]] = {
 
 @dataclass(frozen=True)
 class Story:
-    """Everything `render_report` takes, beside the title."""
+    """A study with all that happened."""
 
     spec: StudySpec
     history: History = field(default_factory=History)
@@ -98,6 +103,43 @@ def tell(
     verdict = conclude_study(spec, teller.history())
     document = {**verdict.document(), "words": describe(spec, verdict)}
     return Story(spec, teller.history(), document, teller.curves, "completed")
+
+
+def digest_of(
+    story: Story,
+    title: str = "a study",
+    *,
+    earlier: Sequence[dict[str, Any]] = (),
+    conditions: Sequence[str] = (),
+) -> Digest:
+    """What page and report say of a story."""
+    arms = arm_views(story.spec, story.history, story.verdict)
+    return Digest(
+        title=title,
+        state=story.state,
+        spec=story.spec,
+        arms=arms,
+        counts=count(story),
+        verdict=story.verdict,
+        earlier=earlier,
+        conditions=conditions,
+        lost=[] if arms else outcomes(story.spec, story.history),
+    )
+
+
+def count(story: Story) -> Counts:
+    """How much there is of a story."""
+    phases = Counter(trial.phase for trial in story.history.trials)
+    ended = Counter(one.state for one in outcomes(story.spec, story.history))
+    return Counts(
+        baselines=phases[Phase.BASELINE],
+        searched=phases[Phase.SEARCH],
+        diverged=ended[TrialState.DIVERGED],
+        failed=ended[TrialState.FAILED],
+        pruned=len(story.history.pruned),
+        ended_runs=len(story.history.results),
+        planned_runs=len(story.history.runs),
+    )
 
 
 class _Teller:

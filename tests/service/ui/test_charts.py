@@ -7,26 +7,16 @@ import pytest
 
 from service.ui.arms import arm_views, outcomes
 from service.ui.charts.chart import Chart
-from service.ui.charts.losses import losses_chart
-from service.ui.charts.schedules import schedules_chart
 from service.ui.charts.search import search_chart
 from service.ui.looks import looks
-from tests.service.ui.drawn import check_chart, strings
+from tests.service.ui.drawn import check_chart, draw, strings
 from tests.service.ui.stories import Story, make_spec, tell
 from tuning.records import Direction, Metric, Phase, Result, RunState, TrialState
 
 
 def charts(story: Story) -> dict[str, Chart]:
-    """The charts that a report of this study shows, by name."""
-    arms = arm_views(story.spec, story.history, story.verdict)
-    found = outcomes(story.spec, story.history)
-    looked = looks(story.spec)
-    drawn = {
-        "schedules": schedules_chart(arms, story.spec.horizon),
-        "search": search_chart(found, story.spec.metric, looked, arms[0].trial.number),
-        "losses": losses_chart(story.spec, story.history, arms, story.curves),
-    }
-    return {name: chart for name, chart in drawn.items() if chart is not None}
+    """The charts that there are, by name."""
+    return {name: chart for name, chart in draw(story).items() if chart is not None}
 
 
 def search_of(story: Story, metric: Metric) -> Chart:
@@ -266,4 +256,4 @@ def test_horizon_of_one_update_has_its_charts() -> None:
     curves = {key: [{"steps": [1], "values": {"mse": [0.5]}}] for key in story.curves}
     story = replace(story, spec=replace(story.spec, horizon=1), history=tiny, curves=curves)
 
-    assert set(charts(story)) == {"schedules", "search", "losses"}
+    assert set(charts(story)) == {"schedules", "search", "losses", "progress"}

@@ -7,7 +7,7 @@ import pytest
 
 from service.ui.arms import arm_numbers, arm_views, outcomes
 from service.ui.facts import Fact, Head, facts, head, rows
-from tests.service.ui.stories import Story, tell
+from tests.service.ui.stories import Story, count, tell
 from tuning.records import Direction, Metric
 
 
@@ -19,8 +19,7 @@ def head_of(story: Story, verdict: dict[str, Any] | None) -> Head:
 
 def facts_of(story: Story) -> dict[str, Fact]:
     """The facts of a report by name."""
-    found = outcomes(story.spec, story.history)
-    return {fact.name: fact for fact in facts(story.spec, story.history, found, story.verdict)}
+    return {fact.name: fact for fact in facts(story.spec, count(story), story.verdict)}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -13,11 +14,14 @@ from plotly.offline import get_plotlyjs
 
 from service.ui import report
 from service.ui.report import SCRIPTS, render_report
-from tests.service.ui.stories import Story, make_spec, tell
-from tuning.records import Direction, History, Metric, Result, RunState
+from tests.service.ui.drawn import draw
+from tests.service.ui.stories import Story, digest_of, make_spec, tell
+from tuning.records import Direction, Metric, Result, RunState
 from tuning.schedules import Schedule
 
 HOSTILE = "<script>alert(1)</script>"
+# Charts of what only a store knows.
+UNTOLD = dict.fromkeys(("families", "importances"), "nothing to draw")
 LIBRARY = "/* plotly */"
 VOID = {"meta", "link", "br", "wbr"}
 
@@ -69,17 +73,16 @@ def _refuse(constant: str) -> None:
     raise AssertionError(f"{constant} is no JSON")
 
 
-def render(story: Story, title: str = "a study", **changes: object) -> str:
-    """The report of a story, with arguments changed."""
-    arguments: dict[str, Any] = {
-        "title": title,
-        "state": story.state,
-        "spec": story.spec,
-        "history": story.history,
-        "verdict": story.verdict,
-        "curves": story.curves,
-    }
-    return render_report(**{**arguments, **changes})
+def render(
+    story: Story,
+    title: str = "a study",
+    earlier: Sequence[dict[str, Any]] = (),
+    **changes: Any,  # noqa: ANN401
+) -> str:
+    """The report of a story, with parts of it changed."""
+    story = replace(story, **changes)
+    charts = {name: chart or "nothing to draw" for name, chart in draw(story).items()}
+    return render_report(digest_of(story, title, earlier=earlier), {**UNTOLD, **charts})
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +262,8 @@ def test_running_study_shows_what_is_there_and_calls_it_provisional() -> None:
     """The search's figures are never dressed up as a verdict."""
     page = render(tell(trials=12, confirmed=False))
 
-    assert set(Page(page).data["charts"]) == {"schedules", "search", "losses"}
+    drawn = {name for name, chart in Page(page).data["charts"].items() if "data" in chart}
+    assert drawn == {"schedules", "search", "losses", "progress", "map"}
     assert "flatters the best of many" in page
     assert "best so far, trial" in page
     assert "winner better" not in page.split("<script")[0]
@@ -345,14 +349,7 @@ def test_verdicts_of_an_extended_study_are_numbered(finished: Story) -> None:
 
 def test_empty_history_is_no_error() -> None:
     """A study that was just created has a page."""
-    page = render_report(
-        title="new", state="running", spec=make_spec(), history=History(), verdict=None, curves={}
-    )
+    page = render(Story(make_spec()), "new")
 
-    assert {
-        name for name, chart in Page(page).data["charts"].items() if set(chart) == {"empty"}
-    } == {
-        "schedules",
-        "search",
-        "losses",
-    }
+    assert all(set(chart) == {"empty"} for chart in Page(page).data["charts"].values())
+    assert 'data-chart="map"' not in page

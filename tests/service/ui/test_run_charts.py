@@ -226,7 +226,7 @@ def test_run_without_measurements_shows_its_plan() -> None:
 def test_runs_under_way_are_drawn_as_far_as_they_are() -> None:
     """A line each over the whole horizon, with its rate; who measured nothing is only counted."""
     waiting = under(1, steps=[], values={})
-    chart = live_chart([under(0), waiting], Metric("mse"), LOOKS)
+    chart = live_chart([under(0), waiting], 2, Metric("mse"), LOOKS)
     assert chart is not None
     check_chart(chart)
     upper, lower = chart.data
@@ -235,14 +235,14 @@ def test_runs_under_way_are_drawn_as_far_as_they_are() -> None:
     assert lower["yaxis"] == "y2"
     assert chart.views[0].layout["xaxis"]["range"] == [0, 100]
     assert "1 more" in chart.caption
-    assert live_chart([waiting], Metric("mse"), LOOKS) is None
+    assert live_chart([waiting], 1, Metric("mse"), LOOKS) is None
 
 
 def test_names_from_outside_are_no_html() -> None:
     """Workers and families are named by others, and plotly reads some HTML."""
     shown = [
         timeline_chart([stint(0, 0, 1, worker=HOSTILE, family=HOSTILE)], 1, NOON),
-        live_chart([under(0, family=HOSTILE)], Metric("mse"), LOOKS),
+        live_chart([under(0, family=HOSTILE)], 1, Metric("mse"), LOOKS),
     ]
     for chart in shown:
         assert chart is not None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tuning.records import Direction
-from tuning.search.importance import NEEDED, Scored, importances
+from tuning.search.importance import MOST, NEEDED, Scored, importances
 
 
 def made_up(count: int, *, sign: float = 1.0) -> list[Scored]:
@@ -73,3 +73,10 @@ def test_a_coordinate_of_one_odd_trial_is_left_out() -> None:
     trials = made_up(40)
     odd = [({**trials[0][0], "power": 2.0}, 0.0), *trials[1:]]
     assert "power" not in importances(odd, Direction.MINIMIZE).shares
+
+
+def test_of_very_many_trials_one_in_so_many_is_looked_at() -> None:
+    """What decided is found all the same."""
+    found = importances(made_up(2 * MOST + 1), Direction.MINIMIZE)
+    assert found.scored <= MOST
+    assert next(iter(found.shares)) == "peak"
