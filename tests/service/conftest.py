@@ -15,14 +15,15 @@ from starlette.testclient import TestClient
 
 from service.api.caller import DEFAULT_PROJECT
 from service.app import create_app, ledger
-from service.planner.messages import Answer, Judged, judge
+from service.planner.messages import answer, read_answer
 from service.schemas.keys import Scope
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
 from service.store.models import Base
+from tuning.documents import BEGINNING, read_history, read_spec
 from tuning.objectives.datasets import survey
-from tuning.search.policy import Conclude, Generation, GiveUp, decide
+from tuning.search.policy import Wait
 
 SMALL = {
     "objective": "realized_volatility",
@@ -118,17 +119,11 @@ def plan(store: Store) -> Callable[[], int]:
     def step() -> int:
         moved = 0
         for place in books.places():
-            spec, history = books.load(place)
-            answer: Answer
-            match decide(spec, history):
-                case Conclude():
-                    answer = Judged(judge(spec, history))
-                case Generation() | GiveUp() as answer:
-                    pass
-                case _:
-                    continue
-            books.commit(place, answer)
-            moved += 1
+            spec, history = books.load(place, BEGINNING)
+            told = read_answer(answer(read_spec(spec), read_history(history)))
+            if not isinstance(told, Wait):
+                books.commit(place, told)
+                moved += 1
         return moved
 
     return step
