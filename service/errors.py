@@ -124,7 +124,8 @@ class Forbidden(ServiceError):
     def __init__(self, scope: str, *, of_all: bool = False) -> None:
         """Name the scope that is missing, and whether it must be one of all projects."""
         self.scope = scope
-        super().__init__(f"this needs the scope {scope!r}" + " of all projects" * of_all)
+        # As a plain text, also if it is a member of an enum.
+        super().__init__(f"this needs the scope '{scope}'" + " of all projects" * of_all)
 
 
 class StoreBusy(ServiceError):

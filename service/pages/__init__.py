@@ -8,7 +8,13 @@ Not here: how pages look (`service.ui`), the API (`service.api`).
 
 from fastapi import APIRouter
 
-from service.pages import static, studies, workbench
+from service.pages import keys, sign_in, static, studies, workbench
 
 # A page is a module with a router, and a line here.
-ROUTERS: tuple[APIRouter, ...] = (static.router, studies.router, workbench.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    static.router,
+    sign_in.router,
+    studies.router,
+    workbench.router,
+    keys.router,
+)

@@ -7,7 +7,7 @@ shown inside another site's page.
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from service.api.caller import CALLER, OPEN, Caller
+from service.api.caller import CALLER, Caller
 from service.ui.site import NOBODY, Reader, render_page
 
 # Plotly sets styles of elements; nothing else needs 'unsafe-inline'.
@@ -43,4 +43,5 @@ def reader_of(request: Request) -> Reader:
     if caller is None:
         return NOBODY
     scopes = frozenset(scope.value for scope in caller.scopes)
-    return Reader(caller.project, None if caller is OPEN else caller.key, scopes)
+    key = None if caller.study is not None else caller.label or caller.key  # a link is no key
+    return Reader(caller.project, key, scopes, is_session=caller.parent is not None)

@@ -55,6 +55,10 @@ class Key:
     last_used: datetime | None
     sessions: int = 0
 
+    def is_live(self, at: datetime) -> bool:
+        """Whether it opens something at a moment."""
+        return self.revoked is None and (self.expires is None or self.expires > at)
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:

@@ -13,11 +13,15 @@ from service.ui.templating import render
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who looks at a page: the project, what the key is called if there is one, and the scopes."""
+    """Who looks at a page: the project, what the key is called if there is one, and the scopes.
+
+    Whoever signed in with the key (`is_session`) can sign out.
+    """
 
     project: str
     key: str | None
     scopes: frozenset[str]
+    is_session: bool = False
 
 
 NOBODY = Reader("", None, frozenset())

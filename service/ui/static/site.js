@@ -24,6 +24,7 @@ document.addEventListener("click", async (event) => {
     if (done) notify(done);
     await refresh();
   } catch (error) {
+    if (error.status === 401) return location.reload(); // the session ended: it leads to the sign-in
     notify(error.message, "bad");
   } finally {
     button.removeAttribute("aria-disabled");

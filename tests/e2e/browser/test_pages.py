@@ -28,6 +28,8 @@ class Place:
 
 PLACES = {
     "studies": Place("/"),
+    "keys": Place("/keys"),
+    "sign_in": Place("/sign-in"),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
 }
 named = pytest.mark.parametrize("name", PLACES)
