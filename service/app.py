@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from service.addresses import Allowed
 from service.api import (
     catalogue,
+    changes,
     datasets,
     health,
     keys,
@@ -194,6 +195,7 @@ def _furnish(app: FastAPI, here: Context) -> None:
         results,
         transfer,
         live,
+        changes,
         work,
         catalogue,
         schedules,

@@ -74,7 +74,7 @@ async def stream_events(
     news = await run_in_threadpool(_look, here, caller, study, seen)
     if news.is_over and not news.events:
         return Response(status_code=204)
-    stream = _counted(here, _stream(here, caller, study, request, seen, measurements=measurements))
+    stream = counted(here, _stream(here, caller, study, request, seen, measurements=measurements))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     here.meter.open_stream(caller)
     return Stream(stream, headers, partial(here.meter.close_stream, caller))
@@ -97,7 +97,8 @@ class Stream(StreamingResponse):
             self._on_end()
 
 
-async def _counted(here: Context, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+async def counted(here: Context, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    """A stream that the metrics know of while it is open."""
     with here.metrics.open_streams.track_inprogress():
         async for frame in stream:
             yield frame

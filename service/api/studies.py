@@ -1,6 +1,7 @@
 """Routes of studies: create, read, list, and what came of them."""
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from hashlib import sha256
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from service.api.caller import Caller, Reader, Viewer, Writer
 from service.api.context import Context, Here, StudyId, check_study_id, context_of
@@ -26,13 +27,16 @@ from service.schemas.base import Settings, Text
 from service.schemas.studies import (
     BestView,
     PickName,
+    SortName,
     StudyCheck,
     StudyPage,
     StudyRequest,
     StudyView,
 )
 from service.store import glances, history, idempotency, studies
+from service.store.listing import Wanted
 from tuning.documents import write_spec
+from tuning.errors import InvalidValue
 from tuning.records import MAX_TRIALS, Budget, Pruning, Start, StudySpec, StudyState
 from tuning.search.policy import expected_runs, trial_limit
 from tuning.search.warm import gather
@@ -41,6 +45,11 @@ from tuning.study import BASELINES, specify
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
 Filter = Annotated[Text | None, Query(max_length=128)]
+Pairs = Annotated[
+    Sequence[Annotated[Text, StringConstraints(max_length=257)]],
+    Query(max_length=16, description="NAME=WORDS; a study must have all of them"),
+]
+LONGEST_CURSOR = 4096
 
 Key = Annotated[
     str | None,
@@ -205,22 +214,31 @@ def list_studies(
     state: StudyState | None = None,
     objective: Filter = None,
     label: Filter = None,
-    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    labels: Pairs = (),
+    q: Filter = None,
+    sort: SortName = "newest",
+    cursor: Annotated[str | None, Query(max_length=LONGEST_CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """A page of studies, newest first."""
+    """A page of studies, newest first unless `sort` says otherwise.
+
+    `q` is looked for in id, label, labels and notes, in any case of letters. Studies without the
+    figure that sorts come last; by `progress` the one that is nearest to its end comes first.
+    """
+    wanted = Wanted(state, objective, label, parse_labels(labels), q or "", sort)
     with here.store.read() as session:
-        page = glances.page(
-            session,
-            caller.project,
-            state=state,
-            objective=objective,
-            label=label,
-            cursor=cursor,
-            limit=limit,
-        )
+        page = glances.page(session, caller.project, wanted, cursor=cursor, limit=limit)
     views = [study_view(one.study, one.best, one.document) for one in page.items]
     return written(StudyPage(items=views, next=page.next))
+
+
+def parse_labels(pairs: Sequence[str]) -> dict[str, str]:
+    """Labels written as NAME=WORDS; raises InvalidValue naming `labels[i]`."""
+    parted = [pair.partition("=") for pair in pairs]
+    for place, (name, separator, _) in enumerate(parted):
+        if not name or not separator:
+            raise InvalidValue(f"labels[{place}]", pairs[place], "NAME=WORDS")
+    return {name: words for name, _, words in parted}
 
 
 @router.get(

@@ -14,7 +14,7 @@ from rich.markup import escape
 from service.cli.files import read_object
 from service.cli.options import DEFAULT_URL, AsJson, StudyId, Url
 from service.cli.output import console, print_json, print_study
-from service.cli.study import parse_setting
+from service.cli.study import parse_labels, parse_setting
 from service.client import Client
 from service.schemas.studies import StudyView
 from tuning.errors import InvalidValue
@@ -105,11 +105,7 @@ def describe(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Change the label, the labels, the notes or the priority of a study."""
-    pairs = [one.partition("=") for one in labels or []]
-    for name, separator, _ in pairs:
-        if not separator or not name:
-            raise InvalidValue("--set", name, "NAME=WORDS")
-    told = None if labels is None else {name: words for name, _, words in pairs}
+    told = None if labels is None else parse_labels(labels)
     with Client(url) as client:
         changed = client.studies.describe(
             study, label=label, labels=told, notes=notes, priority=priority

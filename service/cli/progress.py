@@ -1,16 +1,19 @@
-"""A live progress line of a study: how far, the best so far, and when it will end."""
+"""A live progress line of a study: how far, the best so far, and when it will end; and of all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from service.cli.output import best_words, errors
-from service.client import Client
+from service.cli.output import best_words, errors, printable
+from service.client import Client, NotFound
+from service.schemas.live import StudyChange
 from service.schemas.studies import StudyView
 
 POLL_SECONDS = 0.25
+UNDER_WAY = ("running", "confirming", "paused")
 
 
 def watch(client: Client, study: str) -> StudyView:
@@ -41,6 +44,31 @@ def _watch(client: Client, study: str) -> StudyView:
             )
 
         return client.studies.wait(study, on_progress=show, poll_seconds=POLL_SECONDS)
+
+
+def watch_all(client: Client, *, as_json: bool) -> None:
+    """Print a line whenever something happened to a study, until none is under way."""
+    under_way = {one.id for state in UNDER_WAY for one in client.studies.list(state=state)}
+    if not under_way:
+        errors.print("no study is under way", highlight=False)
+        return
+    for change in client.studies.changes():
+        under_way.add(change.study)
+        if change.state not in UNDER_WAY:
+            under_way.discard(change.study)
+        typer.echo(change.model_dump_json() if as_json else _line(client, change))
+        if not under_way:
+            return
+
+
+def _line(client: Client, change: StudyChange) -> str:
+    begin = f"{change.at:%H:%M:%S}  {change.study}  {change.state:<10}"
+    try:
+        view = client.studies.get(change.study)
+    except NotFound:  # it was deleted
+        return begin.rstrip()
+    runs = f"{view.progress.finished_runs}/{view.progress.expected_runs}"
+    return printable(f"{begin}  {runs:>9}  {best_words(view)}  {view.label}").rstrip()
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """`glideslope study create | list | show | watch | best | verdict`; moves are in `lifecycle`."""
 
 import json
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
@@ -15,11 +16,13 @@ from service.cli.options import (
     Url,
     complete_family,
     complete_objective,
+    complete_study,
 )
 from service.cli.output import console, errors, print_check, print_json, print_study, study_table
 from service.cli.progress import watch as watch_progress
+from service.cli.progress import watch_all
 from service.client import Client
-from service.schemas.studies import PickName, StudyView
+from service.schemas.studies import PickName, SortName, StudyView
 from tuning.errors import InvalidValue
 
 app = typer.Typer(help="Create and read studies.", no_args_is_help=True)
@@ -171,13 +174,30 @@ def list_studies(
         str | None, typer.Option(help="Of this objective.", autocompletion=complete_objective)
     ] = None,
     label: Annotated[str | None, typer.Option(help="With this label.")] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=WORDS", help="With this among its labels; repeatable."),
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="That have this in id, label, labels or notes.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(help=f"{', '.join(get_args(SortName))}.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = LIST_LIMIT,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """List the studies that match, newest first."""
     with Client(url) as client:
-        matching = client.studies.list(state=state, objective=objective, label=label)
+        matching = client.studies.list(
+            state=state,
+            objective=objective,
+            label=label,
+            labels=parse_labels(labels),
+            q=search,
+            sort=cast("SortName | None", sort),  # the service says which there are
+        )
         found = list(islice(matching, limit))
         has_more = next(matching, None) is not None
     if as_json:
@@ -196,9 +216,22 @@ def show(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> Non
 
 
 @app.command()
-def watch(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
-    """Show a study's progress until it ends."""
+def watch(
+    study: Annotated[
+        str | None,
+        typer.Argument(metavar="[STUDY]", help="Id of the study.", autocompletion=complete_study),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Show a study's progress until it ends; without one, a line for each change of any.
+
+    That ends when no study is under way.
+    """
     with Client(url) as client:
+        if study is None:
+            watch_all(client, as_json=as_json)
+            return
         found = watch_progress(client, study)
     print_study(found, as_json=as_json)
     _end_with(found)
@@ -258,6 +291,15 @@ def _read_request(file: Path) -> Given:
             allowed = f"an object (line {given.lines.get(f'/{part}', 1)})"
             raise InvalidValue(f"{part} of --file", given.content[part], allowed)
     return given
+
+
+def parse_labels(texts: Sequence[str] | None) -> dict[str, str]:
+    """Labels from NAME=WORDS."""
+    pairs = [text.partition("=") for text in texts or []]
+    for name, separator, _ in pairs:
+        if not separator or not name:
+            raise InvalidValue("--set", name, "NAME=WORDS")
+    return {name: words for name, _, words in pairs}
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -14,9 +14,9 @@ from service.client.drivers import Driver
 from service.client.errors import GaveUp
 from service.client.flows import Flow, Pause, Telling, pages, perform
 from service.client.methods import call, listing, steps
-from service.client.stream import follow
-from service.schemas.live import StudyEvent
-from service.schemas.studies import StudyCheck, StudyPage, StudyView
+from service.client.stream import follow, follow_changes
+from service.schemas.live import StudyChange, StudyEvent
+from service.schemas.studies import SortName, StudyCheck, StudyPage, StudyView
 
 D = TypeVar("D", bound=Driver)
 
@@ -59,10 +59,31 @@ class Studies(Generic[D]):
         state: str | None = None,
         objective: str | None = None,
         label: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        q: str | None = None,
+        sort: SortName | None = None,
         limit: int | None = None,
     ) -> Telling[StudyView]:
-        """All studies that match, newest first; `limit` is the size of the pages they come in."""
-        filters = {"state": state, "objective": objective, "label": label, "limit": limit}
+        """All studies that match, newest first.
+
+        Args:
+            state: of this state.
+            objective: of this objective.
+            label: with this label.
+            labels: with all of these labels.
+            q: whose id, label, labels or notes contain this, in any case of letters.
+            sort: another order; studies without the figure come last.
+            limit: the size of the pages they come in.
+        """
+        filters = {
+            "state": state,
+            "objective": objective,
+            "label": label,
+            "labels": [f"{name}={words}" for name, words in (labels or {}).items()],
+            "q": q,
+            "sort": sort,
+            "limit": limit,
+        }
         return pages(get("/v1/studies", parsed(StudyPage), filters), self.driver.patience)
 
     @call
@@ -152,6 +173,16 @@ class Studies(Generic[D]):
         """
         path = study_path(study) + "/events"
         return follow(path, after, self.driver.patience, measurements=measurements)
+
+    @listing
+    def changes(self) -> Telling[StudyChange]:
+        """The studies of the project, each whenever something happened to it, live and for ever.
+
+        It begins with those that changed some seconds ago; one that changes often is told once a
+        second. However often the connection breaks, the last change of a study is not missed, but
+        may come twice. A deleted study is told with the state `deleted`, without a revision.
+        """
+        return follow_changes("/v1/events", self.driver.patience)
 
     @steps
     def wait(

@@ -26,3 +26,21 @@ class StudyEvent(Schema):
     revision: int | None = None
     at: datetime | None = None
     data: dict[str, Any]
+
+
+class StudyChange(Schema):
+    """That something happened to a study: its revision and state now, and when it last did.
+
+    The state of one that was deleted is `deleted`, and it has no revision.
+    """
+
+    study: str
+    revision: int | None
+    state: str
+    at: datetime
+
+
+class Changes(Schema):
+    """What happened in a project since the message before: each study once."""
+
+    studies: list[StudyChange]

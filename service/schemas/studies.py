@@ -10,6 +10,8 @@ from service.schemas.external import ExternalRequest
 # Those of `tuning.records.Pruning`, which brings NumPy along; a test compares them.
 PruningName = Literal["none", "asha", "median"]
 PickName = Literal["winner", "recommended"]
+# Those of `service.store.listing.ORDERS`; a test compares them.
+SortName = Literal["newest", "oldest", "name", "progress", "ended", "lowest", "highest"]
 Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
@@ -223,7 +225,7 @@ class StudyCheck(Schema):
 
 
 class StudyPage(Schema):
-    """A page of studies, newest first; `next` is the cursor of the next page."""
+    """A page of studies in the order that was asked for; `next` is the cursor of the next page."""
 
     items: list[StudyView]
     next: str | None

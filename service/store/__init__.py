@@ -17,7 +17,11 @@ Time is the database's clock (`clock.now`).
 | `shares`      | links that let others read one study                           |
 | `quotas`      | what a project uses, and that it is not too much               |
 | `tokens`      | what the holder of a key shows                                 |
-| `studies`     | searches: create, read, page                                   |
+| `studies`     | searches: create, read                                         |
+| `glances`     | searches as they stand, for whoever polls or pages             |
+| `listing`     | which of them a list shows; narrow tables: `list_models`       |
+| `words`       | what a search is called, and by what it is found               |
+| `leads`       | how the best of a search got better                            |
 | `lifecycle`   | searches: pause, resume, stop, cancel, extend, fail, delete    |
 | `deadlines`   | when a search ends whatever it has found                       |
 | `conditions`  | what a study is doing, or why it does not                      |
@@ -35,6 +39,7 @@ Time is the database's clock (`clock.now`).
 | `provenances` | what runs were trained on and with                             |
 | `reads`       | who looked at which test split                                 |
 | `events`      | the change log of a study, numbered by its revision            |
+| `changes`     | which studies of a project something happened to lately        |
 | `webhooks`    | addresses that are told of events; tables: `webhook_models`    |
 | `outbox`      | events on their way to webhooks                                |
 | `idempotency` | answers remembered by key                                      |

@@ -25,12 +25,12 @@ from service.schemas.transfer import (
     TrialRecord,
     VerdictRecord,
 )
-from service.store import datasets, models, provenances, reads, studies
+from service.store import datasets, leads, models, provenances, reads, studies, words
 from service.store.clock import now
 from service.store.failure_models import Failure
 from tuning.documents import read_spec
 from tuning.provenance import Provenance
-from tuning.records import Direction, Phase, RunState, StudyState
+from tuning.records import Phase, RunState, StudyState
 
 BATCH = 500  # rows
 
@@ -68,6 +68,7 @@ def create(session: Session, project: str, exported: Exported, record: StudyReco
         request=record.request,
         labels=record.labels,
         finished_runs=0,
+        leads=[],
         idle_seconds=max(0.0, idle - record.busy_seconds),
         paused=None if state.is_final else at,
         started=record.started_at,
@@ -81,6 +82,7 @@ def create(session: Session, project: str, exported: Exported, record: StudyReco
     )
     session.add(row)
     session.flush()
+    words.write(session, row)
     return row
 
 
@@ -142,16 +144,15 @@ def finish(session: Session, row: models.Study) -> studies.Study:
 def _lead(session: Session, row: models.Study) -> None:
     """The best trial: the one that leads the search, or the winner of the verdict in force."""
     trial = models.Trial
-    is_falling = read_spec(row.spec).metric.direction is Direction.MAXIMIZE
-    value = trial.value.desc() if is_falling else trial.value.asc()
-    leader = session.execute(
+    scored = session.execute(
         select(trial.number, trial.value)
         .where(trial.project == row.project, trial.study == row.id, trial.value.is_not(None))
-        .order_by(value, trial.number)
-        .limit(1)
-    ).one_or_none()
-    if leader is not None:
-        row.best_trial, row.best_value = leader.number, leader.value
+        .order_by(trial.number)
+    )
+    known = ((one.number, one.value) for one in scored)
+    row.leads = leads.of(known, read_spec(row.spec).metric.direction)
+    if row.leads:
+        row.best_trial, row.best_value = row.leads[-1]
     arms = (row.verdict or {}).get("arms", ())
     if arms and arms[0]["validation"] is not None:
         row.best_trial = row.verdict["trial"] if row.verdict else None

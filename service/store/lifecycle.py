@@ -16,11 +16,12 @@ from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import datasets, deadlines, history, models, outcomes, quotas, webhooks
+from service.store import changes, datasets, deadlines, history, models, outcomes, quotas, webhooks
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.failure_models import Failure
 from service.store.identity_models import SharedStudy
+from service.store.list_models import StudyWords
 from service.store.locks import lock_runs, lock_study
 from service.store.studies import Study, estimate_end, note, to_study
 from tuning import rounds
@@ -38,6 +39,7 @@ PARTS = (
     models.Event,
     models.Verdict,
     SharedStudy,
+    StudyWords,
 )
 
 
@@ -113,6 +115,7 @@ def delete(session: Session, project: str, study: str) -> None:
         session.execute(remove(table).where(table.project == row.project, table.study == row.id))
     webhooks.forget(session, project, study)
     session.delete(row)
+    changes.note_deleted(session, project, study)
     session.flush()
 
 

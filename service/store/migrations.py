@@ -25,6 +25,7 @@ from service.store import (
     dataset_models,
     failure_models,
     identity_models,
+    list_models,
     models,
     webhook_models,
 )
@@ -34,6 +35,7 @@ TABLES = (
     identity_models,
     dataset_models,
     failure_models,
+    list_models,
     webhook_models,
 )  # every module with tables: the schema is all of them
 VERSION_TABLE = "glideslope_version"

@@ -135,6 +135,7 @@ class Study(Base):
     finished_runs: Mapped[int]
     best_trial: Mapped[int | None]
     best_value: Mapped[float | None]
+    leads: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")  # trial and value
     verdict: Mapped[Document | None]
     error: Mapped[str | None]
     eta: Mapped[datetime | None]
@@ -162,7 +163,18 @@ class Study(Base):
     __table_args__ = (
         PrimaryKeyConstraint("project", "id"),
         ForeignKeyConstraint(["project"], ["projects.id"]),
-        Index("ix_studies_page", "project", "created", "id"),
+        # All that a list is chosen and sorted by: it is found without reading a study.
+        Index(
+            "ix_studies_list",
+            "project",
+            "created",
+            "id",
+            "state",
+            "objective",
+            "label",
+            "finished",
+            "best_value",
+        ),
         Index("ix_studies_state", "state"),
     )
 
@@ -338,6 +350,7 @@ class Event(Base):
     __table_args__ = (
         PrimaryKeyConstraint("project", "study", "revision"),
         ForeignKeyConstraint(["project", "study"], ["studies.project", "studies.id"]),
+        Index("ix_events_at", "project", "at", "study"),
     )
 
 

@@ -18,7 +18,17 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.store import failures, fit, leases, measurements, models, provenances, reads, studies
+from service.store import (
+    failures,
+    fit,
+    leads,
+    leases,
+    measurements,
+    models,
+    provenances,
+    reads,
+    studies,
+)
 from service.store.clock import now
 from service.store.failures import NOTHING, LastWords
 from service.store.leases import Isolation, Reply, Status
@@ -338,6 +348,9 @@ def _conclude(
         _, trial.value = conclude_trial(full, spec.metric)
         if trial.value is not None:
             _offer(study, trial.number, trial.value, spec.metric)
+            study.leads = leads.insert(
+                study.leads, trial.number, trial.value, spec.metric.direction
+            )
 
 
 def _end(run: models.Run) -> Result:

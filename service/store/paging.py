@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import math
+import unicodedata
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -17,6 +18,7 @@ from tuning.records import check_integer
 
 MAX_LIMIT = 1_000
 LARGEST_KEY = 2**53  # microseconds until the year 2255
+FORBIDDEN = frozenset({"Cc", "Cs"})  # Unicode categories of what no database stores as text
 
 Key: TypeAlias = int | float | str
 
@@ -69,4 +71,4 @@ def _is_plausible(part: Key) -> bool:
         return math.isfinite(part)
     if isinstance(part, int):
         return 0 <= part <= LARGEST_KEY
-    return part.isascii() and part.isprintable()
+    return all(unicodedata.category(character) not in FORBIDDEN for character in part)

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, NotFound
-from service.store import conditions, datasets, models, outbox
+from service.store import conditions, datasets, models, outbox, words
 from service.store.clock import now
 from service.store.conditions import Condition, Stall
+from service.store.leads import Lead
 from service.store.locks import lock_study
 from tuning.documents import read_extension, read_spec, write_spec
 from tuning.errors import InvalidValue
@@ -42,7 +43,8 @@ class Study:
 
     `search_steps` and `evidence_steps` are the updates of runs queued until now; `end_reason` says
     why the search ended. `eta` is the moment all expected runs will have ended at the pace so far;
-    `best_value` is the lowest (highest, if the metric is maximised) score of the search.
+    `best_value` is the lowest (highest, if the metric is maximised) score of the search, `leads`
+    tell by which trials it came to be.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Study:
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""
     imported: Mapping[str, Any] | None = None
+    leads: tuple[Lead, ...] = ()
 
     @property
     def winner(self) -> Mapping[str, Any] | None:
@@ -147,6 +150,7 @@ def create(
         trial_limit=trial_limit,
         stored_bytes=0,
         finished_runs=0,
+        leads=[],
         search_steps=0,
         evidence_steps=0,
         idle_seconds=0.0,
@@ -160,6 +164,7 @@ def create(
     )
     session.add(row)
     session.flush()
+    words.write(session, row)
     note(session, row, "created", {"state": row.state, "expected_runs": expected_runs}, at)
     return to_study(row)
 
@@ -193,6 +198,7 @@ def describe(
     row.labels = row.labels if labels is None else dict(labels)
     row.notes = row.notes if notes is None else notes
     if (row.label, row.labels, row.notes, row.priority) != before:
+        words.write(session, row)
         told = {"label": row.label, "labels": row.labels, "priority": row.priority}
         note(session, row, "described", {"state": row.state, **told}, now(session))
     return to_study(row)
@@ -315,6 +321,7 @@ def to_study(row: models.Study, spec: StudySpec | None = None) -> Study:
         labels=row.labels,
         notes=row.notes,
         imported=row.imported,
+        leads=tuple((number, value) for number, value in row.leads),
     )
 
 

@@ -88,7 +88,7 @@ def test_many_studies_of_one_spec_share_what_was_read(
 
 def test_what_was_not_asked_for_lately_is_let_go() -> None:
     """The oldest first, and what is asked for again stays."""
-    kept: glances.Kept[int] = glances.Kept(2)
+    kept: glances.Kept[str, int] = glances.Kept(2)
     made: list[str] = []
 
     def make(name: str) -> int:

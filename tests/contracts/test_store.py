@@ -21,6 +21,7 @@ from service.store import (
 )
 from service.store.engine import Store
 from service.store.generations import Frontier
+from service.store.listing import Wanted
 from tuning.documents import write_trial
 from tuning.errors import IllegalMove, InvalidValue
 from tuning.records import Phase, RunState, StudySpec, StudyState, Trial
@@ -131,8 +132,9 @@ def test_pages_newest_first_without_gaps(
             page = glances.page(session, "a", cursor=cursor, limit=2)
             seen += [one.study.id for one in page.items]
             cursor = page.next
-        labelled = glances.page(session, "a", label="n1", state=StudyState.RUNNING).items
-        assert glances.page(session, "a", objective="other").items == ()
+        running = Wanted(label="n1", state=StudyState.RUNNING)
+        labelled = glances.page(session, "a", running).items
+        assert glances.page(session, "a", Wanted(objective="other")).items == ()
     assert cursor is None
     assert sorted(seen) == sorted(names)
     assert seen[0] == names[4]

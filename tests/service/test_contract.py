@@ -39,6 +39,7 @@ CALLS = {
     "studies.describe": args("st_x", label="x"),
     "studies.delete": args("st_x"),
     "studies.events": args("st_x"),
+    "studies.changes": args(),
     "studies.wait": args("st_x"),
     "trials.list": args("st_x", sort="value"),
     "trials.get": args("st_x", 0),

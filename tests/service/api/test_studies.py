@@ -141,6 +141,57 @@ def test_studies_are_listed_in_pages_newest_first(
 @pytest.mark.parametrize(
     ("query", "labels"),
     [
+        ({"q": "FIRST"}, ["the first"]),
+        ({"q": "ünders"}, ["the second"]),
+        ({"q": "e", "labels": "team=rates"}, ["the second"]),
+        ({"labels": ["team=rates", "desk=1=2"]}, ["the second"]),
+        ({"sort": "name"}, ["the first", "the second", "the third"]),
+        ({"sort": "oldest", "q": ""}, ["the third", "the first", "the second"]),
+    ],
+)
+def test_lists_are_searched_and_sorted(
+    api: TestClient,
+    submit: Submit,
+    advance: Callable[[float], None],
+    query: dict[str, Any],
+    labels: list[str],
+) -> None:
+    """By any part of the user's own words, by whole labels, in the order that is asked for."""
+    for label, more in (
+        ("the third", {}),
+        ("the first", {"labels": {"team": "Rates"}}),
+        ("the second", {"labels": {"team": "rates", "desk": "1=2"}, "notes": "Understood\nÜNDERS"}),
+    ):
+        submit(label=label, **more)
+        advance(1)
+    found = api.get(STUDIES, params=query)
+    assert [one["label"] for one in found.json()["items"]] == labels
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"sort": "best"}, "sort"),
+        ({"labels": "team"}, "labels[0]"),
+        ({"labels": ["team=x", "=x"]}, "labels[1]"),
+        ({"labels": ["a=b"] * 17}, "labels"),
+        ({"q": "x" * 129}, "q"),
+        ({"q": "a\0b"}, "q"),
+        ({"sort": "name", "cursor": "WzFd"}, "cursor"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(
+    api: TestClient, query: dict[str, Any], field: str
+) -> None:
+    """422 that names the field."""
+    refused = api.get(STUDIES, params=query)
+    assert refused.status_code == 422
+    assert field.partition("[")[0] in refused.text
+
+
+@pytest.mark.parametrize(
+    ("query", "labels"),
+    [
         ({}, ["b", "a"]),
         ({"label": "a"}, ["a"]),
         ({"label": "c"}, []),

@@ -81,6 +81,31 @@ def test_a_study_from_its_creation_to_its_schedule(glideslope: Command, request_
     look_at_results(glideslope, study["id"], shown["best"]["trial"], request_file.parent)
 
 
+def test_studies_are_searched_sorted_and_followed(glideslope: Command, request_file: Path) -> None:
+    """By words, labels and order; without a study `watch` ends once none is under way."""
+    studies = []
+    for label in ("needle b", "needle a"):
+        options = ("--file", str(request_file), "--label", label, "--json")
+        study = json.loads(glideslope("study", "create", *options).out)["id"]
+        studies.append(study)
+    glideslope("study", "describe", studies[0], "--set", "team=rates")
+    listed = glideslope("study", "list", "--search", "NEEDLE", "--sort", "name", "--json")
+    assert listed.code == 0, listed.err
+    assert [one["id"] for one in json.loads(listed.out)["items"]] == studies[::-1]
+    labelled = glideslope("study", "list", "--search", "needle", "--set", "team=rates")
+    assert (studies[0] in labelled.out, studies[1] in labelled.out) == (True, False)
+    wrong = glideslope("study", "list", "--sort", "best")
+    assert wrong.code == 2
+    assert "newest" in wrong.err
+    watched = glideslope("study", "watch")
+    assert watched.code == 0
+    ends = [line for line in watched.out.splitlines() if "completed" in line]
+    assert all(any(study in line and "needle" in line for line in ends) for study in studies)
+    again = glideslope("study", "watch", "--json")
+    assert (again.code, again.out) == (0, "")
+    assert "no study is under way" in again.err
+
+
 def look_at_results(glideslope: Command, study: str, best: int, folder: Path) -> None:
     """The verdict, the report, the best trial with its runs and their curves; each also as JSON."""
     ended = json.loads(glideslope("study", "watch", study, "--json").out)
@@ -243,6 +268,7 @@ def test_a_request_in_yaml_is_checked_and_submitted(glideslope: Command, tmp_pat
     study = json.loads(made.out)["id"]
     assert glideslope("study", "cancel", study).code == 0
     listed = glideslope("study", "list", "--label", "no", "--state", "cancelled", "--json")
+    assert listed.code == 0, listed.err
     assert [one["id"] for one in json.loads(listed.out)["items"]] == [study]
     assert glideslope("study", "clone", study, "--json").code == 0
     first = glideslope("study", "list", "--limit", "1")

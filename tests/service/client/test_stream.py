@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
 
 from service.client import BadAnswer, Client, Patience, ProblemError, Unreachable
-from service.schemas.live import StudyEvent
+from service.schemas.live import Changes, StudyChange, StudyEvent
 
 LAST = 40
 
@@ -117,3 +118,34 @@ def test_nonsense_is_a_bad_answer() -> None:
     nonsense = httpx2.Response(200, content=b"data: {}\n\n")
     with client_of(lambda _: nonsense) as client, pytest.raises(BadAnswer, match="no event"):
         next(client.studies.events("st_1"))
+
+
+def test_changes_go_on_after_a_break() -> None:
+    """From the id of the last message; each study of a message is one item."""
+    asked: list[str | None] = []
+
+    def message(number: int, *studies: str) -> bytes:
+        told = [
+            StudyChange(study=one, revision=number, state="running", at=datetime.now(UTC))
+            for one in studies
+        ]
+        data = Changes(studies=told).model_dump_json()
+        return f"id: {number}\nevent: changes\ndata: {data}\n\n".encode()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.headers.get("Last-Event-ID"))
+        first = 10 * len(asked)
+        return httpx2.Response(200, content=message(first, "a", "b") + message(first + 1, "a"))
+
+    with client_of(answer) as client:
+        told = list(itertools.islice(client.studies.changes(), 7))
+    assert [(one.study, one.revision) for one in told] == [
+        ("a", 10),
+        ("b", 10),
+        ("a", 11),
+        ("a", 20),
+        ("b", 20),
+        ("a", 21),
+        ("a", 30),
+    ]
+    assert asked == [None, "11", "21"]

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
-from service.store import migrations, models, reads
+from service.store import list_models, migrations, models, reads
 from service.store.engine import parse_url, writing_engine
 from service.store.models import Base
 
@@ -36,6 +36,29 @@ SESSION_OF_0019 = """
 INSERT INTO api_keys (project, id, label, hash, scopes, all_projects, created, parent)
 VALUES ('a', 'session', '', '', '[]', false, MOMENT, 'key')
 """
+
+STUDIES_OF_0019 = (
+    """
+INSERT INTO studies (project, id, revision, state, spec, objective, label, labels, notes,
+                     next_generation, expected_runs, finished_runs, created)
+VALUES ('a', 'down', 1, 'completed', '{"metric": {"direction": "minimize"}}', 'o', 'Über',
+        '{"team": "Rates", "desk": "x"}', 'Notes', 2, 1, 1, MOMENT),
+       ('a', 'up', 1, 'completed', '{"metric": {"direction": "maximize"}}', 'o', '', '{}', '',
+        2, 1, 1, MOMENT),
+       ('b', 'none', 1, 'running', '{"metric": {"direction": "minimize"}}', 'o', '', '{}', '',
+        2, 1, 1, MOMENT)
+""",
+    """
+INSERT INTO trials (project, study, number, generation, phase, state, params, schedule, identity,
+                    value)
+VALUES ('a', 'down', 2, 0, 'search', 'completed', '{}', '{}', '', 1),
+       ('a', 'down', 0, 0, 'search', 'completed', '{}', '{}', '', 3),
+       ('a', 'down', 1, 0, 'search', 'diverged', '{}', '{}', '', NULL),
+       ('a', 'down', 3, 0, 'search', 'completed', '{}', '{}', '', 1),
+       ('a', 'up', 0, 0, 'search', 'completed', '{}', '{}', '', 1),
+       ('a', 'up', 1, 0, 'search', 'completed', '{}', '{}', '', 2)
+""",
+)
 
 # Studies by what their confirmation told of the test split: all, all, nothing, a figure, no such.
 STUDIES_OF_0005 = (
@@ -179,6 +202,26 @@ def test_sessions_never_become_keys(empty: Engine) -> None:
     _move(empty, "downgrade", "0018")
     with empty.connect() as connection:
         assert connection.scalars(sa.select(key.c.id)).all() == ["key"]
+
+
+def test_studies_of_before_are_found_and_know_their_leads(empty: Engine) -> None:
+    """Revision 0020: by their words, in small letters; by their trials, in the metric's order."""
+    _move(empty, "upgrade", "0019")
+    for statement in STUDIES_OF_0019:
+        _insert_alone(empty, statement)
+    _move(empty, "upgrade", "0020")
+    words = list_models.StudyWords.__table__
+    leads = models.Study.__table__
+    with empty.connect() as connection:
+        told = {row["study"]: row for row in connection.execute(sa.select(words)).mappings()}
+        found = dict(connection.execute(sa.select(leads.c.id, leads.c.leads)).all())
+    assert (told["down"]["name"], told["up"]["name"]) == ("über", "up")
+    assert told["down"]["words"] == "down\nüber\ndesk=x\nteam=rates\nnotes"
+    assert told["down"]["labels"] == "\ndesk=x\nteam=Rates\n"
+    assert told["up"]["labels"] == "\n"
+    assert found == {"down": [[0, 3.0], [2, 1.0]], "up": [[0, 1.0], [1, 2.0]], "none": []}
+    _move(empty, "downgrade", "0019")
+    assert not {"study_words", "deleted_studies"} & _tables(empty)
 
 
 def _insert_alone(engine: Engine, statement: str) -> None:
