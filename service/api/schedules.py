@@ -1,11 +1,11 @@
 """Routes of the schedule tools: preview, lint, convert, and the schema of the document.
 
-The one idea: they store nothing and know no study; a request is a schedule's document, or the call
-of a library that makes one, and the core does the rest.
+The one idea: they store nothing and know no study; a request is a schedule's document, the call of
+a library that makes one, or a program with such a call, and the core does the rest.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from service.schemas.schedules import (
     PointsView,
     PreviewRequest,
     PreviewView,
+    ReadView,
     SummedView,
 )
 from tuning.errors import InvalidValue
@@ -31,7 +32,8 @@ from tuning.schedules import Schedule
 from tuning.schedules.compose import Steps
 from tuning.schedules.curves import Floats
 from tuning.schedules.fitting import through_knots
-from tuning.schedules.interop import Imported, read_call, write_code
+from tuning.schedules.interop import Note, read_call, write_code
+from tuning.schedules.interop.source import Read, read_source
 from tuning.schedules.json_schema import schedule_schema
 from tuning.schedules.limits import Integer
 from tuning.schedules.lint import from_notes, lint, sort
@@ -79,6 +81,7 @@ def convert_schedule(body: ConvertRequest) -> ConvertView:
     made = found.schedule if body.knots is None else through_knots(found.schedule, body.knots)
     return ConvertView(
         schedule=made.document(table=body.table),
+        read=None if found.read is None else _read_view(found.read),
         notes=[NoteView(**asdict(note)) for note in found.notes],
         code=None if body.to is None else _code_view(made, body.to),
     )
@@ -107,20 +110,51 @@ def _code_view(schedule: Schedule, framework: str) -> CodeView:
         raise InvalidValue("to", error.value, error.allowed) from error
 
 
-def _find(body: LintRequest | ConvertRequest) -> Imported:
-    """The schedule of a request, with notes if it comes from a call."""
-    if body.schedule is not None and body.origin is None:
-        return Imported(_laid_out(body.schedule, body.horizon))
-    if body.origin is None or body.schedule is not None:
-        raise InvalidValue("schedule", None, "either this or `from`, not both")
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The schedule of a request, what is worth knowing, and what a program said."""
+
+    schedule: Schedule
+    notes: tuple[Note, ...] = ()
+    read: Read | None = None
+
+
+def _find(body: LintRequest | ConvertRequest) -> _Found:
+    """The schedule of a request, which says it in one way."""
+    ways = (body.schedule, body.origin, body.source)
+    if sum(way is not None for way in ways) != 1:
+        raise InvalidValue("schedule", None, "either this, or `from`, or `source`")
+    if body.schedule is not None:
+        return _Found(_laid_out(body.schedule, body.horizon))
     _refuse_long("horizon", body.horizon)
+    if body.source is not None:
+        read = read_source(
+            body.source,
+            framework=body.framework,
+            base_lr=body.base_lr,
+            horizon=body.horizon,
+            longest=MOST_UPDATES,
+        )
+        return _Found(read.imported.schedule, read.imported.notes, read)
+    assert body.origin is not None  # noqa: S101 # the only way that is left
     call = body.origin
-    return read_call(
+    imported = read_call(
         call.framework,
         call.call,
         call.kwargs,
         base_lr=body.base_lr,  # type: ignore[arg-type] # the core refuses None, with the range
         horizon=body.horizon,  # type: ignore[arg-type] # likewise
+    )
+    return _Found(imported.schedule, imported.notes)
+
+
+def _read_view(read: Read) -> ReadView:
+    return ReadView(
+        framework=read.framework,
+        call=read.call,
+        kwargs=dict(read.kwargs),
+        base_lr=read.base_lr,
+        horizon=read.horizon,
     )
 
 

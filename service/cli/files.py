@@ -40,6 +40,14 @@ def read_object(path: Path, name: str) -> dict[str, Any]:
     return read_given(path, name).content
 
 
+def read_text(path: Path, name: str) -> str:
+    """The text in a file; `-` is standard input. Raises `InvalidValue` naming `name`."""
+    try:
+        return sys.stdin.read() if path == STANDARD_INPUT else path.read_text()
+    except (OSError, ValueError) as error:
+        raise InvalidValue(name, str(path), f"a readable text file ({error})") from error
+
+
 def read_given(path: Path, name: str) -> Given:
     """The same, with what is known of its lines."""
     shown = "standard input" if path == STANDARD_INPUT else str(path)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.cli.canvas import HEIGHT, WIDEST, Curve, draw
-from service.cli.files import read_object
+from service.cli.files import read_object, read_text
 from service.cli.options import DEFAULT_URL, AsJson, Url
 from service.cli.output import console, errors, print_json
 from service.client import Client
@@ -140,6 +140,15 @@ def convert(
         float | None, typer.Option(help="Learning rate of the optimiser of the call.")
     ] = None,
     horizon: Horizon = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            help="Lines of a program with a scheduler, a file or - ; nothing of it is run."
+        ),
+    ] = None,
+    knots: Annotated[
+        int | None, typer.Option(help="As a smooth curve through so many knots.")
+    ] = None,
     to: Annotated[
         str | None, typer.Option(help="Print code of this library instead of the document.")
     ] = None,
@@ -147,9 +156,13 @@ def convert(
 ) -> None:
     """Turn a library's call into a schedule, and a schedule into a library's code."""
     origin = {"framework": framework, "call": call, "kwargs": _parse_object(kwargs)}
+    is_call = call is not None or (framework is not None and source is None)
     body = {
         "schedule": None if file is None else _read_schedule(file),
-        "from": None if framework is None and call is None else origin,
+        "from": origin if is_call else None,
+        "source": None if source is None else read_text(source, "--source"),
+        "framework": None if is_call else framework,
+        "knots": knots,
         "base_lr": base_lr,
         "horizon": horizon,
         "to": to,

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from service.schemas.base import Name, Schema, check_settings, example
+from service.schemas.base import Name, Prose, Schema, check_settings, example
 
 DEEPEST = 256  # levels of lists and objects in a document: expressions nest
 
 Document = Annotated[dict[str, Any], AfterValidator(partial(check_settings, deepest=DEEPEST))]
-
+Source = Annotated[Prose, Field(max_length=20_000)]
 
 # A cosine of 1,000 updates, all else by default.
 SCHEDULE: JsonValue = {
@@ -50,12 +50,18 @@ class PreviewRequest(Schema):
 
 
 class LintRequest(Schema):
-    """A schedule, or a call (`from`) with its `base_lr` and `horizon`."""
+    """A schedule, or a call (`from`) with its `base_lr` and `horizon`, or lines of a program.
+
+    Of a program (`source`) the last scheduler of a `framework` is read, or of any; nothing of it is
+    run. `base_lr` and `horizon` are then only for what it does not say itself.
+    """
 
     model_config = example(schedule=SCHEDULE)
 
     schedule: Document | None = None
     origin: CallRequest | None = Field(default=None, alias="from")
+    source: Source | None = None
+    framework: Name | None = None
     base_lr: float | None = None
     horizon: int | None = None
     updates: int | None = None
@@ -63,16 +69,18 @@ class LintRequest(Schema):
 
 
 class ConvertRequest(Schema):
-    """A schedule, or a call (`from`) with its `base_lr` and `horizon`; `to` asks for code.
+    """A schedule, a call or a program, as for `:lint`; `to` asks for code.
 
     With `knots` the schedule is the smooth curve through so many of its points, each of which a
     hand or a search can move.
     """
 
-    model_config = example(schedule=SCHEDULE, to="torch")
+    model_config = example(source="CosineAnnealingLR(SGD(weights, lr=0.1), T_max=1000)", to="optax")
 
     schedule: Document | None = None
     origin: CallRequest | None = Field(default=None, alias="from")
+    source: Source | None = None
+    framework: Name | None = None
     base_lr: float | None = None
     horizon: int | None = None
     knots: int | None = None
@@ -127,6 +135,16 @@ class NoteView(Schema):
     message: str
 
 
+class ReadView(Schema):
+    """The scheduler that was found in a program, and what it was laid out with."""
+
+    framework: str
+    call: str
+    kwargs: dict[str, Any]
+    base_lr: float
+    horizon: int
+
+
 class CodeView(Schema):
     """Code of a framework; if it is not native, a look-up in the table, and why."""
 
@@ -137,8 +155,12 @@ class CodeView(Schema):
 
 
 class ConvertView(Schema):
-    """A schedule, what is worth knowing about its origin, and code if it was asked for."""
+    """A schedule, what is worth knowing about its origin, and code if it was asked for.
+
+    `read` is what was found in a program, if it came from one.
+    """
 
     schedule: dict[str, Any]
+    read: ReadView | None = None
     notes: list[NoteView]
     code: CodeView | None

@@ -84,6 +84,48 @@ def test_a_schedule_becomes_a_curve_through_knots(api: TestClient) -> None:
     assert refused.json()["errors"][0]["pointer"] == "/knots"
 
 
+def test_a_program_is_read_for_its_scheduler(api: TestClient) -> None:
+    """What was found is told; it can be linted and written for another library at once."""
+    source = "optimizer = SGD(w, lr=0.2)\nStepLR(optimizer, step_size=30, gamma=0.5)"
+    body = {"source": source, "horizon": 90, "to": "keras", "table": False}
+    made = api.post(f"{TOOLS}:convert", json=body).json()
+    assert made["read"] == {
+        "framework": "torch",
+        "call": "StepLR",
+        "kwargs": {"step_size": 30, "gamma": 0.5},
+        "base_lr": 0.2,
+        "horizon": 90,
+    }
+    assert made["schedule"]["family"] == "staircase"
+    assert made["code"]["framework"] == "keras"
+    found = api.post(f"{TOOLS}:lint", json={"source": f"{source}\n", "horizon": 20}).json()
+    assert [one["code"] for one in found["findings"]] == ["past_end"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "told"),
+    [
+        ({"source": "StepLR(o, step_size=n)"}, "/source", "line 1, column 21: n"),
+        ({"source": "x = ("}, "/source", "line 1, column 5"),
+        ({"source": "StepLR(o, step_size=3)"}, "/horizon", "StepLR has none"),
+        ({"source": "CosineAnnealingLR(o, T_max=3)"}, "/base_lr", "no optimiser"),
+        ({"source": "optax.linear_schedule(1.0, 0.0, 10**7)"}, "/horizon", "at most 1,000,000"),
+        ({"source": "x", "framework": "mxnet"}, "/framework", "mxnet"),
+        ({"source": "x", "schedule": SHORT}, "/schedule", "either this"),
+        ({"source": "x" * 20_001}, "/source", "20000"),
+    ],
+)
+def test_a_program_that_cannot_be_read_is_located(
+    api: TestClient, body: dict[str, Any], pointer: str, told: str
+) -> None:
+    """By line and column, or by what is missing."""
+    refused = api.post(f"{TOOLS}:convert", json=body)
+    assert refused.status_code == 422
+    (one,) = refused.json()["errors"]
+    assert one["pointer"] == pointer
+    assert told in refused.json()["detail"]
+
+
 def test_a_preview_over_another_horizon_keeps_the_shape(api: TestClient) -> None:
     """The whole schedule squeezed, as the core does it."""
     body = {"schedule": SCHEDULE.document(), "horizon": 50}

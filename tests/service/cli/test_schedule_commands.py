@@ -133,3 +133,22 @@ def test_a_mistake_ends_with_2(
     ended = glideslope("schedule", *(file if word == "@" else word for word in words))
     assert ended.code == 2
     assert told in ended.err
+
+
+def test_a_program_becomes_a_schedule(glideslope: Command, tmp_path: Path) -> None:
+    """Its last scheduler, with the rate of its optimiser; as code of another library, or knots."""
+    program = tmp_path / "train.py"
+    program.write_text(
+        "optimizer = SGD(model.parameters(), lr=0.1)\n"
+        "scheduler = CosineAnnealingLR(optimizer, T_max=50)\n"
+    )
+    made = glideslope("schedule", "convert", "--source", str(program))
+    assert json.loads(made.out)["horizon"] == 50
+    code = glideslope("schedule", "convert", "--source", str(program), "--to", "optax")
+    assert "cosine_decay_schedule" in code.out
+    knots = glideslope("schedule", "convert", "--source", str(program), "--knots", "7")
+    assert len(json.loads(knots.out)["params"]["values"]) == 7
+    program.write_text("StepLR(optimizer, step_size=count)")
+    refused = glideslope("schedule", "convert", "--source", str(program), "--base-lr", "0.1")
+    assert refused.code != 0
+    assert "line 1, column 29: count" in refused.err
