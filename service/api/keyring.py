@@ -136,14 +136,17 @@ class Keyring:
         """Keys have changed: the next request looks for itself."""
         with self._lock:
             self._read_at, self._forgotten_at = float("-inf"), self._clock()
-            self._known = {}
+            self._forget_callers()
 
     def take_used(self) -> set[str]:
-        """The ids of the keys that were used, each at most once in `USE_SECONDS`."""
+        """The ids of the keys that were used, each at most once in `USE_SECONDS`.
+
+        Whoever uses a session uses the key it was made from.
+        """
         at = self._clock()
         with self._lock:
+            self._note_used()
             used, self._used = self._used, set()
-            used.update(caller.key for caller in self._known.values() if caller.key)
         used = (used & self._locks.keys()) - {self._own.id}
         news = {one for one in used if at - self._told_at.get(one, float("-inf")) > USE_SECONDS}
         self._told_at.update(dict.fromkeys(news, at))
@@ -206,15 +209,23 @@ class Keyring:
         at = self._clock()  # before: what changes meanwhile may be missed
         found = self._look()
         with self._lock:
-            self._used.update(caller.key for caller in self._known.values() if caller.key)
+            self._forget_callers()
             self._shares = {share.study: share for share in found.shares}
             self._locks = {lock.id: lock for lock in (*found.locks, self._own)}
             self._is_open = not (self._is_needed or found.exist)
             self._quotas = {
                 project: self.usual.instead(own) for project, own in found.quotas.items()
             }
-            self._known = {}
             self._read_at = at if at > self._forgotten_at else float("-inf")
+
+    def _forget_callers(self) -> None:
+        """Let every token be checked anew."""
+        self._note_used()
+        self._known = {}
+
+    def _note_used(self) -> None:
+        callers = self._known.values()
+        self._used.update(caller.parent or caller.key for caller in callers if caller.key)
 
 
 def _local_key() -> tuple[Lock, str]:

@@ -18,7 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from service import audit
-from service.api.browsers import check_sign_in, drop, keep
+from service.api.browsers import check_sign_in, drop, keep, session_token
 from service.api.caller import SIGN_IN, Caller, KeyHolder
 from service.api.context import Context, Here
 from service.api.problems import responses
@@ -62,14 +62,16 @@ async def sign_in(
 ) -> SessionView:
     """Sign a browser in with an API key; the answer sets a cookie that counts as the key.
 
-    The session may what the key may, for twelve hours at most, and ends with the key.
+    The session may what the key may, for twelve hours at most, and ends with the key. One that the
+    browser had before ends now.
     """
     check_sign_in(request.scope)
     holder = await here.keyring.find(body.key)
     if holder.key is None or holder.study is not None or holder.parent is not None:
         raise Unidentified(is_shown=True)  # a link is no key, nor is a session
     here.meter.count(holder)
-    made, token = await run_in_threadpool(_begin, here, holder.project, holder.key)
+    before = await find_signed_in(request, here)
+    made, token = await run_in_threadpool(_begin, here, holder.project, holder.key, before)
     assert made.expires is not None  # noqa: S101 # every session ends
     keep(response, request.scope, token, int((made.expires - made.created).total_seconds()))
     response.headers["Cache-Control"] = "no-store"
@@ -77,15 +79,36 @@ async def sign_in(
     return session_view(caller)
 
 
-def _begin(here: Context, project: str, key: str) -> tuple[Key, str]:
+async def find_signed_in(request: Request, here: Context) -> Caller | None:
+    """Whoever is signed in, or needs no key, where the gate asks nobody."""
+    cookies = request.headers.get("cookie", "").encode("latin-1")
+    try:
+        return await here.keyring.find(session_token(cookies))
+    except Unidentified:
+        return None
+
+
+def _begin(here: Context, project: str, key: str, before: Caller | None) -> tuple[Key, str]:
     try:
         with here.store.write() as session:
             made, token = sessions.begin(session, project, key)
     except NotFound as error:  # revoked a moment ago, or the local worker's, which no store knows
         raise Unidentified(is_shown=True) from error
-    here.keyring.forget()
     audit.signed_in(made, key=key)
+    if before is not None:
+        _end(here, before)
+    here.keyring.forget()
     return made, token
+
+
+def _end(here: Context, caller: Caller) -> None:
+    """End the session of a caller; whoever shows a key itself has none."""
+    if caller.key is None or caller.parent is None:
+        return
+    with here.store.write() as session:
+        sessions.end(session, caller.project, caller.key)
+    here.keyring.forget()
+    audit.signed_out(caller.key, caller.project, key=caller.parent)
 
 
 @router.get("", responses=responses())
@@ -102,12 +125,7 @@ def sign_out(here: Here, caller: KeyHolder, request: Request, response: Response
     A key that is shown itself stays as it is.
     """
     drop(response, request.scope)
-    if caller.key is None or caller.parent is None:
-        return
-    with here.store.write() as session:
-        sessions.end(session, caller.project, caller.key)
-    here.keyring.forget()
-    audit.signed_out(caller.key, caller.project, key=caller.parent)
+    _end(here, caller)
 
 
 def session_view(caller: Caller) -> SessionView:

@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from fastapi import Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from service.api.browsers import session_token
-from service.api.caller import CALLER, OPEN, Caller
-from service.api.context import Context, Here
-from service.errors import Unidentified
+from service.api.caller import CALLER, OPEN
+from service.api.context import Here
+from service.api.sessions import find_signed_in
 from service.pages import page
 from service.pages.visitors import SIGN_IN
 
@@ -28,7 +27,7 @@ Next = Annotated[str | None, Query(alias="next", max_length=4_096)]
 async def show_sign_in(request: Request, here: Here, wanted: Next = None) -> Response:
     """The form; whoever is signed in and wanted to go somewhere else is led on."""
     then = own_path(wanted)
-    caller = await _find(request, here)
+    caller = await find_signed_in(request, here)
     if caller is not None:
         request.scope[CALLER] = caller
         if wanted is not None:
@@ -48,12 +47,3 @@ def own_path(wanted: str | None) -> str:
     if "\\" in wanted or not wanted.isascii() or not wanted.isprintable():
         return "/"
     return "/" if urlsplit(wanted).path == SIGN_IN else wanted
-
-
-async def _find(request: Request, here: Context) -> Caller | None:
-    """Whoever is signed in already, or needs no key; the gate asks nobody here."""
-    cookies = request.headers.get("cookie", "").encode("latin-1")
-    try:
-        return await here.keyring.find(session_token(cookies))
-    except Unidentified:
-        return None

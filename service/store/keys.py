@@ -187,18 +187,12 @@ def opens(row: type[ApiKey], at: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def note_used(session: Session, used: Collection[str]) -> None:
-    """Note that keys were used just now, those of which it is not known already.
-
-    Whoever uses a session uses the key it was made from.
-    """
-    at, child = now(session), aliased(ApiKey)
+    """Note that keys were used just now, those of which it is not known already."""
+    at = now(session)
     is_news = or_(
         ApiKey.last_used.is_(None), ApiKey.last_used < at - timedelta(seconds=USE_SECONDS)
     )
-    is_used = or_(
-        ApiKey.id.in_(used), ApiKey.id.in_(select(child.parent).where(child.id.in_(used)))
-    )
-    session.execute(update(ApiKey).where(is_used, is_news).values(last_used=at))
+    session.execute(update(ApiKey).where(ApiKey.id.in_(used), is_news).values(last_used=at))
 
 
 def to_key(row: ApiKey, sessions: int = 0) -> Key:

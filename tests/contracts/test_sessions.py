@@ -178,14 +178,3 @@ def test_a_session_is_no_key_of_the_list(store: Store, monkeypatch: pytest.Monke
     with pytest.raises(NotFound), store.write() as transaction:
         keys.revoke(transaction, "a", session.id)
     make(store)
-
-
-def test_whoever_uses_a_session_uses_its_key(store: Store, clock: FakeClock) -> None:
-    """So that nobody takes a key for unused with which somebody is signed in."""
-    key, other = make(store), make(store)
-    made, _ = begin(store, key.id)
-    with store.write() as session:
-        keys.note_used(session, {made.id})
-    with store.read() as session:
-        found = {one.id: one.last_used for one in keys.page(session, "a").items}
-    assert found == {key.id: clock.at, other.id: None}

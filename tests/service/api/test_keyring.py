@@ -23,11 +23,11 @@ class Drawer:
         self.at = 0.0
         self.is_away = False
 
-    def add(self) -> str:
-        """Put a key in; returns its token."""
+    def add(self, parent: str | None = None) -> str:
+        """Put a key in, or a session of one; returns its token."""
         name, token = make_token()
         self.locks[name] = Lock(
-            "a", name, digest(token), frozenset({Scope.READ}), all_projects=False
+            "a", name, digest(token), frozenset({Scope.READ}), all_projects=False, parent=parent
         )
         return token
 
@@ -176,6 +176,19 @@ def test_uses_are_told_once_a_minute(drawer: Drawer, keyring: Keyring) -> None:
     drawer.at += 61
     find(keyring, token)
     assert told() == set(drawer.locks)
+
+
+def test_whoever_uses_a_session_uses_its_key(drawer: Drawer, keyring: Keyring) -> None:
+    """So nobody takes a key for unused with which somebody is signed in; also one signed out."""
+    drawer.add()
+    (key,) = drawer.locks
+    session = drawer.add(parent=key)
+    find(keyring, session)
+    drawer.locks.popitem()
+    keyring.forget()
+    drawer.at += 0.1
+    find_and_ignore(keyring, session)
+    assert keyring.take_used() == {key}
 
 
 def test_the_servers_own_worker_may_only_work(drawer: Drawer, keyring: Keyring) -> None:

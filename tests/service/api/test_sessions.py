@@ -156,6 +156,19 @@ def test_signing_out_ends_the_session(make: Make, browser: TestClient) -> None:
     assert browser.get("/v1/studies", headers=bearer(token)).status_code == 200
 
 
+def test_a_browser_has_one_session(make: Make, browser: TestClient) -> None:
+    """Signing in again ends the one before; a key of its own is not hurt."""
+    first, second = make()["token"], make(label="second")["token"]
+    sign_in(browser, first)
+    before = browser.cookies[COOKIE]
+    sign_in(browser, second)
+    assert browser.get(SESSIONS).json()["label"] == "second"
+    for token, status in ((before, 401), (first, 200)):
+        assert browser.get(SESSIONS, headers=bearer(token)).status_code == status
+    assert sign_in(browser, "gs_wrong").status_code == 401
+    assert browser.get(SESSIONS).json()["label"] == "second"
+
+
 def test_whoever_shows_a_key_itself_signs_nothing_out(make: Make, browser: TestClient) -> None:
     """It is nobody's session, and stays as it is."""
     token = make(label="mine", scopes=["work"])["token"]
@@ -331,6 +344,7 @@ def test_a_key_tells_how_many_browsers_it_is_signed_in_with(
     """And sessions are no keys of the list."""
     made = make()
     for _ in range(2):
+        browser.cookies.clear()
         sign_in(browser, made["token"])
     listed = api.get("/v1/keys", headers=bearer(made["token"])).json()["items"]
     assert {one["id"]: one["sessions"] for one in listed}[made["id"]] == 2
