@@ -74,8 +74,8 @@ $(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
 parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
 	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
 
-bench: $(TORCH) ## speed beside peers (PART=schedules, engine, study or api)
-	@for part in $(PART); do $(BIN)/python tests/benchmarks/$$part.py || exit; done
+bench: $(TORCH) ## speed beside peers, and of pages (PART=schedules, engine, study, api or pages)
+	@for part in $(PART); do PYTHONPATH=. $(BIN)/python tests/benchmarks/$$part.py || exit; done
 
 benchmark-objectives: $(READY) ## who wins on which objective, on fresh seeds (SEED=…)
 	@SEED=$(SEED) $(BIN)/python tests/benchmarks/objectives.py
