@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 GRAVE = {"serious", "critical"}
 PICTURES = Path(__file__).parents[3] / "var" / "screenshots"
 THEMES = ("light", "dark")
-SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
+SIZES: Mapping[str, "ViewportSize"] = {
+    "wide": {"width": 1280, "height": 800},
+    "narrow": {"width": 390, "height": 844},
+}
 MOST_STOPS = 400  # of the Tab key on one page
 
-ALL_DRAWN = """() => [...document.querySelectorAll("[data-chart][data-src]")]
+ALL_DRAWN = """() => [...document.querySelectorAll("[data-chart]")]
   .filter((figure) => figure.checkVisibility())
   .every((figure) => window.drawnFigures.has(figure))"""
 # What sticks out of the window, or is cut off there, unless it scrolls inside a box of its own.
@@ -77,7 +80,6 @@ def check_accessibility(page: "Page") -> None:
     """Let axe-core look at the page; fail on what is serious or critical, print the rest."""
     from axe_playwright_python.sync_playwright import Axe
 
-    settle(page)
     options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
     found = Axe().run(page, options=options).response["violations"]
     grave = [one for one in found if one["impact"] in GRAVE]
@@ -89,7 +91,6 @@ def check_accessibility(page: "Page") -> None:
 
 def check_width(page: "Page") -> None:
     """Fail if the page scrolls sideways."""
-    settle(page)
     found = page.evaluate(STICKS_OUT)
     assert not found, f"{page.url}\n" + "\n".join(found[:12])
 
@@ -128,19 +129,10 @@ def check_keyboard(page: "Page", *, has_skip_link: bool = True) -> None:
     assert not dim, "the focus is not to be seen on\n" + "\n".join(dim)
 
 
-def take_pictures(page: "Page", name: str) -> None:
-    """Leave four pictures of the whole page in var/screenshots: each theme in each width."""
+def take_picture(page: "Page", name: str) -> None:
+    """Leave a picture of the whole page in var/screenshots."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    before = page.viewport_size
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)
-        for word, (width, height) in SIZES.items():
-            page.set_viewport_size({"width": width, "height": height})
-            settle(page)
-            page.screenshot(path=PICTURES / f"{name}-{theme}-{word}.png", full_page=True)
-    page.emulate_media(color_scheme="light")
-    if before:
-        page.set_viewport_size(before)
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 def _told(violation: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.browser import chromium, sites
+from tests.e2e.browser import checks, chromium, sites
 from tests.e2e.browser.sites import Site
 from tests.e2e.browser.watch import Watch
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 # `make test` has no Playwright, and leaves these tests to `make test-full`.
 collect_ignore_glob = [] if find_spec("playwright") else ["test_*.py"]
-WIDE, NARROW = (1280, 800), (390, 844)
 ANSWER_MS, EXPECT_MS = 60_000, 20_000
 
 NewPage = Callable[..., "Page"]
@@ -91,12 +90,12 @@ def new_page(browser: "Browser", watch: Watch) -> Iterator[NewPage]:
     contexts = []
 
     def open_page(
-        site: Site, *, theme: str = "light", size: tuple[int, int] = WIDE, **options: object
+        site: Site, *, theme: str = "light", size: str = "wide", **options: object
     ) -> "Page":
         context = browser.new_context(
             base_url=site.url,
             color_scheme=theme,  # type: ignore[arg-type] # "light" or "dark"
-            viewport={"width": size[0], "height": size[1]},
+            viewport=checks.SIZES[size],
             **options,  # type: ignore[arg-type] # whatever Playwright takes
         )
         context.set_default_timeout(ANSWER_MS)

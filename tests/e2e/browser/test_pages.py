@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.browser import checks
-from tests.e2e.browser.conftest import NARROW, NewPage
+from tests.e2e.browser.conftest import NewPage
 from tests.e2e.browser.sites import Site
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ PLACES = {
     "studies": Place("/"),
     "keys": Place("/keys"),
     "sign_in": Place("/sign-in"),
+    "workbench": Place("/workbench"),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
 }
 named = pytest.mark.parametrize("name", PLACES)
@@ -48,22 +49,19 @@ def visit(page: "Page", name: str, study: str) -> None:
 def test_every_page_can_be_read_by_all(
     new_page: NewPage, open_site: Site, finished_study: str, name: str, theme: str
 ) -> None:
-    """Axe-core finds nothing serious in either theme; one first heading, one main part."""
+    """Axe-core finds nothing serious, and a phone shows it all: in either theme, wide and narrow.
+
+    Pictures are left in var/screenshots, for people to look at.
+    """
     page = new_page(open_site, theme=theme)
     visit(page, name, finished_study)
     checks.check_structure(page)
-    checks.check_accessibility(page)
-
-
-@named
-def test_every_page_fits_a_phone(
-    new_page: NewPage, open_site: Site, finished_study: str, name: str
-) -> None:
-    """Nothing scrolls sideways in 390 pixels, and axe-core finds nothing serious there either."""
-    page = new_page(open_site, size=NARROW)
-    visit(page, name, finished_study)
-    checks.check_width(page)
-    checks.check_accessibility(page)
+    for word, size in checks.SIZES.items():
+        page.set_viewport_size(size)
+        checks.settle(page)
+        checks.take_picture(page, f"{name}-{theme}-{word}")
+        checks.check_width(page)
+        checks.check_accessibility(page)
 
 
 @named
@@ -72,10 +70,3 @@ def test_every_page_can_be_walked_by_keyboard(page: "Page", finished_study: str,
     visit(page, name, finished_study)
     checks.settle(page)
     checks.check_keyboard(page, has_skip_link=PLACES[name].has_skip_link)
-
-
-@named
-def test_every_page_has_its_picture_taken(page: "Page", finished_study: str, name: str) -> None:
-    """For people to look at: both themes, wide and narrow, in var/screenshots."""
-    visit(page, name, finished_study)
-    checks.take_pictures(page, name)
