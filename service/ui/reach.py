@@ -14,6 +14,7 @@ from service.ui.typeset import percent, significant
 UNKNOWN = "unknown"
 UNTOLD = {"optimizer", "config"}  # the one stands above, the other is told part by part
 HASH_DIGITS = 12
+LEAST = 0.005  # a chance below is 0.00 as it would be written
 
 
 def reach(verdict: Mapping[str, Any] | None) -> list[Fact]:
@@ -28,8 +29,9 @@ def _choice(verdict: Mapping[str, Any]) -> Iterator[Fact]:
     yield Fact("use", f"{use['family']}, peak {significant(use['peak'], 3)}", use["reason"])
     chances = sorted(verdict["chances"].items(), key=lambda pair: -pair[1])
     if chances:
-        told = ", ".join(f"{family} {chance:.2f}" for family, chance in chances)
-        yield Fact("as good as the best", told, "share of 10,000 redraws of seeds and blocks")
+        told = ", ".join(f"{name} {chance:.2f}" for name, chance in chances if chance >= LEAST)
+        rest = " (the others: 0.00)" if chances[-1][1] < LEAST else ""
+        yield Fact("as good as the best", told, f"share of 10,000 redraws of seeds and blocks{rest}")
     worst = verdict["arms"][0]["worst_block"]
     if worst is not None:
         yield Fact("worst block", significant(worst[1]), f"of the winner, number {worst[0] + 1}")
