@@ -31,7 +31,9 @@ def _choice(verdict: Mapping[str, Any]) -> Iterator[Fact]:
     if chances:
         told = ", ".join(f"{name} {chance:.2f}" for name, chance in chances if chance >= LEAST)
         rest = " (the others: 0.00)" if chances[-1][1] < LEAST else ""
-        yield Fact("as good as the best", told, f"share of 10,000 redraws of seeds and blocks{rest}")
+        yield Fact(
+            "as good as the best", told, f"share of 10,000 redraws of seeds and blocks{rest}"
+        )
     worst = verdict["arms"][0]["worst_block"]
     if worst is not None:
         yield Fact("worst block", significant(worst[1]), f"of the winner, number {worst[0] + 1}")

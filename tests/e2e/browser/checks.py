@@ -7,7 +7,7 @@ The one idea: a check fails with a list that tells where to look. Not here: what
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, ViewportSize
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 GRAVE = {"serious", "critical"}
 PICTURES = Path(__file__).parents[3] / "var" / "screenshots"
-THEMES = ("light", "dark")
-SIZES: Mapping[str, "ViewportSize"] = {
-    "wide": {"width": 1280, "height": 800},
-    "narrow": {"width": 390, "height": 844},
-}
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDE: "ViewportSize" = {"width": 1280, "height": 800}
+NARROW: "ViewportSize" = {"width": 390, "height": 844}
+SIZES = {"wide": WIDE, "narrow": NARROW}
 MOST_STOPS = 400  # of the Tab key on one page
 
 ALL_DRAWN = """() => [...document.querySelectorAll("[data-chart]")]
@@ -133,6 +132,20 @@ def take_picture(page: "Page", name: str) -> None:
     """Leave a picture of the whole page in var/screenshots."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+def take_pictures(page: "Page", name: str) -> None:
+    """Leave four of them: each theme in each width."""
+    before = page.viewport_size
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        for word, size in SIZES.items():
+            page.set_viewport_size(size)
+            settle(page)
+            take_picture(page, f"{name}-{theme}-{word}")
+    page.emulate_media(color_scheme="light")
+    if before:
+        page.set_viewport_size(before)
 
 
 def _told(violation: Mapping[str, Any]) -> str:

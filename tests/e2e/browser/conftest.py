@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.browser import checks, chromium, sites
+from tests.e2e.browser import chromium, sites
+from tests.e2e.browser.checks import WIDE
 from tests.e2e.browser.sites import Site
 from tests.e2e.browser.watch import Watch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 HERE = Path(__file__).parent
 # `make test` has no Playwright, and leaves these tests to `make test-full`.
@@ -90,12 +91,12 @@ def new_page(browser: "Browser", watch: Watch) -> Iterator[NewPage]:
     contexts = []
 
     def open_page(
-        site: Site, *, theme: str = "light", size: str = "wide", **options: object
+        site: Site, *, theme: str = "light", size: "ViewportSize" = WIDE, **options: object
     ) -> "Page":
         context = browser.new_context(
             base_url=site.url,
             color_scheme=theme,  # type: ignore[arg-type] # "light" or "dark"
-            viewport=checks.SIZES[size],
+            viewport=size,
             **options,  # type: ignore[arg-type] # whatever Playwright takes
         )
         context.set_default_timeout(ANSWER_MS)

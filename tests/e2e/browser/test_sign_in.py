@@ -7,7 +7,7 @@ import pytest
 
 from service.client import Client, ProblemError
 from tests.e2e.browser import checks, sites
-from tests.e2e.browser.conftest import NARROW, NewPage
+from tests.e2e.browser.conftest import NewPage
 from tests.e2e.browser.sites import Site
 from tests.e2e.browser.watch import Watch
 
@@ -150,7 +150,7 @@ def test_the_first_key_closes_the_server_and_signs_in(new_page: NewPage, tmp_pat
 @pytest.mark.parametrize("theme", checks.THEMES)
 def test_both_pages_can_be_read_by_all(new_page: NewPage, keyed_site: Site, theme: str) -> None:
     """With keys on them, in both themes, on a phone and by keyboard."""
-    page = new_page(keyed_site, theme=theme, size=NARROW)
+    page = new_page(keyed_site, theme=theme, size=checks.NARROW)
     page.goto("/sign-in")
     checks.check_structure(page)
     checks.check_width(page)
