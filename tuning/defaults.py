@@ -108,11 +108,15 @@ def space(
 ) -> Space:
     """The search space; raises `InvalidValue` naming the field under `space`."""
     try:
-        usual = (*DEFAULT_FAMILIES, *FREE_FAMILIES.get(sampler, ()))
-        chosen = usual if families is None else tuple(families)
+        chosen = usual_families(sampler) if families is None else tuple(families)
         return narrow(chosen, peak, ranges, fixed, parse(constraints))
     except InvalidValue as error:
         raise error.under("space") from error
+
+
+def usual_families(sampler: str) -> tuple[str, ...]:
+    """The families of a study whose user names none."""
+    return (*DEFAULT_FAMILIES, *FREE_FAMILIES.get(sampler, ()))
 
 
 def peaks(budget: Budget, baselines: Sequence[str], space: Space) -> int:

@@ -8,12 +8,13 @@ Not here: how pages look (`service.ui`), the API (`service.api`).
 
 from fastapi import APIRouter
 
-from service.pages import keys, sign_in, static, studies, workbench
+from service.pages import keys, new_study, sign_in, static, studies, workbench
 
 # A page is a module with a router, and a line here.
 ROUTERS: tuple[APIRouter, ...] = (
     static.router,
     sign_in.router,
+    new_study.router,  # before whatever takes an id in the same place
     studies.router,
     workbench.router,
     keys.router,

@@ -79,8 +79,12 @@ INKED = Look("ink", *INK, "circle")  # of what is no family
 
 def looks(spec: StudySpec) -> dict[str, Look]:
     """A look for every family of a study: baselines in their order, then the others."""
-    families = dict.fromkeys((*spec.baselines, *spec.space.families))
-    return {family: _look(position) for position, family in enumerate(families)}
+    return looks_of((*spec.baselines, *spec.space.families))
+
+
+def looks_of(families: Iterable[str]) -> dict[str, Look]:
+    """A look for every family, in the order in which they come first."""
+    return {family: _look(position) for position, family in enumerate(dict.fromkeys(families))}
 
 
 def _look(position: int) -> Look:

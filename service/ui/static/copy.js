@@ -7,9 +7,10 @@ document.addEventListener("click", async (event) => {
   const source = document.getElementById(button.dataset.copy);
   const said = button.dataset.said ?? button.textContent;
   button.dataset.said = said;
-  getSelection().selectAllChildren(source);
+  if (source.select) source.select();
+  else getSelection().selectAllChildren(source);
   try {
-    await navigator.clipboard.writeText(source.textContent);
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
     button.textContent = "Copied";
   } catch {
     button.textContent = "Selected"; // where a page may not write to the clipboard

@@ -54,6 +54,19 @@ SAMPLERS: Mapping[str, Sampler] = {
     "nsga2": rebuilt(_nsga2),
 }
 
+# What each is, for a list.
+SAMPLER_HELP: Mapping[str, str] = {
+    "curve": "schedules as curves, one model across all families",
+    "tpe": "Optuna's tree-structured Parzen estimator",
+    "parzen": "the densities of tpe, in a sixth of the time",
+    "cmaes": "a normal distribution that moves and changes its shape",
+    "gp": "a Gaussian process over the coordinates",
+    "random": "points drawn at random",
+    "qmc": "Sobol points, which cover the space evenly",
+    "grid": "the points of a grid, each once",
+    "nsga2": "Optuna's genetic algorithm",
+}
+
 # Samplers that go through a fixed sequence, whatever became of it: what is refused comes again
 # before anything new, and asking on costs next to nothing.
 ENUMERATING = frozenset({"qmc", "grid"})
@@ -84,6 +97,7 @@ def propose(
 __all__ = [
     "ENUMERATING",
     "SAMPLERS",
+    "SAMPLER_HELP",
     "Observation",
     "Point",
     "Recommendation",
