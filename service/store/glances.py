@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from sqlalchemy import JSON, Connection, Row, Text, bindparam, select
+from sqlalchemy import JSON, Connection, Row, Text, bindparam, select, tuple_
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
@@ -139,7 +139,7 @@ def of(session: Session, project: str, studies: Sequence[str]) -> list[Glance]:
     rows = connection.execute(_THESE, {"project": project, "studies": list(studies)})
     read = {row.id: _to_study(row) for row in rows}
     places = {name: place for name, (study, _) in read.items() if (place := _place(study))}
-    best = _trials.get_all(list(places.values()), lambda missing: history.records(session, missing))
+    best = _trials.get_all(list(places.values()), lambda missing: _read_trials(session, missing))
     return [
         Glance(study, best[places[study.id]] if study.id in places else None, document)
         for study, document in (read[name] for name in studies if name in read)
@@ -166,6 +166,13 @@ def _place(study: Study) -> Place | None:
 def _read_trial(connection: Connection, project: str, study: str, number: int) -> Trial:
     with Session(connection) as session:
         return history.trial(session, project, study, number).trial
+
+
+def _read_trials(session: Session, places: Sequence[Place]) -> dict[Place, Trial]:
+    trial = models.Trial
+    place = tuple_(trial.project, trial.study, trial.number)
+    rows = session.scalars(select(trial).where(place.in_(places)))
+    return {(row.project, row.study, row.number): history.to_trial_row(row).trial for row in rows}
 
 
 @lru_cache(KEPT_SPECS)

@@ -184,16 +184,6 @@ def trial(session: Session, project: str, study: str, number: int) -> TrialRow:
     return to_trial_row(row)
 
 
-def records(
-    session: Session, places: Iterable[tuple[str, str, int]]
-) -> dict[tuple[str, str, int], Trial]:
-    """Trials by project, study and number, as many as there are."""
-    table = models.Trial
-    place = tuple_(table.project, table.study, table.number)
-    rows = session.scalars(select(table).where(place.in_(list(places))))
-    return {(row.project, row.study, row.number): _to_record(row) for row in rows}
-
-
 def best_trial(
     session: Session, study: studies.Study, arm: Mapping[str, Any] | None
 ) -> Trial | None:
