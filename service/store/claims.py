@@ -12,12 +12,13 @@ Not here: what a worker does with them (`work`); use `work.claim`.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, func, not_, select, true
+from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from service.store import deadlines, fit, history, leases, models, studies
@@ -25,11 +26,56 @@ from service.store.clock import now
 from service.store.leases import Isolation
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
 from tuning.documents import read_schedule
-from tuning.records import Phase, RunState, StudyState, TrialState, check_integer
+from tuning.records import Phase, Run, RunState, StudyState, TrialState, check_integer, move
 
 MAX_LANES = 1_024
 MOST_RATES = 1_000_000  # learning rates that one answer tells, beyond those of one run
 ACTIVE = (StudyState.RUNNING, StudyState.CONFIRMING)
+
+# Made once, for they are asked all the time; of rows, for nothing but their values is needed.
+_run, _trial = models.table_of(models.Run).c, models.table_of(models.Trial).c
+_study = models.table_of(models.Study).c
+_CLAIMED = select(_run["id"]).where(
+    _run.worker == bindparam("worker"), _run.claim == bindparam("claim")
+)
+_COMPANY = (
+    select(_run.isolation)
+    .where(_run.worker == bindparam("worker"), _run.state == RunState.LEASED)
+    .distinct()
+)
+_LANES = (
+    select(_run.project, _run.study, func.count())
+    .where(_run.state == RunState.LEASED)
+    .group_by(_run.project, _run.study)
+)
+_QUEUED: Select[Any] = (
+    select(_run["id"], *(_run[field.name] for field in fields(Run)), _run.attempt, _run.isolation)
+    .where(
+        _run.project == bindparam("project"),
+        _run.study == bindparam("study"),
+        _run.state == RunState.QUEUED,
+    )
+    .order_by((_run.isolation == Isolation.WORKER).desc(), _run.generation, _run["index"])
+    .limit(bindparam("lanes"))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_UNSUSPECTED = _QUEUED.where(_run.isolation != Isolation.WORKER)
+_SCHEDULES: Select[Any] = select(_trial.number, _trial.schedule).where(
+    _trial.project == bindparam("project"),
+    _trial.study == bindparam("study"),
+    _trial.number.in_(bindparam("numbers", expanding=True)),
+)
+_START = (
+    update(models.table_of(models.Trial))
+    .where(
+        _trial.project == bindparam("of"),
+        _trial.study == bindparam("named"),
+        _trial.number.in_(bindparam("numbers", expanding=True)),
+        _trial.state == TrialState.PROPOSED,
+    )
+    .values(state=move(TrialState.PROPOSED, TrialState.RUNNING))
+)
+Handed = models.Run | Row[Any]  # a run that is handed out: both have its values by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +112,32 @@ class _Wish:
     project: str | None
     external: bool
 
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """What a study must be like for it."""
-        study = models.Study
-        if self.objectives is None or not self.external:
-            yield study.is_external.is_(False)
-        if self.objectives is not None:
-            yield study.objective.in_(self.objectives)
-        if self.project is not None:
-            yield study.project == self.project
+    def question(self) -> tuple[Select[Any], Mapping[str, Any]]:
+        """What finds the studies that have runs for it, with its values."""
+        names, owner = self.objectives, self.project
+        query = _waiting(named=names is not None, owned=owner is not None, external=self.external)
+        return query, {"objectives": list(names or ()), "project": owner}
+
+
+@cache
+def _waiting(*, named: bool, owned: bool, external: bool) -> Select[Any]:
+    """Active studies with queued runs, for a wish that names objectives, or a project."""
+    queued = select(_run["id"]).where(
+        _run.project == _study.project,
+        _run.study == _study["id"],
+        _run.state == RunState.QUEUED,
+    )
+    suspected = queued.where(_run.isolation == Isolation.WORKER).exists()
+    query = select(
+        _study.project, _study["id"], _study.claimed, _study.created, _study.priority, suspected
+    ).where(_study.state.in_(ACTIVE), queued.exists())
+    if not named or not external:
+        query = query.where(_study.is_external.is_(False))
+    if named:
+        query = query.where(_study.objective.in_(bindparam("objectives", expanding=True)))
+    if owned:
+        query = query.where(_study.project == bindparam("project"))
+    return query
 
 
 def claim(
@@ -110,8 +173,7 @@ def claim(
     hold_name(session, "claim", worker)
     at = now(session)
     until = at + timedelta(seconds=lease_seconds)
-    run = models.Run
-    before = session.scalars(select(run.id).where(run.worker == worker, run.claim == claim)).all()
+    before = session.execute(_CLAIMED, {"worker": worker, "claim": claim}).scalars().all()
     if before:
         return _repeat(session, before, claim, until, table=table)
     company = _company(session, worker)
@@ -122,11 +184,18 @@ def claim(
         if table and runs:
             runs = runs[: max(1, MOST_RATES // runs[0].horizon)]
         if runs:
-            for one in runs:
-                leases.grant(one, worker, claim, at, until)
-            trials = _trials_of(session, row, runs)
-            _mark_started(session, row, runs, trials, at)
-            return _to_claim(row, runs, trials, table=table)
+            tokens = leases.grant(
+                session,
+                [one.id for one in runs],
+                project=row.project,
+                worker=worker,
+                claim=claim,
+                at=at,
+                until=until,
+            )
+            _mark_started(session, row, list(tokens), worker, at)
+            _start_trials(session, row, runs)
+            return _to_claim(session, row, runs, tokens, table=table)
     return None
 
 
@@ -145,9 +214,7 @@ def has_queued(
 
 def _company(session: Session, worker: str) -> set[str]:
     """How isolated the runs are that the worker trains already; empty if it trains none."""
-    run = models.Run
-    query = select(run.isolation).where(run.worker == worker, run.state == RunState.LEASED)
-    return set(session.scalars(query.distinct()))
+    return set(session.execute(_COMPANY, {"worker": worker}).scalars())
 
 
 def _repeat(
@@ -162,7 +229,7 @@ def _repeat(
     session.flush()
     row = session.get_one(models.Study, (held[0].project, held[0].study))
     runs = sorted(held, key=lambda run: (run.generation, run.index))
-    return _to_claim(row, runs, _trials_of(session, row, runs), table=table)
+    return _to_claim(session, row, runs, {run.id: str(run.token) for run in runs}, table=table)
 
 
 def _locked_candidates(
@@ -189,15 +256,7 @@ def _candidates(session: Session, company: Collection[str], wish: _Wish) -> list
     """
     if Isolation.WORKER in company:
         return []
-    study, run = models.Study, models.Run
-    queued = select(run.id).where(
-        run.project == study.project, run.study == study.id, run.state == RunState.QUEUED
-    )
-    suspected = queued.where(run.isolation == Isolation.WORKER).exists()
-    query = select(
-        study.project, study.id, study.claimed, study.created, study.priority, suspected
-    ).where(study.state.in_(ACTIVE), queued.exists(), *wish.conditions())
-    waiting = session.execute(query).all()
+    waiting = session.execute(*wish.question()).all()
     if not waiting:
         return []
     by_project, by_study = _leased_lanes(session)
@@ -216,15 +275,9 @@ def _candidates(session: Session, company: Collection[str], wish: _Wish) -> list
 
 
 def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    run = models.Run
-    query = (
-        select(run.project, run.study, func.count())
-        .where(run.state == RunState.LEASED)
-        .group_by(run.project, run.study)
-    )
     by_project: Counter[str] = Counter()
     by_study: Counter[tuple[str, str]] = Counter()
-    for project, study, lanes in session.execute(query):
+    for project, study, lanes in session.execute(_LANES):
         by_project[project] += lanes
         by_study[project, study] = lanes
     return by_project, by_study
@@ -232,23 +285,10 @@ def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, st
 
 def _next_block(
     session: Session, row: models.Study, company: Collection[str], lanes: int
-) -> list[models.Run]:
+) -> Sequence[Row[Any]]:
     """The oldest queued runs that can be trained together; one that has to be alone comes first."""
-    run = models.Run
-    suspected = run.isolation == Isolation.WORKER
-    queued = session.scalars(
-        select(run)
-        .where(
-            run.project == row.project,
-            run.study == row.id,
-            run.state == RunState.QUEUED,
-            not_(suspected) if company else true(),
-        )
-        .order_by(suspected.desc(), run.generation, run.index)
-        .limit(lanes)
-        .with_for_update(skip_locked=True, key_share=True)
-        .execution_options(populate_existing=True)
-    ).all()
+    mine = {"project": row.project, "study": row.id, "lanes": lanes}
+    queued = session.execute(_UNSUSPECTED if company else _QUEUED, mine).all()
     if not queued:
         return []
     first = queued[0]
@@ -257,50 +297,40 @@ def _next_block(
     return [one for one in queued if _kind(one) == _kind(first)]
 
 
-def _kind(run: models.Run) -> tuple[str, str, int, int, list[str]]:
+def _kind(run: Row[Any]) -> tuple[str, str, int, int, list[str]]:
     """Runs of one kind may be trained together."""
     return run.isolation, run.phase, run.horizon, run.updates, run.splits
 
 
-def _trials_of(
-    session: Session, row: models.Study, runs: Sequence[models.Run]
-) -> dict[int, models.Trial]:
-    """Trials of runs of one study, by number, in one look."""
-    trial = models.Trial
-    numbers = {run.trial for run in runs}
-    query = select(trial).where(
-        trial.project == row.project, trial.study == row.id, trial.number.in_(numbers)
-    )
-    return {found.number: found for found in session.scalars(query)}
-
-
 def _mark_started(
-    session: Session,
-    row: models.Study,
-    runs: Sequence[models.Run],
-    trials: Mapping[int, models.Trial],
-    at: datetime,
+    session: Session, row: models.Study, runs: Sequence[str], worker: str, at: datetime
 ) -> None:
     row.claimed = at
     if row.started is None:
         row.started = at
         deadlines.start(row, at)
-    for trial in trials.values():
-        if trial.state == TrialState.PROPOSED:
-            trial.state = TrialState.RUNNING
-    data = {"runs": [run.id for run in runs], "worker": runs[0].worker}
-    studies.note(session, row, "claimed", data, at)
+    studies.note(session, row, "claimed", {"runs": runs, "worker": worker}, at)
+
+
+def _start_trials(session: Session, row: models.Study, runs: Sequence[Row[Any]]) -> None:
+    """The trials of these runs are running, unless they are already."""
+    numbers = list({run.trial for run in runs})
+    session.execute(_START, {"of": row.project, "named": row.id, "numbers": numbers})
 
 
 def _to_claim(
+    session: Session,
     row: models.Study,
-    runs: Sequence[models.Run],
-    trials: Mapping[int, models.Trial],
+    runs: Sequence[Handed],
+    tokens: Mapping[str, str],
     *,
     table: bool,
 ) -> Claim:
     first = runs[0]
     splits = fit.splits_of(first.splits, row.spec.get("external"))
+    numbers = list({run.trial for run in runs})
+    mine = {"project": row.project, "study": row.id, "numbers": numbers}
+    schedules = {one.number: one.schedule for one in session.execute(_SCHEDULES, mine)}
     return Claim(
         project=row.project,
         study=row.id,
@@ -312,19 +342,23 @@ def _to_claim(
         runs=tuple(
             ClaimedRun(
                 run.id,
-                str(run.token),
+                tokens[run.id],
                 run.seed,
                 splits,
                 run.attempt,
-                _laid_out(run, trials[run.trial].schedule, table=table),
+                _laid_out(run, schedules[run.trial], table=table),
             )
             for run in runs
         ),
     )
 
 
-def _laid_out(run: models.Run, schedule: Mapping[str, Any], *, table: bool) -> Mapping[str, Any]:
+def _laid_out(run: Handed, schedule: Mapping[str, Any], *, table: bool) -> Mapping[str, Any]:
     """The schedule of a trial as the run trains it."""
     if table or schedule["horizon"] != run.horizon or run.peak_factor != 1.0:
-        return history.to_run(run).laid_out(read_schedule(schedule)).document(table=table)
+        return (
+            history.to_run(cast("models.Run", run))
+            .laid_out(read_schedule(schedule))
+            .document(table=table)
+        )
     return schedule

@@ -24,11 +24,8 @@ from tuning.records import Phase, RunState, StudyState, TrialState, move
 Document = Mapping[str, Any]
 
 OPEN = (RunState.QUEUED, RunState.LEASED)
-# The tables, not the classes: nobody will ask the session for these rows.
-_ADD_TRIALS, _ADD_RUNS = (
-    insert_rows(models.Base.metadata.tables[table.__tablename__])
-    for table in (models.Trial, models.Run)
-)
+_ADD_TRIALS = insert_rows(models.table_of(models.Trial))
+_ADD_RUNS = insert_rows(models.table_of(models.Run))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ _OF_RUN = tuple(field.name for field in fields(Run))
 
 def _rows(table: type[models.Base], *names: str) -> Select[Any]:
     """Columns of the rows of a study; made once, for the planner asks all the time."""
-    columns = table.__table__.columns
+    columns = models.table_of(table).columns
     return select(*(columns[name] for name in names)).where(
         columns["project"] == bindparam("project"), columns["study"] == bindparam("study")
     )

@@ -3,7 +3,7 @@
 The one idea: kept on the study's row and changed only when a trial takes the lead, so that a list
 of studies draws all of them without reading a trial. Trials conclude in any order, and a lead is a
 lead by its number: what is kept does not depend on how fast workers were.
-Not here: which trial is the best now (`outcomes`).
+Not here: which trial is the best now (`conclusions`).
 """
 
 from collections.abc import Iterable, Sequence

@@ -8,15 +8,31 @@ Not here: transactions and batches (`work`), what an end means for trial and stu
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from sqlalchemy import bindparam, update
+from sqlalchemy.orm import Session
 
 from service.store import models
 from tuning.records import RunState, move
 
 TOKEN_BYTES = 16
+
+_run = models.table_of(models.Run)
+_GRANT = (
+    update(_run)
+    .where(_run.c.id == bindparam("run"), _run.c.project == bindparam("of"))
+    .values(
+        state=move(RunState.QUEUED, RunState.LEASED),
+        lease=_run.c.lease + 1,
+        **{
+            name: bindparam(name) for name in ("token", "worker", "claim", "lease_until", "started")
+        },
+    )
+)
 
 
 class Status(StrEnum):
@@ -52,15 +68,22 @@ class Reply:
     stop: Stop | None = None
 
 
-def grant(run: models.Run, worker: str, claim: str, at: datetime, until: datetime) -> None:
-    """Hand a queued run out under a new token."""
-    run.state = move(RunState(run.state), RunState.LEASED)
-    run.token = secrets.token_hex(TOKEN_BYTES)
-    run.lease += 1
-    run.worker = worker
-    run.claim = claim
-    run.lease_until = until
-    run.started = at
+def grant(
+    session: Session,
+    runs: Iterable[str],
+    *,
+    project: str,
+    worker: str,
+    claim: str,
+    at: datetime,
+    until: datetime,
+) -> dict[str, str]:
+    """Hand queued runs of a project out, locked ones, each under a new token; these by run."""
+    tokens = {run: secrets.token_hex(TOKEN_BYTES) for run in runs}
+    same = {"of": project, "worker": worker, "claim": claim, "lease_until": until, "started": at}
+    told = [{**same, "run": run, "token": token} for run, token in tokens.items()]
+    session.execute(_GRANT, told)
+    return tokens
 
 
 def take_back(run: models.Run) -> None:

@@ -19,7 +19,7 @@ from tuning.documents import write_number
 from tuning.errors import InvalidValue, member
 from tuning.records import RunState
 
-_INSERT = insert(models.Base.metadata.tables[models.Measurement.__tablename__])
+_INSERT = insert(models.table_of(models.Measurement))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,6 @@ def keep(
         except InvalidValue as error:
             raise error.under(f"reports[{position}]") from error
     if rows:
-        # The table, not the class: nobody will ask the session for these rows.
         session.execute(_INSERT, rows)
     return replies
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     String,
+    Table,
     TypeDecorator,
     UniqueConstraint,
     false,
@@ -86,6 +87,11 @@ class Base(DeclarativeBase):
         int: Integer(),
         str: String(),
     }
+
+
+def table_of(kind: type[Base]) -> Table:
+    """The table of such rows, for what is asked or written too often to make objects of it."""
+    return Base.metadata.tables[kind.__tablename__]
 
 
 class Project(Base):

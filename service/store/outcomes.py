@@ -12,16 +12,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import groupby
 
-from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
 from service.store import (
+    conclusions,
     failures,
     fit,
-    leads,
     leases,
     measurements,
     models,
@@ -36,15 +34,12 @@ from service.store.locks import lock_runs, lock_studies_of
 from service.store.measurements import Report
 from tuning.documents import (
     read_number,
-    read_result,
-    read_spec,
     write_provenance,
     write_result,
 )
 from tuning.errors import InvalidValue
-from tuning.evidence.score import RANKED, conclude_trial, is_better
 from tuning.provenance import Provenance
-from tuning.records import Cause, Metric, Result, RunState, StudySpec, TrialState, move
+from tuning.records import Cause, Result, RunState, move
 
 CRASHED = "crashed"
 EXPIRED = "its worker did not extend the lease"
@@ -253,11 +248,11 @@ def _follow_study(
     session.flush()
     ended = [run for run in runs if RunState(run.state).is_final]
     study.finished_runs += len(ended)
-    concluded = _conclude_trials(session, study, ended)
+    concluded = conclusions.conclude_trials(session, study, ended)
     study.eta = studies.estimate_end(study, at)
     changes = {
         "runs": [{"run": run.id, "trial": run.trial, "state": run.state} for run in runs],
-        "trials": [{"number": t.number, "state": t.state, "value": t.value} for t in concluded],
+        "trials": concluded,
         "finished_runs": study.finished_runs,
         "expected_runs": study.expected_runs,
         "best_trial": study.best_trial,
@@ -289,89 +284,6 @@ def _count_attempt(run: models.Run, end: Result, at: datetime, max_attempts: int
         _finish(run, end, at)
     else:
         leases.take_back(run)
-
-
-def _conclude_trials(
-    session: Session, study: models.Study, ended: Iterable[models.Run]
-) -> list[models.Trial]:
-    """Conclude the trials of which every run has ended, apart from a later confirmation."""
-    spec = read_spec(study.spec)
-    trial, run = models.Trial, models.Run
-    rows = session.execute(
-        select(trial, run)
-        .join(
-            run,
-            and_(
-                run.project == trial.project,
-                run.study == trial.study,
-                run.trial == trial.number,
-                run.phase == trial.phase,
-            ),
-        )
-        .where(
-            trial.project == study.project,
-            trial.study == study.id,
-            trial.number.in_({one.trial for one in ended}),
-            trial.state.in_((TrialState.PROPOSED, TrialState.RUNNING)),
-        )
-        .order_by(trial.number, run.generation, run.index)
-    )
-    concluded = []
-    for found, own in groupby(rows, key=lambda row: row[0]):
-        runs = [one for _, one in own]
-        if _is_over(found, runs, spec):
-            _conclude(study, found, runs, spec)
-            concluded.append(found)
-    return concluded
-
-
-def _is_over(trial: models.Trial, runs: Sequence[models.Run], spec: StudySpec) -> bool:
-    """Whether a trial's runs conclude it.
-
-    One that ended well after fewer updates may go on: the search says when it does not.
-    """
-    if not all(RunState(run.state).is_final for run in runs):
-        return False
-    goes_on = trial.phase in RANKED and all(
-        run.updates < spec.horizon and run.state == RunState.COMPLETED for run in runs
-    )
-    return not goes_on
-
-
-def _conclude(
-    study: models.Study, trial: models.Trial, runs: Sequence[models.Run], spec: StudySpec
-) -> None:
-    state, _ = conclude_trial([_end(run) for run in runs], spec.metric)
-    trial.state = move(TrialState(trial.state), state)
-    full = [_end(run) for run in runs if run.updates == spec.horizon]
-    if state is TrialState.COMPLETED and full and trial.phase in RANKED:
-        _, trial.value = conclude_trial(full, spec.metric)
-        if trial.value is not None:
-            _offer(study, trial.number, trial.value, spec.metric)
-            study.leads = leads.insert(
-                study.leads, trial.number, trial.value, spec.metric.direction
-            )
-
-
-def _end(run: models.Run) -> Result:
-    if run.state == RunState.CANCELLED:
-        return Result(RunState.CANCELLED)
-    return read_result(run.result or {})
-
-
-def _offer(study: models.Study, number: int, value: float, metric: Metric) -> None:
-    """Make a trial the best if it beats the best; the earlier trial wins a draw.
-
-    So the best at the end does not depend on the order in which trials ended.
-    """
-    best, holder = study.best_value, study.best_trial
-    if (
-        best is None
-        or holder is None
-        or is_better(value, best, metric.direction)
-        or (value == best and number < holder)
-    ):
-        study.best_trial, study.best_value = number, value
 
 
 def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:

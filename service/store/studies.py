@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, NotFound
@@ -34,6 +34,7 @@ MAX_RUNS = 100_000_000
 _STANDING = select(models.Study.revision, models.Study.state).where(
     models.Study.project == bindparam("project"), models.Study.id == bindparam("study")
 )
+_ADD_EVENT = insert(models.table_of(models.Event))
 PRIORITIES = (0.01, 100.0)
 
 
@@ -266,16 +267,15 @@ def note(
     """
     conditions.follow(row, at, stall)
     row.revision += 1
-    session.add(
-        models.Event(
-            project=row.project,
-            study=row.id,
-            revision=row.revision,
-            kind=kind,
-            data=dict(data),
-            at=at,
-        )
-    )
+    event = {
+        "project": row.project,
+        "study": row.id,
+        "revision": row.revision,
+        "kind": kind,
+        "data": dict(data),
+        "at": at,
+    }
+    session.execute(_ADD_EVENT, event)
     outbox.enqueue(session, row, kind, data, at)
     session.flush()
     return row.revision
