@@ -10,6 +10,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
 
@@ -202,10 +203,16 @@ def settle(value: Any, place: str = "") -> None:  # noqa: ANN401 # any frozen da
     `place` is where the value stands. Raises `InvalidValue` (`UnknownName` for names) naming the
     first field that is not allowed.
     """
-    for field in fields(value):
-        for limit in limits_of(field.type):
-            name = f"{place}.{field.name}" if place else field.name
-            object.__setattr__(value, field.name, limit(name, getattr(value, field.name)))
+    for field, limits in _limits_within(type(value)):
+        name = f"{place}.{field}" if place else field
+        for limit in limits:
+            object.__setattr__(value, field, limit(name, getattr(value, field)))
+
+
+@cache
+def _limits_within(kind: type[Any]) -> tuple[tuple[str, tuple[Limit, ...]], ...]:
+    """The limits of every field of a dataclass."""
+    return tuple((field.name, limits_of(field.type)) for field in fields(kind))
 
 
 def limits_of(annotation: object) -> tuple[Limit, ...]:

@@ -7,6 +7,7 @@ Not here: which schedules are proposed (`tuning.search.policy`).
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -47,10 +48,23 @@ class Known:
         return any(_agree(schedule, self._schedules[place]) for place in alike)
 
 
-@lru_cache(REMEMBERED)
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A schedule by its identity, which is quicker to compare than all it is made of."""
+
+    identity: str
+    horizon: int
+    schedule: Schedule = field(compare=False)
+
+
 def _marks(schedule: Schedule) -> tuple[float, ...]:
-    steps = [int(share * schedule.horizon) for share in FIRST_LOOKS]
-    return tuple(schedule(steps).tolist())
+    return _looked_at(_Named(schedule.identity, schedule.horizon, schedule))
+
+
+@lru_cache(REMEMBERED)
+def _looked_at(one: _Named) -> tuple[float, ...]:
+    steps = [int(share * one.horizon) for share in FIRST_LOOKS]
+    return tuple(one.schedule(steps).tolist())
 
 
 def _agree(one: Schedule, other: Schedule) -> bool:

@@ -124,11 +124,14 @@ def next_points(spec: StudySpec, view: History) -> list[Params]:
     if not _is_cap_known(spec, view):
         return []
     space, tried = space_at(spec, view), _tried(spec, view)
+    counts = baseline_counts(spec, view)
+    if all(len(tried[family]) >= count for family, count in counts.items()):
+        return []
     is_open = {one.trial.number for one in standings(spec, view) if one.is_open}
     known = Known(trial.schedule for trial in view.trials if trial.phase is not Phase.PROBE)
     model = _Model(spec, view)
     found: list[tuple[int, Params]] = []
-    for family, count in baseline_counts(spec, view).items():
+    for family, count in counts.items():
         have, offered = len(tried[family]), _offered(spec, space, family)
         coarse = _coarse(spec, len(offered))[have:count]
         if coarse:

@@ -90,6 +90,7 @@ def probe_cost(spec: StudySpec) -> int:
     return len(PROBE_LEVELS) * PROBE_SEEDS * spec.probe_steps if needs_probe(spec) else 0
 
 
+@remembered
 def believed_rise(spec: StudySpec, view: History) -> Rise:
     """How peaks are raised over shorter horizons, as far as the view tells."""
     cap = float(space_at(spec, view).parameters[PEAK].high)

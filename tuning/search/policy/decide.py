@@ -121,7 +121,7 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
             del alive[one.trial.number]
     reserve = tuning + race_cost(spec) + open_reserve(spec, alive.values())
     left = affordable(spec, view, reserve) - spent(runs)
-    seen = replace(view, trials=(*view.trials, *probes))
+    seen = replace(view, trials=(*view.trials, *probes)) if probes else view
     searchable = _searchable(spec, view, left, is_first=not alive)
     room = min(places, spec.budget.trials - _tried(view))
     trials = new_trials(spec, seen, number, room, searchable)

@@ -221,6 +221,8 @@ def promotions(spec: StudySpec, view: History) -> tuple[list[Standing], list[int
         and one.score is not None
         and one.trial.number not in view.pruned
     ]
+    if not waiting:
+        return [], []
     better: set[int] = set()
     went_on = _promoted(spec, view)
     for stage in {one.stage for one in waiting}:

@@ -9,7 +9,6 @@ Not here: how many there are (`decide`), how the sampler chooses (`tuning.search
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from tuning.evidence.horizons import believe_peak_exponent
 from tuning.records import (
     MAX_BATCH,
     Direction,
@@ -23,7 +22,7 @@ from tuning.records import (
 from tuning.schedules import Schedule
 from tuning.search.duplicates import Known
 from tuning.search.policy.baselines import next_points, reserved_points
-from tuning.search.policy.cap import space_at
+from tuning.search.policy.cap import believed_rise, space_at
 from tuning.search.policy.observations import observe
 from tuning.search.samplers import ENUMERATING, SAMPLERS, propose
 from tuning.search.space import PEAK, allows, contains, lay_out
@@ -91,11 +90,14 @@ def _searched(spec: StudySpec, view: History, first: int) -> Iterator[Params]:
         seeds,
         horizon=spec.horizon,
     )
-    return chain(_starts(spec, space, believe_peak_exponent(spec, view)), asked)
+    return chain(_starts(spec, view, space), asked)
 
 
-def _starts(spec: StudySpec, space: Space, exponent: float) -> list[Params]:
+def _starts(spec: StudySpec, view: History, space: Space) -> list[Params]:
     """The best points of earlier studies, their peaks corrected for another horizon."""
+    if not spec.starts:
+        return []
+    exponent = believed_rise(spec, view).exponent
     sign = 1.0 if spec.metric.direction is Direction.MINIMIZE else -1.0
     scored = [start for start in spec.starts if start.value is not None]
     scored.sort(key=lambda start: (abs(start.horizon - spec.horizon), sign * (start.value or 0.0)))
