@@ -188,15 +188,15 @@ def _furnish(app: FastAPI, here: Context) -> None:
     app.add_middleware(Requests, observe=here.metrics.observe_request, tracing=here.tracing)
     install(app)
     refusals = responses(Unidentified, Forbidden, QuotaExceeded)
-    for routes in (
+    for routes in (  # what is asked most comes first: they are tried in this order
         studies,
+        work,
         lifecycle,
         trials,
         results,
         transfer,
         live,
         changes,
-        work,
         catalogue,
         schedules,
         datasets,

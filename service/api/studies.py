@@ -61,6 +61,67 @@ MAX_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.5  # between two looks of a client that waits when no bell rings
 
 
+# The first, since it is asked all the time and routes are tried in their order.
+@router.get(
+    "/{study}",
+    response_model=StudyView,
+    responses={304: {"description": "The study is as the client knows it"}, **responses(NotFound)},
+)
+async def read_study(
+    study: str,
+    caller: Viewer,
+    request: Request,
+    known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0,
+    until: Literal["changed", "final"] = "changed",
+) -> Response:
+    """A study as it stands; its ETag is its revision.
+
+    With `If-None-Match` and `wait` the answer comes as soon as the study is another one than the
+    client knows, with `until=final` as soon as it has ended, or after so many seconds.
+    """
+    here, study = context_of(request), check_study_id(study)
+    deadline = time.monotonic() + wait
+    with here.meter.stream(caller) if wait else nullcontext():
+        while True:
+            ticket = here.bell.ticket()
+            left = deadline - time.monotonic()
+            is_over = left <= 0 or here.bell.is_closed or await request.is_disconnected()
+            is_for_end = until == "final" and not is_over
+            if here.store.is_local:  # a row of a local file is there sooner than a thread
+                answer = _read(here, caller, study, known, is_for_end)
+            else:
+                answer = await run_in_threadpool(_read, here, caller, study, known, is_for_end)
+            if is_over or answer.status_code != HTTPStatus.NOT_MODIFIED:
+                return answer
+            await here.bell.wait(ticket, min(POLL_SECONDS, left))
+
+
+def _read(
+    here: Context, caller: Caller, study: str, known: str | None, is_for_end: bool
+) -> Response:
+    """The study; 304 if the client knows it, or waits for an end that has not come."""
+    with here.store.look() as connection:
+        if known is not None or is_for_end:  # who polls mostly knows: it must cost next to nothing
+            revision, state = studies.get_standing(connection, caller.project, study)
+            is_known = known is not None and _names(known, _etag(revision))
+            if is_known or (is_for_end and not state.is_final):
+                return Response(status_code=304, headers={"ETag": _etag(revision)})
+        found = glances.read(connection, caller.project, study)
+    etag = _etag(found.study.revision)
+    return written(study_view(found.study, found.best, found.document), {"ETag": etag})
+
+
+def _etag(revision: int) -> str:
+    return f'"{revision}"'
+
+
+def _names(header: str, etag: str) -> bool:
+    """Whether an If-None-Match header names the ETag; a proxy may have weakened it (RFC 9110)."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return etag in tags or tags == ["*"]
+
+
 @router.post("", status_code=202, responses=responses(KeyReused, has_body=True))
 def create_study(
     body: StudyRequest, here: Here, caller: Writer, response: Response, key: Key = None
@@ -239,66 +300,6 @@ def parse_labels(pairs: Sequence[str]) -> dict[str, str]:
         if not name or not separator:
             raise InvalidValue(f"labels[{place}]", pairs[place], "NAME=WORDS")
     return {name: words for name, _, words in parted}
-
-
-@router.get(
-    "/{study}",
-    response_model=StudyView,
-    responses={304: {"description": "The study is as the client knows it"}, **responses(NotFound)},
-)
-async def read_study(
-    study: str,
-    caller: Viewer,
-    request: Request,
-    known: Annotated[str | None, Header(alias="If-None-Match", max_length=256)] = None,
-    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0,
-    until: Literal["changed", "final"] = "changed",
-) -> Response:
-    """A study as it stands; its ETag is its revision.
-
-    With `If-None-Match` and `wait` the answer comes as soon as the study is another one than the
-    client knows, with `until=final` as soon as it has ended, or after so many seconds.
-    """
-    here, study = context_of(request), check_study_id(study)
-    deadline = time.monotonic() + wait
-    with here.meter.stream(caller) if wait else nullcontext():
-        while True:
-            ticket = here.bell.ticket()
-            left = deadline - time.monotonic()
-            is_over = left <= 0 or here.bell.is_closed or await request.is_disconnected()
-            is_for_end = until == "final" and not is_over
-            if here.store.is_local:  # a row of a local file is there sooner than a thread
-                answer = _read(here, caller, study, known, is_for_end)
-            else:
-                answer = await run_in_threadpool(_read, here, caller, study, known, is_for_end)
-            if is_over or answer.status_code != HTTPStatus.NOT_MODIFIED:
-                return answer
-            await here.bell.wait(ticket, min(POLL_SECONDS, left))
-
-
-def _read(
-    here: Context, caller: Caller, study: str, known: str | None, is_for_end: bool
-) -> Response:
-    """The study; 304 if the client knows it, or waits for an end that has not come."""
-    with here.store.look() as connection:
-        if known is not None or is_for_end:  # who polls mostly knows: it must cost next to nothing
-            revision, state = studies.get_standing(connection, caller.project, study)
-            is_known = known is not None and _names(known, _etag(revision))
-            if is_known or (is_for_end and not state.is_final):
-                return Response(status_code=304, headers={"ETag": _etag(revision)})
-        found = glances.read(connection, caller.project, study)
-    etag = _etag(found.study.revision)
-    return written(study_view(found.study, found.best, found.document), {"ETag": etag})
-
-
-def _etag(revision: int) -> str:
-    return f'"{revision}"'
-
-
-def _names(header: str, etag: str) -> bool:
-    """Whether an If-None-Match header names the ETag; a proxy may have weakened it (RFC 9110)."""
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return etag in tags or tags == ["*"]
 
 
 @router.get(

@@ -203,7 +203,7 @@ def settle(value: Any, place: str = "") -> None:  # noqa: ANN401 # any frozen da
     `place` is where the value stands. Raises `InvalidValue` (`UnknownName` for names) naming the
     first field that is not allowed.
     """
-    for field, limits in _limits_within(type(value)):
+    for field, limits in _limits_within(type(value)):  # type: ignore[arg-type] # it is hashable
         name = f"{place}.{field}" if place else field
         for limit in limits:
             object.__setattr__(value, field, limit(name, getattr(value, field)))
