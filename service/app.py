@@ -137,8 +137,9 @@ def _titled(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) ->
         lifespan=lifespan,
         # Its own spans tell addresses as they were typed.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        # A page of ours is there: FastAPI's own ask other hosts for their scripts.
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
     )
 
 

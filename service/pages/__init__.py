@@ -8,7 +8,7 @@ Not here: how pages look (`service.ui`), the API (`service.api`).
 
 from fastapi import APIRouter
 
-from service.pages import keys, new_study, sign_in, static, studies, workbench
+from service.pages import documentation, keys, new_study, sign_in, static, studies, workbench
 
 # A page is a module with a router, and a line here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -18,4 +18,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     studies.router,
     workbench.router,
     keys.router,
+    documentation.router,
 )
