@@ -31,6 +31,7 @@ PLACES = {
     "keys": Place("/keys"),
     "sign_in": Place("/sign-in"),
     "workbench": Place("/workbench"),
+    "docs": Place("/docs"),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
 }
 named = pytest.mark.parametrize("name", PLACES)
