@@ -73,7 +73,7 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
         "cap": Cap(document.get("cap", Cap.GIVEN)),
         "pruning": Pruning(document.get("pruning", Pruning.NONE)),
         "starts": tuple(Start(**start) for start in document.get("starts", ())),
-        "external": None if external is None else _read_external(external),
+        "external": None if external is None else read_external(external),
     }
     return StudySpec(
         **{
@@ -84,19 +84,21 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
                 parameters=parameters,
                 constraints=tuple(map(_read_constraint, space.get("constraints", ()))),
             ),
-            "metric": _read_metric(document["metric"]),
+            "metric": read_metric(document["metric"]),
             "budget": Budget(**document["budget"]),
             "baselines": tuple(document["baselines"]),
         }
     )
 
 
-def _read_metric(document: Mapping[str, Any]) -> Metric:
+def read_metric(document: Mapping[str, Any]) -> Metric:
+    """The metric of a written spec."""
     return Metric(**{**document, "direction": Direction(document["direction"])})
 
 
-def _read_external(document: Mapping[str, Any]) -> External:
-    metrics = tuple(map(_read_metric, document["metrics"]))
+def read_external(document: Mapping[str, Any]) -> External:
+    """What a written spec declares of an external objective."""
+    metrics = tuple(map(read_metric, document["metrics"]))
     low, high = document["peak"]
     rungs = tuple(document["rungs"])
     return External(**{**document, "metrics": metrics, "peak": (low, high), "rungs": rungs})

@@ -13,9 +13,9 @@ from sqlalchemy import Row, Select, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from service.store import leads, models
-from tuning.documents import read_result, read_spec
+from tuning.documents import read_metric, read_result
 from tuning.evidence.score import RANKED, conclude_trial, is_better
-from tuning.records import Metric, Result, RunState, StudySpec, TrialState, move
+from tuning.records import Metric, Result, RunState, TrialState, move
 
 _trial, _run = models.table_of(models.Trial).c, models.table_of(models.Run).c
 # Made once, for they are asked all the time.
@@ -67,14 +67,14 @@ def conclude_trials(
     numbers = {one.trial for one in ended}
     if not numbers:
         return []
-    spec = read_spec(study.spec)
+    metric, horizon = read_metric(study.spec["metric"]), int(study.spec["horizon"])
     mine = {"project": study.project, "study": study.id}
     rows = session.execute(_OPEN_TRIALS, {**mine, "numbers": list(numbers)})
     concluded = []
     for _, own in groupby(rows, key=lambda row: row.number):
         runs = list(own)
-        if _is_over(runs, spec):
-            concluded.append(_conclude(study, runs, spec))
+        if _is_over(runs, horizon):
+            concluded.append(_conclude(study, runs, metric, horizon))
     if concluded:
         named = {"of_project": study.project, "of_study": study.id}
         told = [{**named, "trial": t["number"], **t} for t in concluded]
@@ -82,7 +82,7 @@ def conclude_trials(
     return concluded
 
 
-def _is_over(runs: Sequence[Row[Any]], spec: StudySpec) -> bool:
+def _is_over(runs: Sequence[Row[Any]], horizon: int) -> bool:
     """Whether the runs of a trial conclude it.
 
     One that ended well after fewer updates may go on: the search says when it does not.
@@ -90,21 +90,23 @@ def _is_over(runs: Sequence[Row[Any]], spec: StudySpec) -> bool:
     if not all(RunState(run.state).is_final for run in runs):
         return False
     goes_on = runs[0].phase in RANKED and all(
-        run.updates < spec.horizon and run.state == RunState.COMPLETED for run in runs
+        run.updates < horizon and run.state == RunState.COMPLETED for run in runs
     )
     return not goes_on
 
 
-def _conclude(study: models.Study, runs: Sequence[Row[Any]], spec: StudySpec) -> dict[str, Any]:
+def _conclude(
+    study: models.Study, runs: Sequence[Row[Any]], metric: Metric, horizon: int
+) -> dict[str, Any]:
     """What becomes of a trial with these runs; the study's best follows."""
     trial, value = runs[0], None
-    state, _ = conclude_trial([_end(run) for run in runs], spec.metric)
-    full = [_end(run) for run in runs if run.updates == spec.horizon]
+    state, _ = conclude_trial([_end(run) for run in runs], metric)
+    full = [_end(run) for run in runs if run.updates == horizon]
     if state is TrialState.COMPLETED and full and trial.phase in RANKED:
-        _, value = conclude_trial(full, spec.metric)
+        _, value = conclude_trial(full, metric)
         if value is not None:
-            _offer(study, trial.number, value, spec.metric)
-            study.leads = leads.insert(study.leads, trial.number, value, spec.metric.direction)
+            _offer(study, trial.number, value, metric)
+            study.leads = leads.insert(study.leads, trial.number, value, metric.direction)
     return {
         "number": trial.number,
         "state": move(TrialState(trial.trial_state), state),

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from service.store import models
 from tuning.declarations import LR
-from tuning.documents import read_number, read_spec
+from tuning.documents import read_external, read_metric, read_number
 from tuning.errors import InvalidValue, UnknownName, member
 from tuning.evidence.arms import HELD_OUT
 from tuning.evidence.score import SEARCHED
@@ -39,9 +39,9 @@ class Terms:
 
 
 def terms_of(spec: Mapping[str, Any]) -> Terms:
-    """The terms of a study with this stored spec."""
-    read = read_spec(spec)
-    return Terms(read.metric, read.external)
+    """The terms of a study with this stored spec, of which nothing else is read."""
+    external = spec.get("external")
+    return Terms(read_metric(spec["metric"]), external and read_external(external))
 
 
 def external_terms(session: Session, runs: Mapping[str, models.Run]) -> dict[str, Terms]:

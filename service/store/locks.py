@@ -7,12 +7,33 @@ Not here: the locks of migrations and of the SQLite file.
 
 from collections.abc import Collection
 from contextlib import suppress
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, select, text
+from sqlalchemy import ColumnElement, Select, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
 from service.store import models
+
+_run = models.table_of(models.Run).c
+# Made once, for a training asks with every chunk.
+_HELD: Select[Any] = (
+    select(
+        _run["id"],
+        _run.project,
+        _run.study,
+        _run.state,
+        _run.lease,
+        _run.token,
+        _run.told_token,
+        _run.horizon,
+        _run.updates,
+    )
+    .where(_run["id"].in_(bindparam("runs", expanding=True)))
+    .order_by(_run["id"])
+    .with_for_update(key_share=True)
+)
+_HELD_WITHIN = _HELD.where(_run.project == bindparam("project"))
 
 
 def hold_name(session: Session, *parts: str) -> None:
@@ -69,6 +90,15 @@ def lock_runs(
         .execution_options(populate_existing=True)
     )
     return {row.id: row for row in rows}
+
+
+def hold_runs(
+    session: Session, runs: Collection[str], project: str | None = None
+) -> dict[str, models.Run]:
+    """The same for who changes none of them: what is known of their leases, as values."""
+    query = _HELD if project is None else _HELD_WITHIN
+    found = session.execute(query, {"runs": list(runs), "project": project})
+    return {row.id: cast("models.Run", row) for row in found}
 
 
 def _within(project: str | None) -> list[ColumnElement[bool]]:

@@ -9,17 +9,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Select, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from service.store import fit, leases, models
 from service.store.leases import Reply, Status, Stop
-from service.store.locks import lock_runs
+from service.store.locks import hold_runs
 from tuning.documents import write_number
 from tuning.errors import InvalidValue, member
 from tuning.records import RunState
 
 _INSERT = insert(models.table_of(models.Measurement))
+_row = models.table_of(models.Measurement).c
+_KNOWN: Select[Any] = select(_row.run, _row.lease, _row.seq).where(
+    _row.project.in_(bindparam("projects", expanding=True)),
+    _row.study.in_(bindparam("studies", expanding=True)),
+    _row.run.in_(bindparam("runs", expanding=True)),
+    _row.seq.in_(bindparam("seqs", expanding=True)),  # others of a long training are not asked for
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ def report(session: Session, reports: Sequence[Report], project: str | None = No
     Raises InvalidValue naming the report whose columns differ in length from its steps, or that
     does not fit what the study of an external objective declares.
     """
-    runs = lock_runs(session, {one.run for one in reports}, project)
+    runs = hold_runs(session, {one.run for one in reports}, project)
     return keep(session, reports, runs, fit.external_terms(session, runs))
 
 
@@ -78,14 +85,13 @@ def _check_columns(one: Report, where: str) -> None:
 def _known_reports(
     session: Session, runs: Mapping[str, models.Run], seqs: Collection[int]
 ) -> set[tuple[str, int, int]]:
-    row = models.Measurement
-    query = select(row.run, row.lease, row.seq).where(
-        row.project.in_({run.project for run in runs.values()}),
-        row.study.in_({run.study for run in runs.values()}),
-        row.run.in_(runs),
-        row.seq.in_(seqs),  # a long training has many that are not asked about
-    )
-    return set(session.execute(query))
+    asked = {
+        "projects": list({run.project for run in runs.values()}),
+        "studies": list({run.study for run in runs.values()}),
+        "runs": list(runs),
+        "seqs": list(seqs),
+    }
+    return {(one.run, one.lease, one.seq) for one in session.execute(_KNOWN, asked)}
 
 
 def _take(
