@@ -66,9 +66,9 @@ def head(
     """The answer in words, or what there is instead of one."""
     if verdict is not None:
         headline, *rest = SENTENCE.split(str(verdict["words"]).strip())
-        tone, badge = _tone(verdict)
+        how, badge = tone(verdict)
         lead = tuple(sentence for sentence in rest if not sentence.startswith(BEWARE))
-        return Head(tone, badge, headline, lead)
+        return Head(how, badge, headline, lead)
     is_over = state in {StudyState.FAILED, StudyState.CANCELLED}
     opening = f"No verdict: the study {'was ' * (state == StudyState.CANCELLED)}{state}."
     if not is_over:
@@ -78,7 +78,8 @@ def head(
     )
 
 
-def _tone(verdict: Mapping[str, Any]) -> tuple[str, str]:
+def tone(verdict: Mapping[str, Any]) -> tuple[str, str]:
+    """How a verdict ended: its tone (see `Head`), and the same in a word or two."""
     versus = verdict["versus"]
     if not versus:
         return "open", "no comparison"

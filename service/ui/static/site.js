@@ -6,6 +6,7 @@
 // differs is replaced, then charts are told (`glideslope:refresh`). Nothing is asked while nothing
 // happens.
 import { ask, call, notify } from "./api.js";
+import { look } from "./parts.js";
 
 const LEAST_MS = 1000; // between two refreshes
 
@@ -31,19 +32,6 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-function exchange(fresh) {
-  for (const old of document.querySelectorAll("[data-part]")) {
-    const next = fresh.querySelector(`[data-part="${CSS.escape(old.dataset.part)}"]`);
-    if (!next || next.outerHTML === old.dataset.seen || next.isEqualNode(old)) continue;
-    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-    const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
-    const adopted = document.adoptNode(next);
-    old.replaceWith(adopted);
-    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-  }
-}
-
 let running = null;
 let isWanted = false;
 
@@ -56,10 +44,7 @@ export function refresh() {
   running = (async () => {
     do {
       isWanted = false;
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (answer.redirected && new URL(answer.url).pathname === "/sign-in") return location.reload();
-      if (answer.ok) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
-      document.dispatchEvent(new CustomEvent("glideslope:refresh"));
+      await look();
       await new Promise((resolve) => setTimeout(resolve, LEAST_MS));
     } while (isWanted);
   })()

@@ -1,0 +1,26 @@
+// The parts of a page (`data-part`), exchanged for those of the same address as it is now.
+"use strict";
+
+function exchange(fresh) {
+  for (const old of document.querySelectorAll("[data-part]")) {
+    const next = fresh.querySelector(`[data-part="${CSS.escape(old.dataset.part)}"]`);
+    if (!next || next.isEqualNode(old)) continue;
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
+    old.replaceWith(document.adoptNode(next));
+    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+}
+
+// Fetch the page anew and exchange what differs; what it answers too late, for another address, is
+// not looked at. Charts and scripts of the page are told (`glideslope:refresh`).
+export async function look(signal) {
+  const asked = location.href;
+  const answer = await fetch(asked, { headers: { Accept: "text/html" }, signal });
+  if (answer.redirected && new URL(answer.url).pathname === "/sign-in") return location.reload();
+  const text = await answer.text();
+  if (location.href !== asked) return;
+  if (answer.ok) exchange(new DOMParser().parseFromString(text, "text/html"));
+  document.dispatchEvent(new CustomEvent("glideslope:refresh"));
+}
