@@ -25,6 +25,7 @@ const inputs = (holder) => [...holder.querySelectorAll("input")];
 
 // A control of one input, by how its text is read and its value written.
 const single = (read, write = shown) => ({
+  show: write,
   read(holder) {
     const text = input(holder).value;
     if (!text.trim()) return undefined;
@@ -132,3 +133,18 @@ export const KINDS = {
   set,
   objective,
 };
+
+// What holds of a control that is left alone, as the service settled it; its usual words if nobody knows.
+export function showDefault(holder, value) {
+  const control = input(holder);
+  if (holder.dataset.kind === "choice") {
+    const [first, ...others] = control.options;
+    first.dataset.words ??= first.textContent;
+    const found = others.find((option) => option.value === JSON.stringify(value));
+    first.textContent = found ? `${found.textContent} (default)` : first.dataset.words;
+  } else if (["integer", "number", "numbers"].includes(holder.dataset.kind)) {
+    control.dataset.words ??= control.placeholder;
+    const isKnown = value !== undefined && value !== null;
+    control.placeholder = isKnown ? KINDS[holder.dataset.kind].show(value) : control.dataset.words;
+  }
+}

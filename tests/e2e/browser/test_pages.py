@@ -30,6 +30,7 @@ PLACES = {
     "studies": Place("/"),
     "keys": Place("/keys"),
     "sign_in": Place("/sign-in"),
+    "new_study": Place("/studies/new?from={study}"),
     "workbench": Place("/workbench"),
     "docs": Place("/docs"),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
