@@ -48,6 +48,7 @@ export function showEstimate({ estimate, warnings }, secondsPerUpdate) {
   ];
   if (time) facts.push(["time", `up to ${time}`, "at the pace of earlier studies"]);
   const told = element("dl", "", { class: "facts" });
+  const note = element("p", "Of the request before, which could be read.", { class: "hint" });
   for (const [name, value, note] of facts) {
     const fact = document.createElement("div");
     const figure = document.createElement("dd");
@@ -55,7 +56,7 @@ export function showEstimate({ estimate, warnings }, secondsPerUpdate) {
     fact.append(element("dt", name), figure);
     told.append(fact);
   }
-  $("estimate").replaceChildren(told);
+  $("estimate").replaceChildren(told, note);
   $("estimate").classList.remove("old");
   say(`${count(estimate.runs)} runs${time ? `, up to ${time}` : ""}`);
   $("cautions").hidden = !warnings.length;

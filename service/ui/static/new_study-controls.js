@@ -5,7 +5,7 @@
 // says what it wants instead, and here nothing is checked twice.
 "use strict";
 
-import { isObject } from "./new_study-request.js";
+import { isExact, isObject, parse } from "./new_study-request.js";
 
 export class Unreadable extends Error {}
 
@@ -15,8 +15,7 @@ export function number(text) {
   const plain = text.trim().replaceAll(/(?<=\d)[_,](?=\d{3}(?!\d))/g, "");
   if (!NUMBER.test(plain)) return text.trim();
   const value = Number(plain);
-  const isExact = Number.isFinite(value) && !(/^[+-]?\d+$/.test(plain) && Math.abs(value) > 2 ** 53);
-  return isExact ? value : text.trim();
+  return Number.isFinite(value) && isExact(plain, value) ? value : text.trim();
 }
 
 const shown = (value) => (value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
@@ -43,7 +42,7 @@ function numbers(text) {
 
 function json(text) {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (error) {
     throw new Unreadable(`This is not JSON: ${error.message}`);
   }

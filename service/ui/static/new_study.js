@@ -7,7 +7,7 @@ import { call } from "./api.js";
 import { pace, showEstimate, showProblems, validate } from "./new_study-check.js";
 import { KINDS, Unreadable, showDefault, usualOf } from "./new_study-controls.js";
 import { showPreview } from "./new_study-preview.js";
-import { get, hasLostDigits, isObject, put, rows } from "./new_study-request.js";
+import { get, isObject, parse, put, rows } from "./new_study-request.js";
 import { listen, rowKinds } from "./new_study-rows.js";
 
 const QUIET_MS = 350; // without a key, before the service is asked
@@ -223,9 +223,8 @@ function showJsonProblem(words) {
 
 function takeJson() {
   try {
-    const told = JSON.parse($("json").value);
+    const told = parse($("json").value);
     if (!isObject(told)) return showJsonProblem("A request is a JSON object.");
-    if (hasLostDigits(told)) return showJsonProblem("A number has more digits than would be sent.");
     showJsonProblem("");
     fill(told, $("json"));
   } catch (error) {
