@@ -8,7 +8,17 @@ Not here: how pages look (`service.ui`), the API (`service.api`).
 
 from fastapi import APIRouter
 
-from service.pages import documentation, keys, new_study, sign_in, static, studies, workbench
+from service.pages import (
+    documentation,
+    keys,
+    new_study,
+    sign_in,
+    static,
+    studies,
+    study,
+    trial,
+    workbench,
+)
 
 # A page is a module with a router, and a line here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -19,4 +29,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     workbench.router,
     keys.router,
     documentation.router,
+    study.router,  # takes an id where others have names
+    trial.router,
 )

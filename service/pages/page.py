@@ -4,10 +4,15 @@ The one idea: no page runs a script that is not a file of this server, asks anot
 shown inside another site's page.
 """
 
-from fastapi import APIRouter, Request
+import gzip
+import json
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from service.api.caller import CALLER, Caller
+from service.ui.charts.chart import Chart, empty
 from service.ui.site import NOBODY, Reader, render_page
 
 # Plotly sets styles of elements; nothing else needs 'unsafe-inline'.
@@ -16,6 +21,7 @@ POLICY = (
     "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+QUICK = 1  # of gzip's levels: a chart is made for one reader, once
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
@@ -35,6 +41,18 @@ def respond(
     """A page of the site, for whoever asks."""
     text = render_page(template, reader_of(request), request.url.path, **values)
     return HTMLResponse(text, status_code, headers=HEADERS)
+
+
+def respond_chart(
+    request: Request, drawn: Chart | str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A chart as its figure fetches it, or words in its place; compressed for who takes that."""
+    document = empty(drawn) if isinstance(drawn, str) else drawn.document()
+    body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+    told = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding", **(headers or {})}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        body, told["Content-Encoding"] = gzip.compress(body, QUICK), "gzip"
+    return Response(body, media_type="application/json", headers=told)
 
 
 def reader_of(request: Request) -> Reader:

@@ -201,6 +201,15 @@ def runs(session: Session, project: str, study: str, number: int) -> list[RunRow
     return [_to_run_row(row, told, words.get(row.id, NOTHING)) for row in rows]
 
 
+def one_run(session: Session, project: str, study: str, name: str) -> RunRow:
+    """A run by its id; raises NotFound."""
+    row = session.get(models.Run, (name, project))
+    if row is None or row.study != study:
+        raise NotFound("run", name)
+    words = failures.recall(session, project, study, [name])
+    return _to_run_row(row, _provenances(session, project, [row]), words.get(name, NOTHING))
+
+
 def provenance_of(session: Session, project: str, study: str, number: int) -> Provenance:
     """What the last run of a trial that tells was trained on and with."""
     rows = _run_rows(session, project, study, (number,))

@@ -189,7 +189,7 @@ def _dots(items: Sequence[FamilyEvidence], looked: Mapping[str, Look]) -> Json:
 
 def _share_axis() -> Json:
     return {
-        "title": {"text": "probability of being as good as the best"},
+        "title": {"text": "P(as good as the best)"},
         "range": [0, 1.12],
         "tickformat": ".0%",
         "tickvals": [0, 0.25, 0.5, 0.75, 1],

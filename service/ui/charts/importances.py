@@ -9,6 +9,7 @@ from service.ui.looks import COLORS
 from service.ui.typeset import compact, percent
 
 ROW_PIXELS = 30
+LEAST, MOST = 0.005, 12  # of what is shown
 COLOR = COLORS[1][0]
 
 
@@ -16,14 +17,13 @@ def importances_chart(found: Importances) -> Chart | None:
     """Draw the importances; None if there are none, for the reason in their `note`."""
     if not found.items:
         return None
-    items = found.items[::-1]
+    shown = [one for one in found.items if one.importance >= LEAST][:MOST]
+    items = shown[::-1]
     most = max(one.importance for one in items)
     return Chart(
         name="importances",
         title="Importances",
-        caption=f"Share of each coordinate in what tells the best {percent(found.quantile)} of "
-        f"{found.trials:,} scored trials from all others ({found.method}). They describe what this "
-        "search saw and prove nothing.",
+        caption=_caption(found, len(found.items) - len(shown)),
         data=[
             {
                 "type": "bar",
@@ -46,3 +46,12 @@ def importances_chart(found: Importances) -> Chart | None:
             yaxis=axis("", type="category", tickformat="", showgrid=False),
         ),
     )
+
+
+def _caption(found: Importances, left_out: int) -> str:
+    told = (
+        f"Share of each coordinate in what tells the best {percent(found.quantile)} of "
+        f"{found.trials:,} scored trials from all others ({found.method}). They describe what this "
+        "search saw and prove nothing."
+    )
+    return told if not left_out else f"{told} {left_out} that hardly decided are left out."

@@ -4,7 +4,6 @@ The one idea: where the good schedules lie, one view per coordinate that was sea
 told by lightness and the family by its mark, so neither needs an eye for colours.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from service.ui.arms import Outcome
@@ -16,7 +15,7 @@ from service.ui.typeset import compact
 from tuning.records import Direction, Metric, ParameterValue
 from tuning.schedules import PARAMETERS
 
-MOST_VIEWS = 10
+MOST_VIEWS = 12
 NOT_SHAPE = {"family", "peak"}
 LOST = "lost"
 
@@ -65,15 +64,13 @@ def map_chart(
 
 
 def coordinates(found: Sequence[Outcome]) -> list[str]:
-    """Coordinates of the shape that had more than one value, those of the most trials first."""
+    """Coordinates of the shape that had more than one value, those of the most values first."""
     seen: dict[str, set[ParameterValue]] = {}
-    counts: Counter[str] = Counter()
     for one in found:
         for name, value in one.params.items():
             seen.setdefault(name, set()).add(value)
-            counts[name] += 1
-    order = [name for name in PARAMETERS if name not in NOT_SHAPE and len(seen.get(name, ())) > 1]
-    return sorted(order, key=lambda name: -counts[name])[:MOST_VIEWS]
+    free = [name for name in PARAMETERS if name not in NOT_SHAPE and len(seen.get(name, ())) > 1]
+    return sorted(free, key=lambda name: -len(seen[name]))[:MOST_VIEWS]
 
 
 def _by_family(found: Sequence[Outcome], looked: Mapping[str, Look]) -> dict[str, list[Outcome]]:

@@ -10,6 +10,7 @@ const page = JSON.parse(document.getElementById("data").textContent);
 const root = document.documentElement;
 const theme = matchMedia("(prefers-color-scheme: dark)");
 const NEAR = "300px";
+const REST = 5; // times as long as a chart took to come
 const options = {
   // plotly.js offers to upload a chart unless told otherwise; nothing may leave this page.
   showSendToCloud: false,
@@ -141,22 +142,29 @@ function show(drawing, chart) {
   draw(drawing);
 }
 
+// One at a time; what is wanted meanwhile makes one more, after a rest in proportion to what it
+// took, so that a study of thousands of trials does not keep its server busy with charts.
 async function load(drawing) {
-  if (drawing.isLoading) return;
+  if (drawing.isLoading) {
+    drawing.isWanted = true;
+    return;
+  }
   drawing.isLoading = true;
+  drawing.isWanted = false;
+  const begin = performance.now();
   try {
     const answer = await fetch(drawing.figure.dataset.src, { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`answered ${answer.status}`);
     const text = await answer.text();
-    if (text === drawing.text) return;
+    if (text !== drawing.text) show(drawing, JSON.parse(text));
     drawing.text = text;
-    show(drawing, JSON.parse(text));
   } catch (error) {
     // A chart that was drawn stays; one that never was says why.
     if (!drawing.chart) show(drawing, { empty: `The chart could not be loaded (${error.message}).` });
-  } finally {
-    drawing.isLoading = false;
   }
+  await new Promise((resolve) => setTimeout(resolve, REST * (performance.now() - begin)));
+  drawing.isLoading = false;
+  if (drawing.isWanted && drawing.figure.isConnected) load(drawing);
 }
 
 const watcher = new IntersectionObserver(

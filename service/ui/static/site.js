@@ -3,8 +3,8 @@
 // A button `data-call="POST /v1/…"` (`data-body`: its JSON, `data-confirm`: what is asked before,
 // `data-done`: what is said after, `data-then`: where to go). An element `data-live="/v1/…"` names
 // a stream of events: upon one the page is fetched again and every element `data-part="name"` that
-// differs is replaced, then charts are told (`glideslope:refresh`). Nothing is asked while nothing
-// happens.
+// differs is replaced, then charts are told (`glideslope:refresh`); upon `data-beats` only these are.
+// Nothing is asked while nothing happens.
 import { ask, call, notify } from "./api.js";
 import { look } from "./parts.js";
 
@@ -69,6 +69,8 @@ function listen(live) {
     if (stream.readyState === EventSource.CLOSED) refresh(); // it ended: one last look
   });
   for (const kind of live.dataset.kinds.split(" ")) stream.addEventListener(kind, () => refresh());
+  const tellCharts = () => document.dispatchEvent(new CustomEvent("glideslope:refresh"));
+  for (const kind of live.dataset.beats?.split(" ") ?? []) stream.addEventListener(kind, tellCharts);
   addEventListener("pagehide", () => stream.close());
 }
 
