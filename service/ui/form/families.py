@@ -94,7 +94,7 @@ def _group(module: str, names: list[str], pictured: Mapping[str, Shape | None]) 
                 picture=picture(pictured[name]),
                 tunable=tuple(FAMILIES[name].tunable),
             )
-            for name in names
+            for name in sorted(names, key=lambda name: name not in usual)
         ),
         is_usual=not usual.isdisjoint(names),
     )

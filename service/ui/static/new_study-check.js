@@ -32,6 +32,11 @@ export function pace(studies) {
   return known.length ? known[Math.floor(known.length / 2)] : undefined;
 }
 
+// In few words, for whoever listens, and for the bar of a phone.
+function say(words) {
+  if ($("short").textContent !== words) $("short").textContent = words;
+}
+
 export function showEstimate({ estimate, warnings }, secondsPerUpdate) {
   const updates = estimate.search_steps + estimate.evidence_steps;
   const time = secondsPerUpdate && roughly(secondsPerUpdate * updates);
@@ -43,6 +48,7 @@ export function showEstimate({ estimate, warnings }, secondsPerUpdate) {
   ];
   if (time) facts.push(["time", `up to ${time}`, "at the pace of earlier studies"]);
   const told = element("dl", "", { class: "facts" });
+  const note = element("p", "Of the request before, which could be read.", { class: "hint" });
   for (const [name, value, note] of facts) {
     const fact = document.createElement("div");
     const figure = document.createElement("dd");
@@ -50,9 +56,9 @@ export function showEstimate({ estimate, warnings }, secondsPerUpdate) {
     fact.append(element("dt", name), figure);
     told.append(fact);
   }
-  $("estimate").replaceChildren(told);
+  $("estimate").replaceChildren(told, note);
   $("estimate").classList.remove("old");
-  $("short").textContent = `${count(estimate.runs)} runs${time ? `, up to ${time}` : ""}`;
+  say(`${count(estimate.runs)} runs${time ? `, up to ${time}` : ""}`);
   $("cautions").hidden = !warnings.length;
   $("cautions").querySelector("ul").replaceChildren(
     ...warnings.map((one) => {
@@ -132,7 +138,7 @@ export function showProblems(form, holders, errors, detail = "") {
   });
   box.querySelector("ul").replaceChildren(...lines);
   $("estimate").classList.add("old");
-  $("short").textContent = box.querySelector("h3").textContent;
+  say(box.querySelector("h3").textContent);
 }
 
 export const validate = (request, signal) => call("POST", "/v1/studies:validate", request, { signal });

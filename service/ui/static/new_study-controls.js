@@ -5,7 +5,7 @@
 // says what it wants instead, and here nothing is checked twice.
 "use strict";
 
-import { isObject } from "./new_study-request.js";
+import { isExact, isObject, parse } from "./new_study-request.js";
 
 export class Unreadable extends Error {}
 
@@ -15,8 +15,7 @@ export function number(text) {
   const plain = text.trim().replaceAll(/(?<=\d)[_,](?=\d{3}(?!\d))/g, "");
   if (!NUMBER.test(plain)) return text.trim();
   const value = Number(plain);
-  const isExact = Number.isFinite(value) && !(/^[+-]?\d+$/.test(plain) && Math.abs(value) > 2 ** 53);
-  return isExact ? value : text.trim();
+  return Number.isFinite(value) && isExact(plain, value) ? value : text.trim();
 }
 
 const shown = (value) => (value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
@@ -25,6 +24,7 @@ const inputs = (holder) => [...holder.querySelectorAll("input")];
 
 // A control of one input, by how its text is read and its value written.
 const single = (read, write = shown) => ({
+  show: write,
   read(holder) {
     const text = input(holder).value;
     if (!text.trim()) return undefined;
@@ -42,7 +42,7 @@ function numbers(text) {
 
 function json(text) {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (error) {
     throw new Unreadable(`This is not JSON: ${error.message}`);
   }
@@ -132,3 +132,18 @@ export const KINDS = {
   set,
   objective,
 };
+
+// What holds of a control that is left alone, as the service settled it; its usual words if nobody knows.
+export function showDefault(holder, value) {
+  const control = input(holder);
+  if (holder.dataset.kind === "choice") {
+    const [first, ...others] = control.options;
+    first.dataset.words ??= first.textContent;
+    const found = others.find((option) => option.value === JSON.stringify(value));
+    first.textContent = found ? `${found.textContent} (default)` : first.dataset.words;
+  } else if (["integer", "number", "numbers"].includes(holder.dataset.kind)) {
+    control.dataset.words ??= control.placeholder;
+    const isKnown = value !== undefined && value !== null;
+    control.placeholder = isKnown ? KINDS[holder.dataset.kind].show(value) : control.dataset.words;
+  }
+}

@@ -47,8 +47,15 @@ function spaced(value) {
   return `{${members.join(", ")}}`;
 }
 
-// Whether a number would not be sent as it was typed: no whole one beyond 2^53 is kept exactly.
-export function hasLostDigits(value) {
-  if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) > 2 ** 53 && Math.abs(value) < 1e21;
-  return value !== null && typeof value === "object" && Object.values(value).some(hasLostDigits);
+// What JSON says; a whole number with more digits than a browser keeps is an error, as the syntax is.
+export function parse(text) {
+  return JSON.parse(text, (_, value, context) => {
+    if (typeof value === "number" && !isExact(context?.source, value)) {
+      throw new SyntaxError(`${context.source} has more digits than would be sent`);
+    }
+    return value;
+  });
 }
+
+export const isExact = (text, value) =>
+  !/^[+-]?\d+$/.test(text ?? "") || (Number.isFinite(value) && BigInt(text) === BigInt(value));

@@ -5,9 +5,9 @@
 // belongs to the latest request: an older question is called off.
 import { call } from "./api.js";
 import { pace, showEstimate, showProblems, validate } from "./new_study-check.js";
-import { KINDS, Unreadable, usualOf } from "./new_study-controls.js";
+import { KINDS, Unreadable, showDefault, usualOf } from "./new_study-controls.js";
 import { showPreview } from "./new_study-preview.js";
-import { get, hasLostDigits, isObject, put, rows } from "./new_study-request.js";
+import { get, isObject, parse, put, rows } from "./new_study-request.js";
 import { listen, rowKinds } from "./new_study-rows.js";
 
 const QUIET_MS = 350; // without a key, before the service is asked
@@ -54,15 +54,31 @@ const check = settled(async (signal) => {
   if (request.objective === undefined) return showProblems(form, holders(), mine);
   let problems = [];
   let detail = "";
+  let spec = {};
   try {
-    showEstimate(await validate(request, signal), earlier.secondsPerUpdate);
+    const told = await validate(request, signal);
+    spec = told.spec;
+    showEstimate(told, earlier.secondsPerUpdate);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     problems = error.problem?.errors ?? [];
     detail = error.message;
   }
   showProblems(form, holders(), [...mine, ...problems], detail);
+  showDefaults(spec);
 });
+
+// What the service took where nothing was said.
+function showDefaults(spec) {
+  for (const holder of holders()) {
+    const { pointer } = holder.dataset;
+    if (get(request, pointer) === undefined) showDefault(holder, get(spec, pointer));
+  }
+  const peak = get(spec, "/space/parameters/peak");
+  if (!peak || get(request, "/space/peak") !== undefined) return;
+  const ends = holderAt("/space/peak").querySelectorAll("input");
+  [ends[0].placeholder, ends[1].placeholder] = [peak.low, peak.high];
+}
 
 const lines = ["curl", "command", "program"];
 const spell = settled(
@@ -78,6 +94,7 @@ const draw = settled(
   (error) => showPreview({ chart: { empty: error.message }, pictures: {}, missing: [] }),
 );
 let drawn = "";
+let dressedFor;
 
 const look = settled(async (signal) => {
   const objective = request.objective;
@@ -115,14 +132,19 @@ function dress() {
   }
   const usual = isKnown(objective) ? offer.objectives[objective] : undefined;
   const declared = isObject(request.external) ? request.external : {};
-  $("horizon").placeholder = usual?.horizon ?? declared.horizon ?? "the objective's";
-  $("rungs").placeholder = usual ? `the objective's: ${usual.rungs}` : "the objective's";
-  holderAt("/space/peak").querySelectorAll("input").forEach((end, at) => (end.placeholder = usual?.peak[at] ?? declared.peak?.[at] ?? ""));
+  if (objective !== dressedFor) {
+    const ends = holderAt("/space/peak").querySelectorAll("input");
+    ends.forEach((end, at) => (end.placeholder = usual?.peak[at] ?? declared.peak?.[at] ?? ""));
+    $("horizon").dataset.words = usual?.horizon ?? "the objective's";
+    $("rungs").dataset.words = usual?.rungs ?? "the objective's";
+    dressedFor = objective;
+  }
   const families = $("families");
   families.dataset.usual = JSON.stringify(offer.usual[request.sampler ?? "curve"] ?? offer.usual.curve);
   if (get(request, "/space/families") === undefined) write(families);
   const chosen = get(request, "/space/families") ?? usualOf(families);
-  $("families-count").textContent = `${chosen.length} chosen`;
+  const isUsual = get(request, "/space/families") === undefined;
+  $("families-count").textContent = `${chosen.length} chosen${isUsual ? ", as recommended" : ""}`;
   const used = new Set((Array.isArray(chosen) ? chosen : []).flatMap((name) => offer.tunable[name] ?? []));
   for (const row of form.querySelectorAll("[data-coordinate]")) {
     const name = row.dataset.coordinate;
@@ -201,9 +223,8 @@ function showJsonProblem(words) {
 
 function takeJson() {
   try {
-    const told = JSON.parse($("json").value);
+    const told = parse($("json").value);
     if (!isObject(told)) return showJsonProblem("A request is a JSON object.");
-    if (hasLostDigits(told)) return showJsonProblem("A number has more digits than would be sent.");
     showJsonProblem("");
     fill(told, $("json"));
   } catch (error) {

@@ -33,6 +33,7 @@ PLACES = {
     "run": Place("/studies/{study}/runs/{study}.1.0"),
     "keys": Place("/keys"),
     "sign_in": Place("/sign-in"),
+    "new_study": Place("/studies/new?from={study}"),
     "workbench": Place("/workbench"),
     "docs": Place("/docs"),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
