@@ -16,12 +16,13 @@ export class Curves {
   #told;
   #seen = new Map(); // by key of a schedule: what the service answered
   #asked = new Map();
+  #refused = new Set();
   #findings = new Map();
   #askers;
   #frozen = null;
   draw;
 
-  // `told(item, error)` is called whenever a schedule was laid out, or refused.
+  // `told(item, error, isGoodAgain)` is called whenever a schedule was laid out, or refused.
   constructor(bench, data, told) {
     this.#bench = bench;
     this.#frame = data.chart;
@@ -37,6 +38,11 @@ export class Curves {
 
   seen(item) {
     return this.#seen.get(item.key);
+  }
+
+  // Whether the service laid it out when it was last asked; if not, nothing else need be asked.
+  isGood(item) {
+    return !this.#refused.has(item.key);
   }
 
   // Ask for what is not known yet, and draw.
@@ -70,9 +76,13 @@ export class Curves {
   #answered(key, answer, error) {
     const item = this.#bench.items.find((one) => one.key === key);
     if (!item) return;
+    const wasRefused = this.#refused.delete(key);
     if (answer) this.#seen.set(key, answer);
-    else this.#asked.delete(key);
-    this.#told(item, error);
+    else {
+      this.#asked.delete(key);
+      this.#refused.add(key);
+    }
+    this.#told(item, error, wasRefused && !error);
     if (answer) this.draw();
   }
 
@@ -176,7 +186,7 @@ export class Curves {
       x: places,
       y: places.map((step) => this.#valueAt(seen, step)),
       text: found.map((one) => `${one.number}`),
-      textposition: "top center",
+      textposition: places.map((step) => (step < last / 20 ? "top right" : "top center")),
       textfont: { color: this.#frame.ink, size: 12 },
       cliponaxis: false,
       marker: {

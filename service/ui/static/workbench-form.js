@@ -5,6 +5,7 @@
 import { control, words } from "./workbench-controls.js";
 import { find, make, set, svg } from "./workbench-dom.js";
 import { copy } from "./workbench-json.js";
+import { canSlide, hasPoints } from "./workbench-points.js";
 
 const form = find("form");
 const FIELD = /^\/?schedule\/(?:params\/)?(?:warmup\/)?([a-z_0-9]+)/;
@@ -12,14 +13,14 @@ const FIELD = /^\/?schedule\/(?:params\/)?(?:warmup\/)?([a-z_0-9]+)/;
 export class Form {
   #bench;
   #data;
-  #pick;
+  #acts;
   #shown = "";
 
-  // `pick()` lets somebody choose a family.
-  constructor(bench, data, pick) {
+  // `acts`: what buttons of the form do, by name (`pick`: let somebody choose a family).
+  constructor(bench, data, acts) {
     this.#bench = bench;
     this.#data = data;
-    this.#pick = pick;
+    this.#acts = acts;
   }
 
   // The defaults of a family, as far as a schedule does not say otherwise.
@@ -38,9 +39,14 @@ export class Form {
       const old = fields.get(field.name);
       if (old && old.kind === field.kind && !["numbers", "lengths", "tree"].includes(field.kind)) kept[field.name] = before[field.name];
     }
-    const isNamed = item.name !== schedule.family && !new RegExp(`^${schedule.family} \\d+$`).test(item.name);
-    item.schedule = { ...schedule, family, params: this.params(family, kept) };
-    if (!isNamed) this.#bench.rename(item, family);
+    this.replace(item, { ...schedule, family, params: this.params(family, kept) });
+  }
+
+  // Another schedule in place of one; a name that only said its family says the new one.
+  replace(item, schedule) {
+    const isNamed = !new RegExp(`^${item.schedule.family}( \\d+)?$`).test(item.name);
+    item.schedule = schedule;
+    if (!isNamed) this.#bench.rename(item, schedule.family);
   }
 
   show() {
@@ -82,6 +88,7 @@ export class Form {
     return [
       this.#name(item),
       this.#family(item, kind),
+      this.#hand(schedule),
       this.#peak(schedule, edit),
       this.#horizon(schedule, edit),
       warmup[0],
@@ -116,7 +123,7 @@ export class Form {
       make("span", { class: "change", "aria-hidden": "true" }, "change"),
     );
     button.setAttribute("aria-label", `family: ${item.schedule.family}; choose another`);
-    button.addEventListener("click", () => this.#pick());
+    button.addEventListener("click", () => this.#acts.pick());
     return button;
   }
 
@@ -128,6 +135,25 @@ export class Form {
   #horizon(schedule, edit) {
     const field = { name: "horizon", kind: "integer", log: true, help: "Updates it is laid out over.", ...this.#data.horizon };
     return control(field, schedule.horizon, edit((value) => (schedule.horizon = Math.round(value))));
+  }
+
+  // What is drawn by hand.
+  #hand(schedule) {
+    const button = (label, act) => make("button", { type: "button", class: "quiet", "data-act": act, onclick: () => this.#acts[act]() }, label);
+    if (!hasPoints(schedule)) return make("div", { class: "hand" }, button("Draw it by hand", "byHand"));
+    const told = canSlide(schedule)
+      ? "Drag the knots in the chart, or Tab to one and use the arrow keys; Delete takes it away."
+      : "Drag the knots in the chart up and down, or Tab to one and use the arrow keys.";
+    const tools = canSlide(schedule) ? [button("Add a knot", "addKnot"), button("Remove a knot", "removeKnot")] : [button("Let them move sideways", "free")];
+    return make("div", { class: "hand" }, ...(canSlide(schedule) ? [] : [this.#count(schedule)]), make("p", { class: "hint" }, told), make("div", { class: "row" }, ...tools));
+  }
+
+  #count(schedule) {
+    const { min, max } = this.#data.knots;
+    const box = make("input", { type: "number", id: "knots", min, max, step: 1 });
+    box.value = schedule.params.values.length;
+    box.addEventListener("change", () => this.#acts.byHand(Math.min(max, Math.max(min, Math.round(Number(box.value) || min)))));
+    return make("div", { class: "control short", "data-field": "knots" }, make("label", { for: "knots" }, "knots"), box);
   }
 
   #beside(schedule) {

@@ -48,6 +48,7 @@ export class Readout {
     if (document.activeElement !== field) field.value = this.#step;
     this.#askers.keep(new Set(visible.map((item) => item.key)));
     for (const item of visible) {
+      if (!this.#curves.isGood(item)) continue;
       if (this.#step < item.schedule.horizon) {
         this.#askers.ask(item.key, { schedule: documentOf(item), points: 4, at: [this.#step], sums: true });
       } else this.#known.set(item.key, null);

@@ -58,7 +58,7 @@ export class Bench {
       const known = before.get(`${one.name}`);
       before.delete(`${one.name}`);
       const look = known?.look ?? one.look ?? this.#freeLook();
-      this.items.push({ key: known?.key ?? ++this.#numbers, name: `${one.name}`, schedule: bare(one.schedule), isHidden: one.hidden === true, look });
+      this.items.push({ key: known?.key ?? ++this.#numbers, name: `${one.name}`, schedule: bare(one.schedule), isHidden: one.hidden === true, look, notes: known?.notes });
     }
     this.active = this.items[told.active] ?? this.items[0];
     this.view = VIEWS.includes(told.view) ? told.view : "linear";
@@ -93,16 +93,16 @@ export class Bench {
     this.#listeners.push(listener);
   }
 
-  #tell(what) {
-    for (const listener of this.#listeners) listener(what);
+  #tell(what, isFinal = true) {
+    for (const listener of this.#listeners) listener(what, isFinal);
   }
 
-  // Change something: `what` is "schedule" (of the active one), "look" (how it is looked at) or
-  // "all"; what is not final can still change, as while a slider moves, and is no step of its own.
+  // Change something: `what` is "schedule" (of the active one, by its form), "knots" (by hand), "look"
+  // (how it is looked at) or "all"; what is not final can still change, as while a slider moves, and is no step of its own.
   edit(what, change, isFinal = true) {
     change?.(this);
     if (isFinal) this.#settle();
-    this.#tell(what);
+    this.#tell(what, isFinal);
   }
 
   #settle() {
