@@ -66,7 +66,7 @@ class ImportanceView(Schema):
 class Importances(Schema):
     """Importances of family, peak and shape parameters, by PED-ANOVA over the scored trials.
 
-    Of more than 2,000 scored trials one in so many is looked at; `trials` counts those.
+    Of more than 2,000 scored trials 2,000 are looked at, by lot; `trials` counts those.
     `quantile` is the share of trials that counts as the best. While there are fewer than `needed`
     trials, or all scored the same, there are no items, and `note` says so; else it is empty.
     """

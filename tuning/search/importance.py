@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -51,12 +52,14 @@ def importances(trials: Sequence[Scored], direction: Direction) -> Importances:
     """Shares, adding up to 1, by coordinate that had more than one value.
 
     Args:
-        trials: coordinates and score of every trial that has one; of more than `MOST`, one in so
-            many is looked at.
+        trials: coordinates and score of every trial that has one; of more than `MOST`, so many
+            are looked at, by lot.
         direction: which way a score is better.
     """
     known = [(params, value) for params, value in trials if math.isfinite(value)]
-    known = known[:: math.ceil(len(known) / MOST) or 1]
+    if len(known) > MOST:
+        drawn = np.random.default_rng(0).choice(len(known), MOST, replace=False)
+        known = [known[place] for place in sorted(drawn)]
     counts = Counter(name for params, _ in known for name in params)
     quantile = min(0.5, max(QUANTILE, LEAST_BEST / max(1, len(known))))
     if len(known) < NEEDED:

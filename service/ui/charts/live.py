@@ -74,7 +74,11 @@ def _line(one: Under, name: str, look: Look, more: Json) -> Json:
         "y": values,
         "line": {"color": look.light, "width": 1.6},
         # A dot where it is now.
-        "marker": {"color": look.light, "size": [*([0] * (len(values) - 1)), 7][: len(values)]},
+        "marker": {
+            "color": look.light,
+            "opacity": 1,
+            "size": [*([0] * (len(values) - 1)), 8][: len(values)],
+        },
         "hovertemplate": f"{title}<br>after %{{x:,}} updates: %{{y:.5g}}<extra></extra>",
         **more,
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from service.ui.arms import Outcome
 from service.ui.charts.chart import Chart, Json, Key, View, axis, layout, log_axis
-from service.ui.charts.marks import SHOWN, few, records, ring, told_thinned, words
+from service.ui.charts.marks import SHOWN, few, records, ring, size_of, told_thinned, words
 from service.ui.charts.ranges import span
 from service.ui.looks import GROUND, INKED, MUTED, Look, scale
 from service.ui.typeset import compact
@@ -38,7 +38,10 @@ def map_chart(
         title="Map",
         caption=_caption(metric, told_thinned(len(shown), len(ended))),
         data=[
-            *(_marks(name, group, metric, looked.get(name)) for name, group in groups.items()),
+            *(
+                _marks(name, group, metric, looked.get(name), size_of(len(shown)) + 1)
+                for name, group in groups.items()
+            ),
             {**ring(ringed), "x": compact(one.peak for one in ringed)},
         ],
         layout=layout(
@@ -81,13 +84,15 @@ def _by_family(found: Sequence[Outcome], looked: Mapping[str, Look]) -> dict[str
     return {name: group for name, group in groups.items() if group}
 
 
-def _marks(name: str, found: Sequence[Outcome], metric: Metric, look: Look | None) -> Json:
+def _marks(
+    name: str, found: Sequence[Outcome], metric: Metric, look: Look | None, size: float
+) -> Json:
     lost = {"symbol": "x-thin", "size": 8, "line": {"width": 1.4, "color": MUTED[0]}}
     scored = {
         "color": compact(one.score for one in found),
         "coloraxis": "coloraxis",
         "symbol": look.symbol if look else "circle",
-        "size": 10,
+        "size": size,
         "line": {"width": 0.8, "color": GROUND[0]},
     }
     return {
@@ -105,7 +110,7 @@ def _marks(name: str, found: Sequence[Outcome], metric: Metric, look: Look | Non
 
 def _place(one: Outcome, name: str) -> ParameterValue | None:
     value = one.params.get(name)
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+    return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
 def _axis(name: str) -> Json:

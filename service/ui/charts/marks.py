@@ -5,7 +5,6 @@ best, every step of the best so far and what is ringed, and of all others one in
 Not here: where a mark stands (the charts).
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -18,7 +17,9 @@ from tuning.evidence.score import is_better
 from tuning.records import Direction, Metric, ParameterValue, Phase, TrialState
 
 MOST = 2_000  # marks in a chart
-MOST_PARAMETERS = 5  # told of a trial, beside its family
+MANY = 400  # marks, beyond which they are drawn smaller
+SPREAD = 2_654_435_769  # 2^32 over the golden ratio: multiples of it fall evenly (Knuth, 1973)
+MOST_PARAMETERS = 4  # told of a trial, beside its family
 LONGEST_REASON = 120
 SHOWN = {TrialState.COMPLETED, TrialState.DIVERGED}
 
@@ -41,13 +42,30 @@ def _beats(one: Outcome, other: Outcome, direction: Direction) -> bool:
 
 
 def few(found: Sequence[Outcome], kept: Iterable[int], most: int = MOST) -> list[Outcome]:
-    """At most about `most` of the trials, those of the numbers `kept` and evenly of the others."""
+    """At most about `most` of the trials: those of the numbers `kept`, and others by lot.
+
+    The lot of a trial is its own, so a chart that is drawn again shows the same ones, but for
+    those that newer ones push out.
+    """
     if len(found) <= most:
         return list(found)
     always = set(kept)
-    room = max(1, most - len(always))
-    stride = math.ceil(len(found) / room)
-    return [one for place, one in enumerate(found) if one.number in always or place % stride == 0]
+    share = max(0, most - len(always)) / len(found)
+    return [one for one in found if one.number in always or lot(one.number) < share]
+
+
+def lot(number: int) -> float:
+    """A number from 0 to 1 that looks drawn by chance, and is always the same for a trial.
+
+    >>> [round(lot(number), 3) for number in (0, 1, 2)]
+    [0.0, 0.618, 0.236]
+    """
+    return number * SPREAD % 2**32 / 2**32
+
+
+def size_of(marks: int) -> float:
+    """The size at which so many marks can be told apart."""
+    return 9 if marks <= MANY else 6
 
 
 def told_thinned(shown: int, all_of_them: int) -> str:

@@ -35,7 +35,8 @@ def progress_chart(
     families = [family for family in looked if any(one.family == family for one in scored)]
     groups = {family: [one for one in scored if one.family == family] for family in families}
     groups[ALL] = scored
-    ends = list(span([one.score for one in scored if one.score is not None], metric.direction))
+    best = [one for group in groups.values() for one in records(group, metric.direction)]
+    ends = list(span([one.score for one in best if one.score is not None], metric.direction))
     if goal is not None:
         ends.append(goal)
     updates = {"title": {"text": "updates of all trainings of the search"}, "tickformat": "~s"}

@@ -4,13 +4,13 @@ The one idea: a line joins what one schedule reached over T/4, T/2 and T; lines 
 not promoted. What counts on a rung is the order, so places are a view of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 
 from service.ui.charts.chart import Chart, Json, Key, View, axis, layout
-from service.ui.charts.marks import MOST
+from service.ui.charts.marks import MOST, lot
 from service.ui.charts.ranges import held, padded, span
 from service.ui.climbs import Climb
 from service.ui.looks import Look
@@ -94,20 +94,30 @@ def _rung(updates: int, climbs: Sequence[Climb], metric: Metric) -> Rung:
 
 
 def _few(climbs: Sequence[Climb], metric: Metric) -> list[Climb]:
-    """At most `MOST` marks: those of who climbed highest, and of them the best, in order."""
+    """At most `MOST` marks: half for the best of who climbed highest, half for others by lot."""
+    if sum(len(one.scores) for one in climbs) <= MOST:
+        return list(climbs)
     sign = sign_of(metric.direction)
 
     def merit(one: Climb) -> tuple[int, bool, float, int]:
         score = one.scores[one.top]
         return -one.top, score is None, sign * (score or 0.0), one.number
 
-    kept, marks = set(), 0
-    for one in sorted(climbs, key=merit):
-        marks += len(one.scores)
-        if marks > MOST:
+    best = _until(sorted(climbs, key=merit), MOST // 2)
+    others = (one for one in climbs if one.number not in best)
+    drawn = _until(sorted(others, key=lambda one: lot(one.number)), MOST // 2)
+    return [one for one in climbs if one.number in best | drawn]
+
+
+def _until(climbs: Iterable[Climb], most: int) -> set[int]:
+    """The first ones, as far as they have so many marks."""
+    kept: set[int] = set()
+    for one in climbs:
+        most -= len(one.scores)
+        if most < 0:
             break
         kept.add(one.number)
-    return [one for one in climbs if one.number in kept]
+    return kept
 
 
 def _lines(climbs: Sequence[Climb], rungs: Sequence[Rung], look: Look, metric: Metric) -> Json:
@@ -222,5 +232,5 @@ def _caption(spec: StudySpec, shown: int, known: int) -> str:
         "lost."
     )
     if shown < known:
-        told += f" Of {known:,} trials {shown:,} are drawn: who climbed highest, the best of them."
+        told += f" Of {known:,} trials {shown:,} are drawn, the best among them."
     return told

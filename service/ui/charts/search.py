@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 
 from service.ui.arms import Outcome
 from service.ui.charts.chart import Chart, Json, Key, View, axis, layout, log_axis
-from service.ui.charts.marks import SHOWN, few, records, ring, symbol, told_thinned, words
+from service.ui.charts.marks import (
+    SHOWN,
+    few,
+    records,
+    ring,
+    size_of,
+    symbol,
+    told_thinned,
+    words,
+)
 from service.ui.charts.ranges import held, is_beyond, padded, span
 from service.ui.looks import INK, Look
 from service.ui.typeset import compact
@@ -43,7 +52,7 @@ def search_chart(
         data=[
             _best_line(ended, best),
             *(
-                _marks(family, group, metric, looked[family], frame)
+                _marks(family, group, metric, looked[family], frame, size_of(len(shown)))
                 for family, group in by_family.items()
             ),
             ring(ringed),
@@ -73,7 +82,12 @@ def _over_peak(found: Sequence[Outcome]) -> Json:
 
 
 def _marks(
-    family: str, found: Sequence[Outcome], metric: Metric, look: Look, frame: tuple[float, float]
+    family: str,
+    found: Sequence[Outcome],
+    metric: Metric,
+    look: Look,
+    frame: tuple[float, float],
+    size: float,
 ) -> Json:
     return {
         "type": "scatter",
@@ -84,7 +98,7 @@ def _marks(
         "y": compact(held(one.score, frame, metric.direction) for one in found),
         "marker": {
             "color": look.light,
-            "size": 9,
+            "size": size,
             "symbol": [symbol(one, look, frame, metric.direction) for one in found],
             "line": {"width": 1.6, "color": look.light},
         },

@@ -1,10 +1,17 @@
 // The parts of a page (`data-part`), exchanged for those of the same address as it is now.
+//
+// A part is exchanged if the server writes it otherwise than before; what a reader or a script did
+// to it meanwhile (a tab that was chosen, details that were opened) is left alone.
 "use strict";
+
+const written = new Map([...document.querySelectorAll("[data-part]")].map((one) => [one.dataset.part, one.outerHTML]));
 
 function exchange(fresh) {
   for (const old of document.querySelectorAll("[data-part]")) {
     const next = fresh.querySelector(`[data-part="${CSS.escape(old.dataset.part)}"]`);
-    if (!next || next.isEqualNode(old)) continue;
+    if (!next || next.outerHTML === written.get(old.dataset.part)) continue;
+    written.set(old.dataset.part, next.outerHTML);
+    if (next.isEqualNode(old)) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
     const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
     old.replaceWith(document.adoptNode(next));

@@ -103,7 +103,10 @@ document.addEventListener("change", (event) => {
 // --- Code of a framework, from the API; the first is on the page already.
 const MOST_LINES = 400;
 
+let wanted = null;
+
 async function showCode(box, format, pick) {
+  wanted = [format, pick];
   const panel = box.querySelector("[role=tabpanel]");
   const address = `${box.dataset.code}?format=${format}&pick=${pick}`;
   for (const tab of box.querySelectorAll("[role=tab]")) {
@@ -133,6 +136,12 @@ async function shown(answer, format) {
   const rest = lines.length - MOST_LINES;
   return rest > 0 ? [...lines.slice(0, MOST_LINES), `… and ${rest} more lines: download it`].join("\n") : lines.join("\n");
 }
+
+// The best so far may be another one by now: its code is shown as it was asked for.
+document.addEventListener("glideslope:refresh", () => {
+  const box = document.querySelector("[data-code]");
+  if (box && wanted && chosen(box).join() !== wanted.join()) showCode(box, ...wanted);
+});
 
 const chosen = (box) => [
   box.querySelector("[role=tab][aria-selected=true]").dataset.format,
