@@ -10,7 +10,7 @@ import functools
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
 from tuning.provenance import Provenance
@@ -44,6 +44,7 @@ KEPT_SCHEDULES = 4096
 LONGEST_KEPT = 10_000  # characters: an explicit table may have millions
 
 BEGINNING, NOTHING = Mark(), History()
+SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def write_spec(spec: StudySpec) -> Document:
@@ -51,13 +52,26 @@ def write_spec(spec: StudySpec) -> Document:
 
     So a spec has the same document, and hash, as before there was.
     """
-    document = asdict(spec)
+    document: Document = _plain(spec)
     if spec.external is None:
         del document["external"]
     for start in document["starts"]:
         if not start["imported"]:
             del start["imported"]
     return document
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 # whatever a spec holds
+    """What `asdict` makes of a value; but that copies every number and text, at five times it."""
+    if type(value) in SCALARS:
+        return value
+    if is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_plain(one) for one in value])
+    return value
 
 
 def read_spec(document: Mapping[str, Any]) -> StudySpec:

@@ -69,8 +69,15 @@ class _Order:
 _study, _words = models.Study.__table__.c, StudyWords.__table__.c
 _AGE = (_study.created, _study.id)
 _UNDER_WAY = _study.state.in_([one for one in StudyState if not one.is_final])
-_SHARE = cast(_study.finished_runs, Double) / func.nullif(_study.expected_runs, 0)
-_PROGRESS = case((_UNDER_WAY, func.coalesce(_SHARE, 0.0)), else_=-1.0)
+# The one figure that is not in the index; so only studies that are under way are read for it.
+_again = models.Study.__table__.alias().c
+_SHARE = cast(_again.finished_runs, Double) / func.nullif(_again.expected_runs, 0)
+_READ = (
+    select(_SHARE)
+    .where(_again.project == _study.project, _again.id == _study.id)
+    .correlate(models.Study)
+)
+_PROGRESS = case((_UNDER_WAY, func.coalesce(_READ.scalar_subquery(), 0.0)), else_=-1.0)
 _ENDED = func.coalesce(_study.finished, literal(models.EPOCH, models.UtcTime()))
 
 # Studies without the figure come last.
