@@ -30,6 +30,7 @@ from service.api import (
     trials,
     webhooks,
     work,
+    workers,
 )
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
@@ -192,6 +193,7 @@ def _furnish(app: FastAPI, here: Context) -> None:
     for routes in (  # what is asked most comes first: they are tried in this order
         studies,
         work,
+        workers,
         lifecycle,
         trials,
         results,

@@ -28,6 +28,7 @@ from service.cli import (
 )
 from service.cli.options import DEFAULT_URL, Url
 from service.cli.output import fail, misfit_words
+from service.cli.workers import workers
 from service.client import BadAnswer, Client, ClientError, ProblemError, Unreachable
 from service.client.addresses import API_KEY, open_http
 from service.errors import ServiceError
@@ -62,6 +63,7 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(db.app, name="db")
 app.add_typer(key.app, name="key")
 app.add_typer(project.app, name="project")
+app.command()(workers)
 
 
 @app.callback()

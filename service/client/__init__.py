@@ -3,12 +3,13 @@
 The one idea: every call may be repeated without harm (creation carries an idempotency key, the
 worker protocol its own ids), so every call is repeated until it is answered or patience ends.
 
-    client.studies    create, validate, list, get, wait, events, pause, resume, stop, cancel, …
+    client.studies    create, validate, list, get, wait, events, changes, pause, stop, cancel, …
     client.trials     list, runs, cancel
     client.results    best, best_code, verdict, report
     client.schedules  preview, lint, convert, schema
     client.catalogue  objectives, families
     client.work       claim, heartbeat, report, tell
+    client.workers    list
     client.keys       create, list, revoke
     client.shares     create, revoke
     client.health     livez, readyz

@@ -28,6 +28,7 @@ from service.client.transfers import Transfers
 from service.client.trials import Trials
 from service.client.webhooks import Webhooks
 from service.client.work import Work
+from service.client.workers import Workers
 
 
 @final
@@ -64,6 +65,7 @@ class Client:
         self.datasets = Datasets(driver)
         self.webhooks = Webhooks(driver)
         self.work = Work(driver)
+        self.workers = Workers(driver)
         self.keys = Keys(driver)
         self.shares = Shares(driver)
         self.health = Health(driver)
@@ -122,6 +124,7 @@ class AsyncClient:
         self.datasets = Datasets(driver)
         self.webhooks = Webhooks(driver)
         self.work = Work(driver)
+        self.workers = Workers(driver)
         self.keys = Keys(driver)
         self.shares = Shares(driver)
         self.health = Health(driver)

@@ -12,12 +12,14 @@ from service.pages import (
     documentation,
     keys,
     new_study,
+    objectives,
     sign_in,
     static,
     studies,
     study,
     trial,
     workbench,
+    workers,
 )
 
 # A page is a module with a router, and a line here.
@@ -27,6 +29,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     new_study.router,  # before whatever takes an id in the same place
     studies.router,
     workbench.router,
+    objectives.router,
+    workers.router,
     keys.router,
     documentation.router,
     study.router,  # takes an id where others have names

@@ -34,6 +34,7 @@ Time is the database's clock (`clock.now`).
 | `imports`     | the same as another study                                      |
 | `work`        | claim, heartbeat, report, sweep, requeue                       |
 | `claims`      | which runs a worker gets next                                  |
+| `workers`     | who trains, or asked for something to train, lately            |
 | `leases`      | tokens, and who was fenced                                     |
 | `outcomes`    | tell: the end of a run, and what follows for trial and study   |
 | `provenances` | what runs were trained on and with                             |

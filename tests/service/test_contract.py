@@ -73,6 +73,7 @@ CALLS = {
     "work.heartbeat": args(HeartbeatRequest(worker="w", runs=[])),
     "work.report": args(ReportRequest(worker="w", reports=[])),
     "work.tell": args(TellRequest(worker="w", results=[])),
+    "workers.list": args(),
     "shares.create": args("st_x"),
     "shares.revoke": args("st_x"),
     "keys.create": args("laptop", ["work"]),
