@@ -66,10 +66,18 @@ def _field(
 
 def _default(steps: list[str]) -> str:
     model: type[Schema] = BudgetRequest if steps[0] == "budget" else StudyRequest
-    value = model.model_fields[steps[-1]].default
-    if value is None or value == "":
-        return "none" if value is None else ""
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value}"
+    match model.model_fields[steps[-1]].default:
+        case bool(value):
+            return "yes" if value else "no"
+        case None:
+            return "none"
+        case int() | float() | str() as value:
+            return f"{value}"
+    return ""
+
+
+def _sampler(name: str) -> str:
+    return f"{name}: {SAMPLER_HELP[name]}"
 
 
 SPENDING = (
@@ -98,7 +106,12 @@ LIMITS = Section(
         _field("budget.steps", "Updates", "integer", "in all, but for the confirmation"),
         _field("budget.seconds", "Seconds", "number", "after which no run of the search starts"),
         _field("goal", "Goal", "number", "a value of the metric that ends the search"),
-        _field("deadline", "Deadline", "moment", "when the search ends at the latest"),
+        _field(
+            "deadline",
+            "Deadline",
+            "moment",
+            "when the search ends at the latest, in your time zone",
+        ),
         _field(
             "early_stop",
             "Early stop",
@@ -127,9 +140,8 @@ METHOD = Section(
             "Sampler",
             "choice",
             "how schedules are proposed",
-            options=tuple(
-                Option(json.dumps(name), f"{name}: {told}") for name, told in SAMPLER_HELP.items()
-            ),
+            default=_sampler(StudyRequest.model_fields["sampler"].default),
+            options=tuple(Option(json.dumps(name), _sampler(name)) for name in SAMPLER_HELP),
         ),
         _field("seed", "Seed", "integer", "everything random derives from it", "0 to 2⁵³"),
         _field("batch", "Batch", "integer", "trials per generation", f"1 to {MAX_BATCH}"),

@@ -11,6 +11,7 @@ import { get, isObject, parse, put, rows } from "./new_study-request.js";
 import { listen, rowKinds } from "./new_study-rows.js";
 
 const QUIET_MS = 350; // without a key, before the service is asked
+const LONGEST = 128; // name of an objective
 const $ = (id) => document.getElementById(id);
 const { offer, request: started } = JSON.parse($("form-data").textContent);
 const form = $("new-study");
@@ -131,21 +132,20 @@ function dress() {
     part.hidden = part.dataset.objective !== (isExternal() ? "" : (objective ?? "\n"));
   }
   const usual = isKnown(objective) ? offer.objectives[objective] : undefined;
-  const declared = isObject(request.external) ? request.external : {};
   if (objective !== dressedFor) {
     const ends = holderAt("/space/peak").querySelectorAll("input");
-    ends.forEach((end, at) => (end.placeholder = usual?.peak[at] ?? declared.peak?.[at] ?? ""));
+    ends.forEach((end, at) => (end.placeholder = usual?.peak[at] ?? ""));
     $("horizon").dataset.words = usual?.horizon ?? "the objective's";
     $("rungs").dataset.words = usual?.rungs ?? "the objective's";
     dressedFor = objective;
   }
   const families = $("families");
-  families.dataset.usual = JSON.stringify(offer.usual[request.sampler ?? "curve"] ?? offer.usual.curve);
+  families.dataset.usual = JSON.stringify(Object.hasOwn(offer.usual, request.sampler) ? offer.usual[request.sampler] : offer.usual.curve);
   if (get(request, "/space/families") === undefined) write(families);
-  const chosen = get(request, "/space/families") ?? usualOf(families);
-  const isUsual = get(request, "/space/families") === undefined;
-  $("families-count").textContent = `${chosen.length} chosen${isUsual ? ", as recommended" : ""}`;
-  const used = new Set((Array.isArray(chosen) ? chosen : []).flatMap((name) => offer.tunable[name] ?? []));
+  const told = get(request, "/space/families");
+  const chosen = Array.isArray(told) ? told : usualOf(families);
+  $("families-count").textContent = `${chosen.length} chosen${told === undefined ? ", as recommended" : ""}`;
+  const used = new Set(chosen.flatMap((name) => (Object.hasOwn(offer.tunable, name) ? offer.tunable[name] : [])));
   for (const row of form.querySelectorAll("[data-coordinate]")) {
     const name = row.dataset.coordinate;
     const isSaid = get(request, `/space/ranges/${name}`) !== undefined || get(request, `/space/fixed/${name}`) !== undefined;
@@ -172,7 +172,8 @@ function update(next, from) {
   const pictured = JSON.stringify(["objective", "config", "external", "horizon", "space", "sampler", "baselines"].map((name) => request[name]));
   if (pictured !== drawn) draw();
   drawn = pictured;
-  if (request.objective !== undefined && request.objective !== earlier.objective) look();
+  const { objective } = request;
+  if (typeof objective === "string" && objective.length <= LONGEST && objective !== earlier.objective) look();
 }
 
 // Writes a whole request into the controls.

@@ -188,6 +188,50 @@ def test_json_and_form_follow_each_other(page: "Page", watch: Watch) -> None:
     expect(page.get_by_label("Trials", exact=True)).to_have_value("33")
 
 
+ODD = (
+    {"objective": 5, "space": 3, "budget": [], "config": "x", "sampler": "constructor"},
+    {
+        "objective": "__proto__",
+        "space": {"families": "all", "ranges": {"warmup": 1, "__proto__": 2}},
+    },
+    {
+        "objective": "heston_surface",
+        "space": {"families": [1, None, "constructor"], "constraints": [{}, 5, "x"], "peak": {}},
+    },
+    {"objective": "noisy_quadratic", "labels": {"a": {"b": 1}}, "rungs": {"0": 1}, "deadline": 5},
+    {
+        "objective": "<img src=x onerror=alert(1)>",
+        "label": "<b>",
+        "warm_start": ["<i>", 3],
+        "notes": [],
+    },
+    {
+        "objective": [],
+        "external": None,
+        "config": {"__proto__": 1},
+        "baselines": [[]],
+        "goal": True,
+        "horizon": {},
+    },
+)
+
+
+def test_whatever_is_pasted_the_form_stands(page: "Page", watch: Watch) -> None:
+    """Odd JSON is refused by the service; the page keeps it as it is and raises nothing."""
+    from playwright.sync_api import expect
+
+    watch.forgive(REFUSED)
+    begin(page)
+    for request in ODD:
+        page.locator("#json").fill(json.dumps(request))
+        expect(page.locator("#line-program")).to_contain_text(json.dumps(request["objective"]))
+        expect(page.locator("#problems")).to_be_visible()
+        assert request_of(page) == request
+        assert page.locator("main img").count() == 0
+    page.locator("#json").fill("{}")
+    expect(page.locator("#problems")).to_be_hidden()
+
+
 def test_lines_to_copy_are_those_of_the_request(page: "Page", open_site: Site) -> None:
     """They follow what is typed; tabs are walked by arrows, as tabs are."""
     from playwright.sync_api import expect

@@ -95,6 +95,9 @@ def test_everything_a_request_can_say_has_a_control(api: TestClient) -> None:
     page = visit(api)
     common = page.places[None] | page.places.get("", set()) | {"/external"}
     assert set(leaves()) - common == set()
+    text = api.get("/studies/new", headers=PERSON).text
+    assert "Undefined" not in text
+    assert 'placeholder="None"' not in text
 
 
 def test_every_setting_of_every_objective_has_a_control(api: TestClient) -> None:
