@@ -65,10 +65,7 @@ def _live(reading: Reading) -> Drawn:
         )
         for one in found
     ]
-    if not total:
-        return "No run is in training."
-    drawn = live_chart(runs, total, reading.spec.metric, reading.looks)
-    return drawn or f"{total} in training, of which none has measured anything yet."
+    return live_chart(runs, total, reading.spec.metric, reading.looks)
 
 
 def _families(reading: Reading) -> Drawn:

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from service.ui.charts.chart import Chart, Json, Key, View, log_axis
+from service.ui.charts.chart import Chart, Json, Key, View, layout, log_axis
 from service.ui.charts.panels import panels
 from service.ui.charts.ranges import linear, span
-from service.ui.looks import INKED, Look
+from service.ui.looks import INKED, MUTED, Look
 from service.ui.typeset import compact
 from tuning.records import Direction, Metric, Phase
 
 LR = "lr"
 MOST = 24  # runs; more lines are a carpet
+HEIGHT = 460
+NOBODY = "No run is in training"
 FALL = 0.1  # share of the measured steps that may leave the linear frame
 
 
@@ -36,11 +38,14 @@ class Under:
 
 def live_chart(
     runs: Sequence[Under], total: int, metric: Metric, looked: Mapping[str, Look]
-) -> Chart | None:
-    """Draw those of `total` runs in training that have measured something; None if none has."""
+) -> Chart:
+    """Draw those of `total` runs in training that have measured something.
+
+    If none has, the chart says so in its place: what is there now and then must not move the page.
+    """
     known = [one for one in runs if any(v is not None for v in one.values.get(metric.name, ()))]
     if not known:
-        return None
+        return _waiting(total)
     shown = known[:MOST]
     families = [family for family in looked if any(one.family == family for one in shown)]
     numbers = [v for one in shown for v in one.values[metric.name] if v is not None]
@@ -56,9 +61,23 @@ def live_chart(
         title="In training now",
         caption=_caption(len(shown), total, metric),
         data=[*upper, *lower],
-        layout=panels(f"{metric.name} on validation", 460, hovermode="closest"),
+        layout=panels(f"{metric.name} on validation", HEIGHT, hovermode="closest"),
         views=tuple(views),
         keys=tuple(Key(family, family, looked[family]) for family in families),
+    )
+
+
+def _waiting(total: int) -> Chart:
+    told = f"{total} in training, none has measured anything yet" if total else NOBODY
+    words = {"text": told, "showarrow": False, "font": {"color": MUTED[0], "size": 14}}
+    place = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    hidden = {"visible": False}
+    return Chart(
+        name="live",
+        title="In training now",
+        caption=f"{told}.",
+        data=[],
+        layout=layout(HEIGHT, xaxis=hidden, yaxis=hidden, annotations=[{**words, **place}]),
     )
 
 

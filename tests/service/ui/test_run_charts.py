@@ -227,7 +227,6 @@ def test_runs_under_way_are_drawn_as_far_as_they_are() -> None:
     """A line each over the whole horizon, with its rate; who measured nothing is only counted."""
     waiting = under(1, steps=[], values={})
     chart = live_chart([under(0), waiting], 2, Metric("mse"), LOOKS)
-    assert chart is not None
     check_chart(chart)
     upper, lower = chart.data
 
@@ -235,7 +234,17 @@ def test_runs_under_way_are_drawn_as_far_as_they_are() -> None:
     assert lower["yaxis"] == "y2"
     assert chart.views[0].layout["xaxis"]["range"] == [0, 100]
     assert "1 more" in chart.caption
-    assert live_chart([waiting], 1, Metric("mse"), LOOKS) is None
+
+
+def test_where_nothing_is_measured_the_chart_says_so_in_its_place() -> None:
+    """It is as high as one with lines, so that the page stands still."""
+    drawn = live_chart([under(0)], 1, Metric("mse"), LOOKS)
+    for total in (0, 3):
+        chart = live_chart([], total, Metric("mse"), LOOKS)
+        check_chart(chart)
+
+        assert chart.layout["height"] == drawn.layout["height"]
+        assert chart.layout["annotations"][0]["text"] + "." == chart.caption
 
 
 def test_names_from_outside_are_no_html() -> None:
