@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api import serve, started
-from api_fill import fill
 from figures import Figure, leave, say, tell
-from pages_fill import search
+from pages_fill import copy, search
 from playwright.sync_api import sync_playwright
 
 from service.client import Client
@@ -27,7 +26,8 @@ from tests.e2e.browser.watch import NOTE_DRAWN
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-LARGE, SMALL, STUDIES = 10_000, 60, 3_000
+LARGE, SMALL, STUDIES = 10_000, 24, 3_000
+COPIED = "desk study"  # the label of the small one
 TURNS = 7
 WINDOW = {"width": 1280, "height": 800}
 FIRST_VIEW_MS, LARGE_MS, LONGEST_MS = 1000.0, 2000.0, 60_000
@@ -101,9 +101,9 @@ def figure(name: str, what: str, values: Sequence[float], target: float | None) 
 def prepare(file: Path) -> tuple[str, str, list[str]]:
     """Fill a store: the ids of the large study, of the small one, and of its copies."""
     with started(serve(file, "--no-worker")) as server, Client(server.url) as client:
-        small = search(client, SMALL, "small")
-        large = search(client, LARGE, "large")
-    copies = fill(file, small, STUDIES, SMALL // 2)
+        small = search(client, SMALL, COPIED)
+        large = search(client, LARGE, "the large one")
+    copies = copy(file, small, COPIED, STUDIES)
     say(f"{STUDIES:,} studies, one of {LARGE:,} trials: {file.stat().st_size / 2**20:,.0f} MiB")
     return large, small, copies
 

@@ -5,9 +5,13 @@ its runs come to is a smooth function of family and peak with noise, some of the
 charts have as much to draw as after a real search.
 """
 
+import functools
 import math
 import random
 import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from service.client import Client
@@ -22,6 +26,8 @@ from service.schemas.work import (
 
 WORKER, LANES, MEASUREMENTS, WAIT_SECONDS = "bench", 64, 16, 2.0
 HORIZON, BEST_PEAK, LARGEST_PEAK = 1000, 0.01, 0.3
+COPIED = ("studies", "trials", "runs", "study_words", "verdicts")
+MICROSECONDS = 1_000_000
 REQUEST: dict[str, Any] = {
     "objective": "bench",
     "external": {"metrics": [{"name": "loss"}], "horizon": HORIZON, "peak": [1e-4, 1.0]},
@@ -77,3 +83,44 @@ def _level(run: ClaimedRun, horizon: int) -> float:
     noise = random.Random(run.seed).gauss(0.0, 0.01)
     own = random.Random(run.run).gauss(0.0, 0.01)
     return math.exp(0.04 * off**2 + family + noise + own) * (HORIZON / horizon) ** 0.2
+
+
+def copy(file: Path, study: str, label: str, copies: int) -> list[str]:
+    """Copy a study of a database that nobody has open; returns the ids of all copies.
+
+    Wherever its id or label stands in a row, the copy has its own; each was created a second before
+    the one before it.
+    """
+    names = [f"st_{number:020d}" for number in range(copies)]
+    with closing(sqlite3.connect(file)) as connection:
+        for table in COPIED:
+            place = "id" if table == "studies" else "study"
+            found = connection.execute(f"SELECT * FROM {table} WHERE {place} = ?", (study,))  # noqa: S608 # names of our own
+            columns = [column[0] for column in found.description]
+            rows = found.fetchall()
+            marks = ", ".join("?" for _ in columns)
+            for number, name in enumerate(names):
+                changed = {study: name, label: f"{label} {number}"}
+                connection.executemany(
+                    f"INSERT INTO {table} VALUES ({marks})",  # noqa: S608 # likewise
+                    [_changed(row, columns, changed, number) for row in rows],
+                )
+        connection.commit()
+    return names
+
+
+def _changed(
+    row: tuple[object, ...], columns: list[str], texts: dict[str, str], number: int
+) -> list[object]:
+    """A row of the copy with this number."""
+    found = []
+    for column, value in zip(columns, row, strict=True):
+        if isinstance(value, str):
+            found.append(
+                functools.reduce(lambda text, pair: text.replace(*pair), texts.items(), value)
+            )
+        elif column == "created" and isinstance(value, int):
+            found.append(value - (number + 1) * MICROSECONDS)
+        else:
+            found.append(value)
+    return found
