@@ -33,6 +33,9 @@ MARKS = {
     "cross": "M3.4 .6h3.2v2.8h2.8v3.2h-2.8v2.8h-3.2v-2.8h-2.8v-3.2h2.8z",
 }
 
+# Marks that no family has.
+OTHER_MARKS = {"x-thin": "M1.6.6L5 4l3.4-3.4 1 1L6 5l3.4 3.4-1 1L5 6 1.6 9.4l-1-1L4 5 .6 1.6z"}
+
 # Of lines that have no mark; with as many colours, none is like another for sixty lines.
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
@@ -71,10 +74,11 @@ class Look:
     @property
     def outline(self) -> str:
         """Its mark as an SVG path in a 10 x 10 box."""
-        return MARKS[self.symbol]
+        return (MARKS | OTHER_MARKS)[self.symbol]
 
 
 INKED = Look("ink", *INK, "circle")  # of what is no family
+CROSSED = Look("muted", *MUTED, "x-thin")  # of what was lost
 
 
 def looks(spec: StudySpec) -> dict[str, Look]:

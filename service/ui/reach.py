@@ -68,9 +68,12 @@ def _horizon(verdict: Mapping[str, Any]) -> Iterator[Fact]:
 def _cost(verdict: Mapping[str, Any]) -> Iterator[Fact]:
     spent = verdict["spent"]
     yield Fact("updates", f"{spent['tuning']:,} + {spent['evidence']:,}", "search + evidence")
-    if verdict["applies_to"]:
-        told = "; ".join(_told(verdict["applies_to"]))
-        yield Fact("applies to", str(verdict["applies_to"].get("optimizer", "as noted")), told)
+    told, optimizer = (
+        "; ".join(_told(verdict["applies_to"])),
+        verdict["applies_to"].get("optimizer"),
+    )
+    if told or optimizer:
+        yield Fact("applies to", str(optimizer or "as noted"), told)
     versions = verdict.get("versions", {})  # of verdicts before, those of the planner
     if versions:
         told = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))

@@ -56,10 +56,19 @@ def _read(text: str | None) -> datetime | None:
 
 def _spent(view: StudyView, spec: StudySpec) -> Iterator[str]:
     search, evidence = view.progress.search_steps, view.progress.evidence_steps
-    yield f"{search / spec.horizon:,.4g} full trainings of search"
+    yield f"{_count(search / spec.horizon)} full trainings of search"
     if evidence:
-        yield f"{evidence / spec.horizon:,.4g} of evidence"
+        yield f"{_count(evidence / spec.horizon)} of evidence"
     if spec.budget.steps is not None:
         yield f"{search:,} of {spec.budget.steps:,} updates"
     if spec.budget.seconds is not None:
         yield f"at most {duration(spec.budget.seconds)} of search"
+
+
+def _count(trainings: float) -> str:
+    """A number of trainings: with a fraction while there are few.
+
+    >>> _count(1.25), _count(10_184.3)
+    ('1.2', '10,184')
+    """
+    return f"{trainings:,.0f}" if trainings >= 100 else f"{trainings:.1f}"

@@ -5,12 +5,13 @@ told by lightness and the family by its mark, so neither needs an eye for colour
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from service.ui.arms import Outcome
 from service.ui.charts.chart import Chart, Json, Key, View, axis, layout, log_axis
 from service.ui.charts.marks import SHOWN, few, records, ring, size_of, told_thinned, words
 from service.ui.charts.ranges import span
-from service.ui.looks import GROUND, INKED, MUTED, Look, scale
+from service.ui.looks import CROSSED, GROUND, INKED, MUTED, Look, scale
 from service.ui.typeset import compact
 from tuning.records import Direction, Metric, ParameterValue
 from tuning.schedules import PARAMETERS
@@ -143,8 +144,8 @@ def _colors(frame: tuple[float, float], metric: Metric) -> Json:
 
 
 def _inked(look: Look | None) -> Look:
-    """The mark of a family without its colour, which here is the score's."""
-    return INKED if look is None else Look(INKED.token, INKED.light, INKED.dark, look.symbol)
+    """The mark of a family without its colour, which here is the score's; of the lost, a cross."""
+    return CROSSED if look is None else replace(INKED, symbol=look.symbol)
 
 
 def _caption(metric: Metric, thinned: str) -> str:

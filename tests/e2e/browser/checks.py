@@ -24,6 +24,19 @@ MOST_STOPS = 400  # of the Tab key on one page
 ALL_DRAWN = """() => [...document.querySelectorAll("[data-chart]")]
   .filter((figure) => figure.checkVisibility())
   .every((figure) => window.drawnFigures.has(figure))"""
+# One after another, for what is drawn above moves those below.
+LOOK_AT_ALL = """async () => {
+  for (const figure of document.querySelectorAll("[data-chart]")) {
+    if (!figure.checkVisibility()) continue;
+    const isDrawn = window.drawnFigures.has(figure);
+    figure.scrollIntoView({ behavior: "instant" });
+    if (!isDrawn)
+      await new Promise((resolve) => {
+        figure.addEventListener("glideslope:drawn", resolve, { once: true });
+        setTimeout(resolve, 5000);
+      });
+  }
+}"""
 # What sticks out of the window, or is cut off there, unless it scrolls inside a box of its own.
 STICKS_OUT = """() => {
   const width = document.documentElement.clientWidth;
@@ -65,12 +78,9 @@ FOCUSED = """() => {
 
 
 def settle(page: "Page") -> None:
-    """Wait until everything on the page is there: scroll to its end and back, charts drawn."""
+    """Wait until everything on the page is there: look at every chart, until all are drawn."""
     page.wait_for_load_state("load")
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for top in range(0, height, 600):
-        page.evaluate("(top) => scrollTo(0, top)", top)
-        page.evaluate("() => new Promise(requestAnimationFrame)")
+    page.evaluate(LOOK_AT_ALL)
     page.wait_for_function(ALL_DRAWN)
     page.evaluate("() => scrollTo(0, 0)")
 
