@@ -18,7 +18,7 @@ class Place:
     """A page of the site.
 
     Args:
-        path: where; `{study}` is one that is finished.
+        path: where; `{study}` is one that is finished; what is behind `#` is open.
         has_skip_link: whether there is a navigation to skip.
     """
 
@@ -35,16 +35,19 @@ PLACES = {
     "sign_in": Place("/sign-in"),
     "new_study": Place("/studies/new?from={study}"),
     "workbench": Place("/workbench"),
-    "docs": Place("/docs"),
+    "objectives": Place("/objectives"),
+    "workers": Place("/workers"),
+    "docs": Place("/docs#create_study_v1_studies_post"),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
 }
 named = pytest.mark.parametrize("name", PLACES)
 themed = pytest.mark.parametrize("theme", checks.THEMES)
 
 
-def visit(page: "Page", name: str, study: str) -> None:
-    """Go to a page of the table; it must be found."""
-    answer = page.goto(PLACES[name].path.format(study=study))
+def visit(page: "Page", name: str, study: str, *, is_open: bool = True) -> None:
+    """Go to a page of the table, or to its beginning; it must be found."""
+    path, _, part = PLACES[name].path.format(study=study).partition("#")
+    answer = page.goto(f"{path}#{part}" if part and is_open else path)
     assert answer is not None
     assert answer.status == 200, answer.text()
 
@@ -72,6 +75,6 @@ def test_every_page_can_be_read_by_all(
 @named
 def test_every_page_can_be_walked_by_keyboard(page: "Page", finished_study: str, name: str) -> None:
     """Tab reaches the skip link first, and shows where it is."""
-    visit(page, name, finished_study)
+    visit(page, name, finished_study, is_open=False)
     checks.settle(page)
     checks.check_keyboard(page, has_skip_link=PLACES[name].has_skip_link)
