@@ -4,18 +4,20 @@ The one idea: the browser holds the request, checks and sends it by the public A
 page needs, pictures of families and the request as lines to copy, is computed here and not stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Body, Header, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import AfterValidator
 
 from service.api.caller import OPEN, WRITE, Reader, Writer
 from service.api.context import Context, Here, check_study_id
 from service.api.settings_schema import settings_schema
 from service.api.views import objective_view
 from service.pages import page
-from service.schemas.base import Settings
+from service.schemas.base import MAX_DEPTH, Name, check_settings
 from service.schemas.keys import Scope
 from service.store import datasets, studies
 from service.store.datasets import Dataset
@@ -34,7 +36,12 @@ router = page.router()
 
 MOST_DATASETS = 200  # the newest, that can be chosen without their id
 
-Draft = Annotated[Settings, Body()]
+# As deep as the settings of a request may be, which lie one level down.
+Draft = Annotated[
+    dict[Name, Any],
+    AfterValidator(partial(check_settings, deepest=MAX_DEPTH + 1)),
+    Body(),
+]
 
 
 @router.get("/studies/new")
@@ -100,7 +107,7 @@ def draw_families(draft: Draft, here: Here) -> dict[str, Any]:
     }
 
 
-def _objective(draft: Settings, here: Context) -> Objective | None:
+def _objective(draft: Mapping[str, Any], here: Context) -> Objective | None:
     name = draft.get("objective")
     return here.objectives.get(name) if isinstance(name, str) else None
 

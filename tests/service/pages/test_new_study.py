@@ -268,3 +268,20 @@ def test_a_preview_is_as_large_as_a_picture(api: TestClient) -> None:
     answer = api.post("/studies/new/preview", json=asked)
     assert answer.status_code == 200
     assert len(answer.content) < 500_000
+
+
+def test_lines_take_whatever_a_request_may_hold(holder: Holder) -> None:
+    """Settings as deep as they may be; what cannot be stored is refused as anywhere."""
+    api = holder("a")
+    deep: Any = 1
+    for _ in range(16):
+        deep = [deep]
+    request = {"objective": "mine", "config": {"deep": deep[0]}}
+    told = api.post("/studies/new/lines", json=request, headers={"Origin": "https://a.example"})
+    assert told.status_code == 200, told.text
+    assert set(told.json()) == {"curl", "command", "program"}
+    assert "https://a.example/v1/studies" in told.json()["curl"]
+    for wrong in ({"label": "\0"}, {"config": {"z": [deep]}}, []):
+        assert api.post("/studies/new/lines", json=wrong).status_code == 422
+    odd = api.post("/studies/new/lines", json=request, headers={"Origin": "null"}).json()
+    assert "--url http://localhost" in odd["command"]
