@@ -5,7 +5,7 @@ its charts come after it. Who knows a chart of this revision is told so (304).
 Not here: what is read (`service.pages.reading`), what charts there are (`service.pages.drawing`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Annotated, get_args
 
@@ -25,7 +25,9 @@ from service.store.history import TrialRow
 from service.store.studies import PRIORITIES
 from service.store.trials import LONGEST, Wanted
 from service.ui.actions import WRITE, actions
+from service.ui.arms import ArmView
 from service.ui.digest import words_and_tables
+from service.ui.links import workbench_link
 from service.ui.standing import stand
 from service.ui.trial_table import Asked, Row, Table, lay_out_trials
 from tuning.records import Phase, TrialState
@@ -35,6 +37,7 @@ from tuning.schedules.limits import Among
 router = page.router()
 
 ROWS = 25  # of the table of trials on a page
+LONGEST_LINK = 32_000  # characters
 KINDS = (*get_args(EventKind), "claimed")
 
 Word = Annotated[str, Query(max_length=LONGEST)]
@@ -74,13 +77,19 @@ def show_study(
         priorities=PRIORITIES,
         table=table,
         frameworks=sorted(FRAMEWORKS, key=lambda name: name != "json"),
-        arms=reading.arms,
+        workbench=_workbench(reading.arms),
         has_rungs=bool(reading.spec.rungs),
         is_over=reading.study.state.is_final,
         kinds=KINDS,
         charts=f"/studies/{study}/charts",
         origin=str(request.base_url).rstrip("/"),
     )
+
+
+def _workbench(arms: Sequence[ArmView]) -> str:
+    """The address that opens the arms in the workbench; empty if it were too long for one."""
+    link = workbench_link(*((arm.label, arm.trial.schedule.document()) for arm in arms))
+    return link if arms and len(link) <= LONGEST_LINK else ""
 
 
 def _table(reading: Reading, asked: Asked) -> Table:
