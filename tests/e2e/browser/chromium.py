@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 VARIABLE = "GLIDESLOPE_TEST_CHROMIUM"
+REQUIRED = f"{VARIABLE}_REQUIRED"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 INSTALL = (
     ("apt-get", "update", "-qq"),
@@ -39,7 +40,7 @@ def find() -> str | None:
 
 def is_required() -> bool:
     """Whether this is CI, where nothing may be skipped."""
-    return os.environ.get("CI", "").lower() in {"1", "true"}
+    return any(os.environ.get(name, "").lower() in {"1", "true"} for name in (REQUIRED, "CI"))
 
 
 def install() -> str | None:
