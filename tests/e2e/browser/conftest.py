@@ -35,6 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def chromium_path() -> str:
+    """Where Chromium is; without one every test is skipped before a server starts, but in CI."""
+    path = chromium.find()
+    if path is None and chromium.is_required():
+        pytest.fail(chromium.MISSING)
+    if path is None:
+        pytest.skip(chromium.MISSING)
+    return path
+
+
 @pytest.fixture(scope="session")
 def open_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service that asks for no keys, as `make serve` starts it."""
@@ -63,18 +74,14 @@ def running_study(open_site: Site) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """A headless Chromium; without one the test is skipped, but not in CI."""
-    path = chromium.find()
-    if path is None and chromium.is_required():
-        pytest.fail(chromium.MISSING)
-    if path is None:
-        pytest.skip(chromium.MISSING)
+def browser(chromium_path: str) -> Iterator["Browser"]:
+    """A headless Chromium."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=EXPECT_MS)
+    flags = list(chromium.FLAGS)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        started = playwright.chromium.launch(executable_path=chromium_path, args=flags)
         yield started
         started.close()
 
