@@ -134,7 +134,7 @@ def list_datasets(
 @router.get("/{dataset}", responses=responses(NotFound))
 def read_dataset(dataset: str, here: Here, caller: Reader) -> DatasetView:
     """What is in a dataset: rows, span, columns, what to beware of, the first rows."""
-    return dataset_view(_get(here, caller.project, dataset))
+    return dataset_view(find_dataset(here, caller.project, dataset))
 
 
 @router.get(
@@ -148,7 +148,7 @@ def read_dataset(dataset: str, here: Here, caller: Reader) -> DatasetView:
 )
 def read_content(dataset: str, here: Here, caller: Trainer) -> FileResponse:
     """The bytes of a dataset as they were uploaded; the ETag is their SHA-256."""
-    found = _get(here, caller.reach, dataset)
+    found = find_dataset(here, caller.reach, dataset)
     path = here.uploads.path(found.id)
     if not path.is_file():
         raise NotFound("content of dataset", found.id)
@@ -180,7 +180,7 @@ def check_dataset(
         return ()  # the core says what else may be wrong
     allowed = f"the id of a dataset of kind {known.dataset} of this project"
     try:
-        found = _get(here, caller.project, name)
+        found = find_dataset(here, caller.project, name)
     except NotFound as error:
         raise InvalidValue("config.dataset", name, allowed) from error
     if found.kind != known.dataset:
@@ -188,7 +188,8 @@ def check_dataset(
     return _warnings(found)
 
 
-def _get(here: Context, project: str | None, dataset: str) -> Dataset:
+def find_dataset(here: Context, project: str | None, dataset: str) -> Dataset:
+    """A dataset of a project, or of any if that is None; raises NotFound."""
     _check_id(dataset)
     with here.store.read() as session:
         return datasets.get(session, project, dataset)

@@ -9,6 +9,7 @@ Not here: how pages look (`service.ui`), the API (`service.api`).
 from fastapi import APIRouter
 
 from service.pages import (
+    datasets,
     documentation,
     keys,
     new_study,
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     studies.router,
     workbench.router,
     objectives.router,
+    datasets.router,
     workers.router,
     keys.router,
     documentation.router,

@@ -18,7 +18,8 @@ class StudyWords(Base):
     """What a study is called and can be found by, so that a search need not read whole studies.
 
     `name` is what it is sorted by, `labels` a line `name=words` for each of its labels, `words`
-    everything that a search looks at in small letters.
+    everything that a search looks at in small letters; `dataset` is what it is trained on, if that
+    was uploaded.
     """
 
     __tablename__ = "study_words"
@@ -28,11 +29,13 @@ class StudyWords(Base):
     name: Mapped[str] = mapped_column(PLAIN)
     labels: Mapped[str]
     words: Mapped[str]
+    dataset: Mapped[str | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("project", "study"),
         ForeignKeyConstraint(["project", "study"], ["studies.project", "studies.id"]),
         Index("ix_study_words_name", "project", "name", "study"),
+        Index("ix_study_words_dataset", "project", "dataset", "study"),
     )
 
 

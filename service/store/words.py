@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 
 from service.store import models
 from service.store.list_models import StudyWords
+from tuning.objectives.dataset_files import is_dataset_id
 
 
 def write(session: Session, row: models.Study) -> None:
     """Note the words of a study, or those it has now."""
     pairs = [f"{name}={words}" for name, words in sorted(row.labels.items())]
-    found = "\n".join((row.id, row.label, *pairs, row.notes)).casefold()
+    named = row.spec["config"].get("dataset")
+    dataset = named if is_dataset_id(named) else None
+    found = "\n".join((row.id, row.label, *pairs, row.notes, dataset or "")).casefold()
     session.merge(
         StudyWords(
             project=row.project,
@@ -26,12 +29,25 @@ def write(session: Session, row: models.Study) -> None:
             name=(row.label or row.id).casefold(),
             labels=_lines(pairs),
             words=found,
+            dataset=dataset,
         )
     )
 
 
+def count_users(session: Session, project: str, datasets: Sequence[str]) -> dict[str, int]:
+    """How many studies of a project name each of these datasets."""
+    words = StudyWords
+    query = (
+        select(words.dataset, func.count())
+        .where(words.project == project, words.dataset.in_(datasets))
+        .group_by(words.dataset)
+    )
+    found = {str(dataset): many for dataset, many in session.execute(query)}
+    return {dataset: found.get(dataset, 0) for dataset in datasets}
+
+
 def contain(text: str) -> ColumnElement[bool]:
-    """Whether id, label, labels or notes of a study contain a text, in any case of letters."""
+    """Whether id, label, labels, notes or dataset of a study contain a text, in any case."""
     words = StudyWords.__table__.c
     return _with(_contains(words.words, text.casefold()))
 

@@ -46,13 +46,27 @@ def cached(
     """
     if folder is None:
         return make()
-    text = json.dumps(recipe, sort_keys=True, allow_nan=False)
-    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:NAME_DIGITS]}.npz"
+    path, text = _place(folder, name, recipe)
     found = _read(path, text)
     if found is None:
         found = dict(make())
         _write(path, text, found)
     return found
+
+
+def recall(
+    folder: Path | None,
+    name: str,
+    recipe: Mapping[str, Any],  # Any: JSON values
+) -> Arrays | None:
+    """The arrays that `cached` kept; None if they are not there."""
+    return None if folder is None else _read(*_place(folder, name, recipe))
+
+
+def _place(folder: Path, name: str, recipe: Mapping[str, Any]) -> tuple[Path, str]:
+    """The file of a recipe, and the recipe as it stands in it."""
+    text = json.dumps(recipe, sort_keys=True, allow_nan=False)
+    return folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:NAME_DIGITS]}.npz", text
 
 
 def hash_arrays(arrays: Arrays) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuning.errors import UnknownName
-from tuning.objectives import bars, quotes, tables
+from tuning.objectives import bars, quotes, samples, tables
 from tuning.objectives.table_files import format_of
 from tuning.objectives.tables import Roles, Table
 
@@ -98,6 +98,7 @@ class _Kind:
 def _take_bars(table: Table, dataset: str, cache: Path | None) -> _Content:
     found = bars.parse(table, most_errors=MOST_ERRORS)
     bars.keep(found, dataset, cache)
+    samples.keep(samples.of_bars(found), dataset, cache)
     prices = np.stack([found.high, found.low, found.close])
     is_repeated = (prices[:, 1:] == prices[:, :-1]).all(axis=0)
     return _Content(found.times, found.sha256, found.times[1:][is_repeated])
@@ -106,6 +107,7 @@ def _take_bars(table: Table, dataset: str, cache: Path | None) -> _Content:
 def _take_quotes(table: Table, dataset: str, cache: Path | None) -> _Content:
     found, rows = quotes.parse(table, most_errors=MOST_ERRORS)
     quotes.keep(found, dataset, cache)
+    samples.keep(samples.of_quotes(found), dataset, cache)
     moments = np.unique(rows.seconds)
     held = found.weights > 0
     is_repeated = np.array(

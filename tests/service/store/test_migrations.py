@@ -41,12 +41,14 @@ STUDIES_OF_0019 = (
     """
 INSERT INTO studies (project, id, revision, state, spec, objective, label, labels, notes,
                      next_generation, expected_runs, finished_runs, created)
-VALUES ('a', 'down', 1, 'completed', '{"metric": {"direction": "minimize"}}', 'o', 'Über',
+VALUES ('a', 'down', 1, 'completed', '{"metric": {"direction": "minimize"},
+         "config": {"dataset": "ds_abababababababababababababababab"}}', 'o', 'Über',
         '{"team": "Rates", "desk": "x"}', 'Notes', 2, 1, 1, MOMENT),
-       ('a', 'up', 1, 'completed', '{"metric": {"direction": "maximize"}}', 'o', '', '{}', '',
+       ('a', 'up', 1, 'completed', '{"metric": {"direction": "maximize"},
+         "config": {"dataset": "mine"}}', 'o', '', '{}', '',
         2, 1, 1, MOMENT),
-       ('b', 'none', 1, 'running', '{"metric": {"direction": "minimize"}}', 'o', '', '{}', '',
-        2, 1, 1, MOMENT)
+       ('b', 'none', 1, 'running', '{"metric": {"direction": "minimize"}, "config": {}}', 'o',
+        '', '{}', '', 2, 1, 1, MOMENT)
 """,
     """
 INSERT INTO trials (project, study, number, generation, phase, state, params, schedule, identity,
@@ -205,20 +207,26 @@ def test_sessions_never_become_keys(empty: Engine) -> None:
 
 
 def test_studies_of_before_are_found_and_know_their_leads(empty: Engine) -> None:
-    """Revision 0020: by their words, in small letters; by their trials, in the metric's order."""
+    """Revisions 0020, 0021: by words in small letters, by dataset; by trials in their order."""
     _move(empty, "upgrade", "0019")
     for statement in STUDIES_OF_0019:
         _insert_alone(empty, statement)
-    _move(empty, "upgrade", "0020")
+    _move(empty, "upgrade", "0021")
     words = list_models.StudyWords.__table__
     leads = models.Study.__table__
     with empty.connect() as connection:
         told = {row["study"]: row for row in connection.execute(sa.select(words)).mappings()}
         found = dict(connection.execute(sa.select(leads.c.id, leads.c.leads)).all())
+    dataset = "ds_" + "ab" * 16
     assert (told["down"]["name"], told["up"]["name"]) == ("über", "up")
-    assert told["down"]["words"] == "down\nüber\ndesk=x\nteam=rates\nnotes"
+    assert told["down"]["words"] == f"down\nüber\ndesk=x\nteam=rates\nnotes\n{dataset}"
     assert told["down"]["labels"] == "\ndesk=x\nteam=Rates\n"
     assert told["up"]["labels"] == "\n"
+    assert {study: row["dataset"] for study, row in told.items()} == {
+        "down": dataset,
+        "up": None,
+        "none": None,
+    }
     assert found == {"down": [[0, 3.0], [2, 1.0]], "up": [[0, 1.0], [1, 2.0]], "none": []}
     _move(empty, "downgrade", "0019")
     assert not {"study_words", "deleted_studies"} & _tables(empty)
