@@ -39,7 +39,7 @@ def families_chart(evidence: FamilyEvidenceList, looked: Mapping[str, Look]) -> 
         caption=_caption(evidence, chosen),
         data=[trace for trace, *_ in drawn],
         layout=layout(
-            max(LEAST_PIXELS, 96 + ROW_PIXELS * len(items)),
+            _height(drawn[0][0]),
             hovermode="closest",
             bargap=0.35,
             xaxis=axis(""),
@@ -55,12 +55,17 @@ def families_chart(evidence: FamilyEvidenceList, looked: Mapping[str, Look]) -> 
         views=tuple(
             View(
                 name,
-                {"xaxis": x},
+                {"xaxis": x, "height": _height(trace)},
                 [{"visible": place == number} for place, _ in enumerate(drawn)],
             )
-            for number, (_, name, x) in enumerate(drawn)
+            for number, (trace, name, x) in enumerate(drawn)
         ),
     )
+
+
+def _height(trace: Json) -> int:
+    """So high that every family of a trace has its row."""
+    return max(LEAST_PIXELS, 96 + ROW_PIXELS * len(trace["y"]))
 
 
 def _is_measured(one: FamilyConfirmed | None) -> bool:

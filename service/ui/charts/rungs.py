@@ -58,6 +58,7 @@ def rungs_chart(
                 "",
                 range=[-0.3, len(rungs) - 0.7],
                 tickmode="array",
+                tickangle=0,
                 tickvals=list(range(len(rungs))),
                 ticktext=[_tick(spec, rung.updates, known) for rung in rungs],
             ),
@@ -206,8 +207,12 @@ def _tick(spec: StudySpec, updates: int, climbs: Sequence[Climb]) -> str:
     """The share of the horizon, the updates, and how many were trained and went on."""
     here = [one for one in climbs if updates in one.scores]
     further = sum(one.top > updates for one in here)
-    told = f"<b>{_share(updates, spec.horizon)}</b>, {updates:,} updates<br>{len(here):,} trials"
-    return f"{told}, {further:,} went on" if further else told
+    told = [
+        f"<b>{_share(updates, spec.horizon)}</b>",
+        f"{updates:,} updates",
+        f"{len(here):,} trials",
+    ]
+    return "<br>".join([*told, *([f"{further:,} went on"] if further else [])])
 
 
 def _share(updates: int, horizon: int) -> str:

@@ -222,9 +222,9 @@ def test_rungs_join_what_one_trial_reached() -> None:
 
     assert [marks.count(rung) for rung in range(3)] == [24, 8, 2]
     assert chart.layout["xaxis"]["ticktext"] == [
-        "<b>T/4</b>, 75 updates<br>24 trials, 8 went on",
-        "<b>T/2</b>, 150 updates<br>8 trials, 2 went on",
-        f"<b>T</b>, {HORIZON} updates<br>2 trials",
+        "<b>T/4</b><br>75 updates<br>24 trials<br>8 went on",
+        "<b>T/2</b><br>150 updates<br>8 trials<br>2 went on",
+        f"<b>T</b><br>{HORIZON} updates<br>2 trials",
     ]
 
 
