@@ -40,6 +40,7 @@ PLACES = {
     "workbench": Place("/workbench"),
     "objectives": Place("/objectives"),
     "workers": Place("/workers"),
+    "datasets": Place("/datasets"),
     "docs": Place("/docs#create_study_v1_studies_post"),
     "missing": Place("/studies/st_nothing", status=404),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),
