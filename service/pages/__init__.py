@@ -9,6 +9,7 @@ Not here: how pages look (`service.ui`), the API (`service.api`).
 from fastapi import APIRouter
 
 from service.pages import (
+    compare,
     datasets,
     documentation,
     keys,
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     new_study.router,  # before whatever takes an id in the same place
     studies.router,
     workbench.router,
+    compare.router,
     objectives.router,
     datasets.router,
     workers.router,
