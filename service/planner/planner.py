@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from service.errors import StoreBusy
+from service.errors import NotFound, StoreBusy
 from service.planner.messages import FORGOTTEN, Answer, read_answer, write_request
 from service.tracing import OFF, Tracing
 from tuning.documents import BEGINNING
@@ -121,6 +121,8 @@ class Planner:
                 answer = self._take_further(place)
         except (StoreBusy, OSError):
             raise  # no fault of the study: the whole round is tried again
+        except NotFound:  # it was deleted meanwhile
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop other studies
             if not self._is_over.is_set():
                 self._count_crash(place, error)

@@ -41,6 +41,7 @@ PLACES = {
     "objectives": Place("/objectives"),
     "workers": Place("/workers"),
     "datasets": Place("/datasets"),
+    "compare": Place("/compare?study={study}"),
     "docs": Place("/docs#create_study_v1_studies_post"),
     "missing": Place("/studies/st_nothing", status=404),
     "report": Place("/v1/studies/{study}/report", has_skip_link=False),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import NotFound, StoreBusy
+from service.errors import Conflict, NotFound, StoreBusy
 from service.planner.messages import (
     FORGOTTEN,
     Answer,
@@ -196,7 +196,7 @@ def test_a_killed_child_loses_nothing(planner_of: PlannerOf) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [NotFound("study", "a"), ValueError("a column too long"), KeyError("kind")]
+    "trouble", [Conflict("out of order"), ValueError("a column too long"), KeyError("kind")]
 )
 def test_trouble_with_one_study_does_not_stop_another(
     planner_of: PlannerOf, trouble: Exception
@@ -220,6 +220,20 @@ def test_a_busy_store_is_no_study_s_fault(planner_of: PlannerOf) -> None:
         with pytest.raises(StoreBusy):
             planner.round()
     assert books.failed == {}
+
+
+def test_a_study_that_was_deleted_meanwhile_is_passed_over(
+    planner_of: PlannerOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it is found gone, nothing is logged, and others are planned."""
+    books = Books({"gone": (SPEC, History()), "there": (SPEC, History())})
+    books.refuses["gone"] = NotFound("study", "gone")
+    planner = planner_of(books)
+    for _ in range(CRASHES + 1):
+        planner.round()
+    assert books.studies["there"][1].trials
+    assert books.failed == {}
+    assert caplog.records == []
 
 
 def test_a_study_the_child_cannot_plan_fails_with_its_reason(

@@ -1,0 +1,149 @@
+"""The list of studies in a real browser: found, followed, moved many at once, compared."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.browser import checks, sites
+from tests.e2e.browser.conftest import NewPage
+from tests.e2e.browser.sites import Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+WORD = "zebra"  # in the labels of the studies here alone
+
+
+@pytest.fixture
+def three(open_site: Site) -> Iterator[list[str]]:
+    """Three long studies that nobody is in a hurry for."""
+    made = [
+        open_site.client.studies.create({**sites.LONG, "label": f"{WORD} {name}", "priority": 0.01})
+        for name in ("a", "b", "c")
+    ]
+    yield [one.id for one in made]
+    left = list(open_site.client.studies.list(q=WORD))
+    for one in left:
+        if one.state not in {"completed", "failed", "cancelled"}:
+            open_site.client.studies.cancel(one.id)
+        open_site.client.studies.delete(one.id)
+
+
+def rows(page: "Page") -> list[str]:
+    """The names of the studies that are listed."""
+    return page.locator(".studies tbody th > a").all_inner_texts()
+
+
+def test_a_list_is_found_as_one_types(page: "Page", three: list[str]) -> None:
+    """Without leaving the page; the address keeps it, and going back undoes it."""
+    from playwright.sync_api import expect
+
+    assert len(three) == 3
+    page.goto("/")
+    page.evaluate("() => { window.isSame = true; }")
+    page.get_by_label("Search").press_sequentially(f"{WORD} B")
+    expect(page.locator(".studies tbody tr")).to_have_count(1)
+    assert rows(page) == [f"{WORD} b"]
+    assert page.url.endswith(f"/?q={WORD}+B")
+    page.get_by_label("Search").fill(WORD)
+    expect(page.locator(".studies tbody tr")).to_have_count(3)
+    page.get_by_label("Order").select_option("name")
+    expect(page.locator(".studies tbody th > a").first).to_have_text(f"{WORD} a")
+    page.get_by_role("link", name=re.compile("^cancelled")).click()
+    expect(page.get_by_text("No study matches")).to_be_visible()
+    assert "state=cancelled" in page.url
+    page.go_back()
+    expect(page.locator(".studies tbody tr")).to_have_count(3)
+    assert page.get_by_label("Order").input_value() == "name"
+    assert page.evaluate("() => window.isSame")
+    page.goto(f"/?q={WORD}&sort=name")
+    assert rows(page) == [f"{WORD} {name}" for name in "abc"]
+
+
+def test_a_list_changes_as_its_studies_do(page: "Page", open_site: Site, three: list[str]) -> None:
+    """What is made, paused and deleted elsewhere shows by itself; what is ticked stays so."""
+    from playwright.sync_api import expect
+
+    page.goto(f"/?q={WORD}&sort=name")
+    expect(page.locator("#connection")).to_have_text("live")
+    page.get_by_label(f"Choose {WORD} a").check()
+    open_site.client.studies.pause(three[1])
+    row = page.locator("tr", has_text=f"{WORD} b")
+    expect(row.locator(".state")).to_have_text("paused")
+    expect(page.get_by_label(f"Choose {WORD} a")).to_be_checked()
+    expect(page.locator("#many")).to_have_text("1 chosen")
+    open_site.client.studies.cancel(three[1])
+    open_site.client.studies.delete(three[1])
+    expect(row).to_have_count(0)
+
+
+def test_many_are_moved_at_once(page: "Page", open_site: Site, three: list[str]) -> None:
+    """Those of the chosen that allow it, after a question; what was refused is told by name."""
+    from playwright.sync_api import expect
+
+    open_site.client.studies.pause(three[0])
+    page.goto(f"/?q={WORD}&sort=name")
+    expect(page.locator(".chosen-bar")).to_be_hidden()
+    page.get_by_label("Choose all studies on this page").check()
+    bar = page.get_by_role("region", name="Chosen studies")
+    expect(bar.locator("#many")).to_have_text("3 chosen")
+    expect(bar.get_by_role("button", name="Delete")).to_be_disabled()
+    bar.get_by_role("button", name="Pause").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Pause 2 studies?")
+    expect(dialog).to_contain_text("Not 1 study of your choice: paused.")
+    dialog.get_by_role("button", name="Pause").click()
+    expect(page.locator("#notice")).to_contain_text("2 studies paused.")
+    expect(page.locator(".studies .state.paused")).to_have_count(3)
+    states = [open_site.client.studies.get(one).state for one in three]
+    assert states == ["paused"] * 3
+    page.get_by_label("Choose all studies on this page").check()
+    bar.get_by_role("button", name="Cancel").click()
+    dialog.get_by_role("button", name="Not now").click()
+    assert open_site.client.studies.get(three[0]).state == "paused"
+    checks.check_accessibility(page)
+
+
+def test_two_are_compared(
+    page: "Page", new_page: NewPage, open_site: Site, finished_study: str
+) -> None:
+    """Ticked in the list; verdicts, figures and both charts, in either theme and on a phone."""
+    from playwright.sync_api import expect
+
+    other = sites.finish(open_site, {**sites.SMALL, "label": "another small one", "seed": 8})
+    page.goto("/?q=small one")
+    page.get_by_label("Choose another small one").check()
+    expect(page.get_by_role("button", name="Compare")).to_be_disabled()
+    page.get_by_label("Choose small one", exact=True).first.check()
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url("**/compare?*")
+    assert {other} < set(re.findall(r"st_\w+", page.url))
+    both = f"/compare?study={finished_study}&study={other}"
+    for theme in checks.THEMES:
+        shown = new_page(open_site, theme=theme)
+        shown.goto(both)
+        checks.check_structure(shown)
+        for word, size in checks.SIZES.items():
+            shown.set_viewport_size(size)
+            checks.settle(shown)
+            expect(shown.locator("figure .plot .main-svg").first).to_be_visible()
+            checks.take_picture(shown, f"compare-{theme}-{word}")
+            checks.check_width(shown)
+            checks.check_accessibility(shown)
+
+
+def test_a_list_is_found_without_a_script(
+    new_page: NewPage, open_site: Site, three: list[str]
+) -> None:
+    """By the form and links alone."""
+    page = new_page(open_site, java_script_enabled=False)
+    assert len(three) == 3
+    page.goto("/")
+    page.get_by_label("Search").fill(f"{WORD} c")
+    page.get_by_role("button", name="Find").click()
+    assert rows(page) == [f"{WORD} c"]
+    page.get_by_role("link", name=re.compile("^paused")).click()
+    assert rows(page) == []
+    assert "q=zebra" in page.url
