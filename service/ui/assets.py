@@ -1,11 +1,13 @@
 """Static files of the pages: our own scripts and styles, and plotly.js as it is installed.
 
 The one idea: a file is read and compressed once and addressed by a hash of what it holds, so a
-browser keeps it for good and never shows an old one.
+browser keeps it for good and never shows an old one. What a script imports is addressed likewise:
+under another address the same module would be another one, and do all its work twice.
 Not here: how they are sent (`service.pages.static`).
 """
 
 import gzip
+import re
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -20,6 +22,10 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+
+# A module that a script of ours imports; none imports one that imports it.
+IMPORTED = re.compile(r'(?<=from ")\./([\w-]+\.js)(?=")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +48,21 @@ def names() -> frozenset[str]:
 @cache
 def asset(name: str) -> Asset:
     """A static file by its name, one of `names()`."""
-    body = text(name).encode()
-    media_type = MEDIA_TYPES[PurePosixPath(name).suffix]
+    kind = PurePosixPath(name).suffix
+    is_own_script = kind == ".js" and name != PLOTLY
+    body = (IMPORTED.sub(_address_of, text(name)) if is_own_script else text(name)).encode()
     # Without a moment of making, so that the same file is always the same bytes.
-    return Asset(body, gzip.compress(body, 6, mtime=0), media_type, sha256(body).hexdigest()[:16])
+    zipped, digest = gzip.compress(body, 6, mtime=0), sha256(body).hexdigest()[:16]
+    return Asset(body, zipped, MEDIA_TYPES[kind], digest)
 
 
 def address(name: str) -> str:
     """Where a page finds a static file: another address whenever the file has changed."""
     return f"/static/{name}?v={asset(name).digest}"
+
+
+def _address_of(found: re.Match[str]) -> str:
+    return address(found[1])
 
 
 @cache

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LARGE, SMALL, STUDIES = 10_000, 24, 3_000
 COPIED = "desk study"  # the label of the small one
 TURNS = 7
-WINDOW = {"width": 1440, "height": 1000}
+WINDOW = {"width": 1600, "height": 1200}
 FIRST_VIEW_MS, LARGE_MS, LONGEST_MS = 1000.0, 2000.0, 60_000
 # Those that a reader sees first; charts further down are fetched when they come near.
 IN_VIEW_DRAWN = """() => [...document.querySelectorAll("[data-chart][data-src]")]

@@ -4,6 +4,7 @@ The one idea: no test asks whether the console stayed clean and every request st
 whatever a page of any test does is noted, and judged when the test has ended.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -47,11 +48,15 @@ class Watch:
         self._forgiven += words
 
     def judge(self) -> None:
-        """Fail if a page complained or asked another host."""
+        """Fail if a page complained, asked another host, or for one module by two addresses."""
         told = [one for one in self.complaints if not any(word in one for word in self._forgiven)]
         assert not told, "the console says:\n" + "\n".join(told)
         abroad = [url for url in self.requests if self._is_abroad(url)]
         assert not abroad, "requests left the host:\n" + "\n".join(abroad)
+        modules = {url for url in self.requests if urlsplit(url).path.endswith(".js")}
+        known = Counter(url.partition("?")[0] for url in modules)
+        twice = [url for url, addresses in known.items() if addresses > 1]
+        assert not twice, "modules that run twice:\n" + "\n".join(twice)
 
     def _hear(self, message: "ConsoleMessage") -> None:
         if message.type in {"error", "warning", "assert"}:

@@ -1,12 +1,15 @@
 """Static files: kept for good by their hash, compressed, and nothing else of the disk."""
 
 import gzip
+import re
 
 import pytest
 from plotly.offline import get_plotlyjs
 from starlette.testclient import TestClient
 
 from service.ui import assets
+
+VERSIONED = re.compile(r'from "/static/([\w-]+\.js)\?v=\w+"')
 
 
 @pytest.mark.parametrize("name", sorted(assets.names()))
@@ -15,7 +18,7 @@ def test_every_file_is_served_for_good_by_its_address(api: TestClient, name: str
     plain = api.get(assets.address(name), headers={"Accept-Encoding": "identity"})
     assert plain.status_code == 200
     assert "immutable" in plain.headers["cache-control"]
-    assert plain.text == assets.text(name)
+    assert VERSIONED.sub(r'from "./\1"', plain.text) == assets.text(name)
     assert gzip.decompress(assets.asset(name).zipped) == plain.content
     assert api.get(assets.address(name)).headers["content-encoding"] == "gzip"
 
@@ -25,8 +28,17 @@ def test_plotly_is_the_installed_one(api: TestClient) -> None:
     assert api.get("/static/plotly.js").text == get_plotlyjs()
 
 
+@pytest.mark.parametrize("name", sorted(n for n in assets.names() if n.endswith(".js")))
+def test_a_module_has_one_address(name: str) -> None:
+    """However it comes to a page: by two it would be loaded and run twice."""
+    told = assets.asset(name).body.decode()
+    assert 'from "./' not in told
+    for one in VERSIONED.finditer(told):
+        assert one[0] == f'from "{assets.address(one[1])}"'
+
+
 def test_an_old_address_is_not_kept(api: TestClient) -> None:
-    """A module that another imports has no hash in its address: it is asked for again."""
+    """Whoever comes with the address of before gets what there is now, for this once."""
     first = api.get("/static/api.js?v=old")
     assert first.headers["cache-control"] == "no-cache"
     again = api.get("/static/api.js", headers={"If-None-Match": first.headers["etag"]})
