@@ -20,6 +20,14 @@ function exchange(fresh) {
   }
 }
 
+// What there is to follow from here on; nothing any more, once it is over.
+function follow(fresh) {
+  const live = document.querySelector("[data-live]");
+  const next = fresh.querySelector("[data-live]");
+  if (live && next) live.dataset.live = next.dataset.live;
+  else live?.removeAttribute("data-live");
+}
+
 // Fetch the page anew and exchange what differs; what it answers too late, for another address, is
 // not looked at. Charts and scripts of the page are told (`glideslope:refresh`).
 export async function look(signal) {
@@ -28,6 +36,11 @@ export async function look(signal) {
   if (answer.redirected && new URL(answer.url).pathname === "/sign-in") return location.reload();
   const text = await answer.text();
   if (location.href !== asked) return;
-  if (answer.ok) exchange(new DOMParser().parseFromString(text, "text/html"));
+  if (answer.status === 404) return location.reload(); // what the page is about was deleted
+  if (answer.ok) {
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    exchange(fresh);
+    follow(fresh);
+  }
   document.dispatchEvent(new CustomEvent("glideslope:refresh"));
 }

@@ -9,6 +9,7 @@ import { ask, call, notify } from "./api.js";
 import { look } from "./parts.js";
 
 const LEAST_MS = 1000; // between two refreshes
+const AGAIN_MS = 5000; // until a stream that was refused is asked for again
 
 document.addEventListener("click", async (event) => {
   if (event.target.closest("#notice button")) document.getElementById("notice").hidden = true;
@@ -53,25 +54,52 @@ export function refresh() {
   return running;
 }
 
+// A browser opens few connections to one server (six), and a stream keeps one: only a page that is
+// looked at has one, and catches up when it is looked at again.
 function listen(live) {
-  const stream = new EventSource(live.dataset.live);
   const sign = document.getElementById("connection");
   const tell = (words) => sign && (sign.textContent = words);
-  let wasLost = false;
-  stream.addEventListener("open", () => {
-    tell("live");
-    if (wasLost) refresh();
-    wasLost = false;
-  });
-  stream.addEventListener("error", () => {
-    wasLost = true;
-    tell(stream.readyState === EventSource.CLOSED ? "" : "reconnecting …");
-    if (stream.readyState === EventSource.CLOSED) refresh(); // it ended: one last look
-  });
-  for (const kind of live.dataset.kinds.split(" ")) stream.addEventListener(kind, () => refresh());
   const tellCharts = () => document.dispatchEvent(new CustomEvent("glideslope:refresh"));
-  for (const kind of live.dataset.beats?.split(" ") ?? []) stream.addEventListener(kind, tellCharts);
-  addEventListener("pagehide", () => stream.close());
+  let stream = null;
+  let again;
+  let wasLost = false;
+
+  function open() {
+    clearTimeout(again);
+    if (stream || document.hidden || !live.dataset.live) return;
+    const mine = (stream = new EventSource(live.dataset.live));
+    mine.addEventListener("open", () => {
+      tell("live");
+      if (wasLost) refresh();
+      wasLost = false;
+    });
+    mine.addEventListener("error", async () => {
+      wasLost = true;
+      if (mine.readyState !== EventSource.CLOSED) return tell("reconnecting …");
+      close();
+      await refresh(); // it ended, or was refused: the page knows whether more is to come
+      if (live.dataset.live) again = setTimeout(open, AGAIN_MS);
+    });
+    for (const kind of live.dataset.kinds.split(" ")) mine.addEventListener(kind, () => refresh());
+    for (const kind of live.dataset.beats?.split(" ") ?? []) mine.addEventListener(kind, tellCharts);
+  }
+
+  function close() {
+    clearTimeout(again);
+    stream?.close();
+    stream = null;
+    tell("");
+  }
+
+  function leave() {
+    if (stream) wasLost = true;
+    close();
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : open()));
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", open);
+  open();
 }
 
 document.querySelectorAll("[data-live]").forEach(listen);

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.browser import checks, sites
 from tests.e2e.browser.conftest import NewPage
 from tests.e2e.browser.sites import Site
+from tests.e2e.browser.watch import Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -147,3 +148,45 @@ def test_a_list_is_found_without_a_script(
     page.get_by_role("link", name=re.compile("^paused")).click()
     assert rows(page) == []
     assert "q=zebra" in page.url
+
+
+def test_only_a_page_that_is_looked_at_keeps_a_connection(
+    page: "Page", open_site: Site, three: list[str]
+) -> None:
+    """A browser has six of them for one server; who comes back sees what happened meanwhile."""
+    from playwright.sync_api import expect
+
+    def turn(*, away: bool) -> None:
+        page.evaluate(
+            """(away) => {
+              Object.defineProperty(document, "hidden", { configurable: true, get: () => away });
+              document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            away,
+        )
+
+    page.goto(f"/?q={WORD}&sort=name")
+    expect(page.locator("#connection")).to_have_text("live")
+    turn(away=True)
+    expect(page.locator("#connection")).to_have_text("")
+    open_site.client.studies.pause(three[0])
+    page.wait_for_timeout(1500)
+    state = page.locator("tr", has_text=f"{WORD} a").locator(".state")
+    assert state.inner_text() != "paused"
+    turn(away=False)
+    expect(page.locator("#connection")).to_have_text("live")
+    expect(state).to_have_text("paused")
+
+
+def test_the_page_of_a_study_that_is_deleted_says_so(
+    page: "Page", watch: Watch, open_site: Site, three: list[str]
+) -> None:
+    """By itself, and then asks no more."""
+    from playwright.sync_api import expect
+
+    watch.forgive("status of 404")
+    page.goto(f"/studies/{three[0]}")
+    expect(page.locator("#connection")).to_have_text("live")
+    open_site.client.studies.cancel(three[0])
+    open_site.client.studies.delete(three[0])
+    expect(page.locator(".problem .status")).to_have_text("404")
