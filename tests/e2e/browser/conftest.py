@@ -66,6 +66,12 @@ def finished_study(open_site: Site) -> str:
     return sites.finish(open_site, sites.SMALL)
 
 
+@pytest.fixture(scope="session")
+def other_study(open_site: Site) -> str:
+    """Another one, with another seed and label."""
+    return sites.finish(open_site, {**sites.SMALL, "seed": 8, "label": "other one"})
+
+
 @pytest.fixture
 def running_study(open_site: Site) -> Iterator[str]:
     """A large study in the middle of its search."""
