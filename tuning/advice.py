@@ -6,11 +6,16 @@ Not here: warnings of a verdict, which follow from results (`tuning.evidence.cau
 
 from tuning.evidence.cautions import Caveat, doubt_pruning, doubt_untested
 from tuning.records import StudySpec
+from tuning.schedules.lint import lint
 from tuning.search.policy import trial_limit
 from tuning.search.policy.spending import race_cost
 
 FEW_SEARCHED = 10  # schedules
 FEW_PEAKS = 3
+TOO_USUAL = (
+    "first_update_zero",
+    "rebound",
+)  # of a candidate: every warmup, and what is not trained
 
 
 def foresee(spec: StudySpec) -> list[Caveat]:
@@ -29,6 +34,12 @@ def foresee(spec: StudySpec) -> list[Caveat]:
     if spec.seeds == 1 and not race_cost(spec):
         message = "every schedule is scored on one seed: the best of many is partly luck"
         found.append(Caveat("one_seed", message))
+    found += [
+        Caveat("candidate", f"candidate {place}: {one.message[:1].lower()}{one.message[1:]}")
+        for place, candidate in enumerate(spec.candidates, start=1)
+        for one in lint(candidate.schedule)
+        if one.severity == "warning" and one.code not in TOO_USUAL
+    ]
     if any(start.imported for start in spec.starts):
         message = (
             "it starts from scores of an imported study, which were not measured here; the best "

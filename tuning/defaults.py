@@ -136,9 +136,11 @@ def check_grid(spec: StudySpec) -> None:
 
 def check_budget(spec: StudySpec) -> None:
     """Refuse a budget that cannot pay for the baselines and one searched schedule."""
-    needed = len(spec.baselines) * spec.baseline_peaks + 1
+    others = max(1, len(spec.candidates))
+    needed = len(spec.baselines) * spec.baseline_peaks + others
     wanted = (
-        f"at least {needed} ({len(spec.baselines)} baselines x {spec.baseline_peaks} peaks, and 1)"
+        f"at least {needed} ({len(spec.baselines)} baselines x {spec.baseline_peaks} peaks, and "
+        f"{others})"
     )
     if spec.budget.trials < needed:
         raise InvalidValue("budget.trials", spec.budget.trials, wanted)

@@ -10,12 +10,13 @@ import functools
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
 from tuning.provenance import Provenance
 from tuning.records import (
     Budget,
+    Candidate,
     Cap,
     Cause,
     Comparator,
@@ -44,17 +45,25 @@ KEPT_SCHEDULES = 4096
 LONGEST_KEPT = 10_000  # characters: an explicit table may have millions
 
 BEGINNING, NOTHING = Mark(), History()
+SPEC_FIELDS = tuple(entry.name for entry in fields(StudySpec))
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def write_spec(spec: StudySpec) -> Document:
-    """A spec as JSON-able values; what is external or imported stands in it only if there is any.
+    """A spec as JSON-able values; what not every study has stands in it only if there is any.
 
     So a spec has the same document, and hash, as before there was.
     """
-    document: Document = _plain(spec)
+    document: Document = {
+        name: _plain(getattr(spec, name)) for name in SPEC_FIELDS if name != "candidates"
+    }
     if spec.external is None:
         del document["external"]
+    if spec.candidates:
+        document["candidates"] = [
+            {"schedule": one.schedule.document(), "generation": one.generation}
+            for one in spec.candidates
+        ]
     for start in document["starts"]:
         if not start["imported"]:
             del start["imported"]
@@ -87,6 +96,7 @@ def read_spec(document: Mapping[str, Any]) -> StudySpec:
         "cap": Cap(document.get("cap", Cap.GIVEN)),
         "pruning": Pruning(document.get("pruning", Pruning.NONE)),
         "starts": tuple(Start(**start) for start in document.get("starts", ())),
+        "candidates": tuple(map(_read_candidate, document.get("candidates", ()))),
         "external": None if external is None else read_external(external),
     }
     return StudySpec(
@@ -116,6 +126,10 @@ def read_external(document: Mapping[str, Any]) -> External:
     low, high = document["peak"]
     rungs = tuple(document["rungs"])
     return External(**{**document, "metrics": metrics, "peak": (low, high), "rungs": rungs})
+
+
+def _read_candidate(document: Mapping[str, Any]) -> Candidate:
+    return Candidate(read_schedule(document["schedule"]), document["generation"])
 
 
 def _read_constraint(document: Mapping[str, Any]) -> Constraint:

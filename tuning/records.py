@@ -7,7 +7,6 @@ Not here: what may follow what (`tuning.states`), how runs are proposed (`tuning
 (`tuning.execution`) or judged (`tuning.evidence`).
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -17,6 +16,14 @@ from tuning.budgets import MAX_SECONDS, MAX_STEPS, MAX_TRIALS, Budget, Extension
 from tuning.checks import check_integer, check_number
 from tuning.declarations import MAX_HORIZON, MAX_RUNGS, External, Metric
 from tuning.errors import InvalidValue
+from tuning.given import (
+    MAX_CANDIDATES,
+    MAX_SEEDS,
+    MAX_STARTS,
+    Candidate,
+    ParameterValue,
+    Start,
+)
 from tuning.provenance import Provenance
 from tuning.schedules import Parameter, Schedule
 from tuning.states import (
@@ -32,16 +39,12 @@ from tuning.states import (
     move,
 )
 
-MAX_SEEDS = 1_000
 MAX_BATCH = 64
 MAX_LEADERS = 64
-MAX_STARTS = 1_000
 MAX_FAILURES = 10**9
 MAX_LABEL_LENGTH = 128
 TIME_IS_UP = "the search's time was up"
 MAX_SCORE = 1e60  # of the compared metric, in size: beyond it is divergence, and squares overflow
-
-ParameterValue = float | int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +74,6 @@ class Space:
     families: tuple[str, ...]
     parameters: Mapping[str, Parameter]
     constraints: tuple[Constraint, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A point that is known before the study begins, from an earlier one.
-
-    Args:
-        params: its coordinates, `family` and `peak` included.
-        horizon: updates of the trainings it was scored at.
-        value: its score there; None if it has none.
-        seeds: how many seeds the score rests on.
-        imported: whether nobody measured it here.
-    """
-
-    params: Mapping[str, ParameterValue]
-    horizon: int
-    value: float | None = None
-    seeds: int = 1
-    imported: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse values outside their range, naming the field."""
-        check_integer("starts.horizon", self.horizon, 1, MAX_HORIZON)
-        check_integer("starts.seeds", self.seeds, 1, MAX_SEEDS)
-        if self.value is not None and not math.isfinite(self.value):
-            raise InvalidValue("starts.value", self.value, "a finite number, or none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +113,7 @@ class StudySpec:
         probe_steps: updates of the range test that estimates a soft cap; 0: there is none.
         early_stop: whether the search may end once nothing worthwhile is to be expected.
         starts: what earlier studies know.
+        candidates: schedules that the user wants tried.
         external: what is declared of an objective that somebody else trains; None if it is known
             by its name.
     """
@@ -168,6 +146,7 @@ class StudySpec:
     probe_steps: int = 0
     early_stop: bool = False
     starts: tuple[Start, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     external: External | None = None
 
     def __post_init__(self) -> None:
@@ -191,8 +170,7 @@ class StudySpec:
         check_integer("probe_steps", self.probe_steps, 0, self.horizon)
         check_integer("leaders", self.leaders, 0, MAX_LEADERS)
         check_integer("leader_seeds", self.leader_seeds, 1, MAX_SEEDS)
-        if len(self.starts) > MAX_STARTS:
-            raise InvalidValue("starts", len(self.starts), f"at most {MAX_STARTS:,}")
+        self._check_given()
         is_rising = all(a < b for a, b in pairwise((0.0, *self.rungs, 1.0)))
         if len(self.rungs) > MAX_RUNGS or not is_rising:
             allowed = f"at most {MAX_RUNGS} rising fractions between 0 and 1"
@@ -202,6 +180,16 @@ class StudySpec:
         if self.pruning is not Pruning.NONE and not self.rungs:
             allowed = f"at least one fraction, at which `{self.pruning}` prunes"
             raise InvalidValue("rungs", [], allowed)
+
+    def _check_given(self) -> None:
+        if len(self.starts) > MAX_STARTS:
+            raise InvalidValue("starts", len(self.starts), f"at most {MAX_STARTS:,}")
+        if len(self.candidates) > MAX_CANDIDATES:
+            raise InvalidValue("candidates", len(self.candidates), f"at most {MAX_CANDIDATES}")
+        for one in self.candidates:
+            if one.schedule.horizon != self.horizon:
+                allowed = f"{self.horizon:,}, the study's"
+                raise InvalidValue("candidates.horizon", one.schedule.horizon, allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +341,7 @@ class History:
 
 __all__ = [
     "MAX_BATCH",
+    "MAX_CANDIDATES",
     "MAX_FAILURES",
     "MAX_HORIZON",
     "MAX_LABEL_LENGTH",
@@ -365,6 +354,7 @@ __all__ = [
     "MAX_STEPS",
     "MAX_TRIALS",
     "Budget",
+    "Candidate",
     "Cap",
     "Cause",
     "Comparator",

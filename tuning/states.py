@@ -164,6 +164,7 @@ class Call(StrEnum):
     RESUME = "resume"
     STOP = "stop"
     CANCEL = "cancel"
+    SUGGEST = "suggest"
     EXTEND = "extend"
     DELETE = "delete"
 
@@ -174,6 +175,7 @@ STUDY_CALLS: Mapping[Call, tuple[StudyState, ...]] = {
     Call.RESUME: (StudyState.PAUSED,),
     Call.STOP: (StudyState.RUNNING, StudyState.PAUSED),
     Call.CANCEL: (StudyState.RUNNING, StudyState.PAUSED, StudyState.CONFIRMING),
+    Call.SUGGEST: (StudyState.RUNNING, StudyState.PAUSED),
     Call.EXTEND: (StudyState.COMPLETED,),
     Call.DELETE: STUDY_ENDS,
 }

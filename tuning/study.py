@@ -26,6 +26,7 @@ from tuning.objectives import (
 )
 from tuning.records import (
     Budget,
+    Candidate,
     Cap,
     External,
     History,
@@ -38,6 +39,8 @@ from tuning.records import (
     StudySpec,
     Trial,
 )
+from tuning.schedules import Schedule
+from tuning.search.handed import check_candidates
 from tuning.search.policy import (
     Conclude,
     Generation,
@@ -99,6 +102,7 @@ def specify(
     worthwhile: float = 0.01,
     early_stop: bool = True,
     starts: Sequence[Start] = (),
+    candidates: Sequence[Schedule] = (),
     max_failures: int | None = None,
     goal: float | None = None,
     label: str = "",
@@ -144,6 +148,7 @@ def specify(
         worthwhile: relative difference that counts.
         early_stop: whether the search may end when nothing worthwhile is to be expected.
         starts: what earlier studies know.
+        candidates: schedules to try early in the search, over any horizon.
         max_failures: runs that may fail before the study gives up; by default as many as a fifth
             of the trials in the budget, at least 10.
         goal: a value of the metric that ends the search once a trial reaches it on all its seeds.
@@ -198,6 +203,9 @@ def specify(
         starts=tuple(starts),
         external=external,
     )
+    if candidates:
+        given = check_candidates(spec, candidates)
+        spec = replace(spec, candidates=tuple(map(Candidate, given)))
     defaults.check_grid(spec)
     defaults.check_budget(spec)
     return spec

@@ -46,6 +46,7 @@ from tuning.records import (
     StudyState,
 )
 from tuning.schedules import PARAMETERS
+from tuning.search.handed import check_candidates
 from tuning.search.samplers import SAMPLERS
 from tuning.search.space import check_families
 
@@ -137,7 +138,9 @@ class Checker:
     def _check_study(self, record: StudyRecord, where: str) -> None:
         # Parameters check themselves; as dataclasses their integers would be read as floats.
         space = {**_object(record.spec, "space", where), "parameters": {}}
-        _check_types(_SPEC, {**record.spec, "space": space}, f"{where}.spec")
+        # Schedules do, too.
+        spec = {**record.spec, "space": space, "candidates": []}
+        _check_types(_SPEC, spec, f"{where}.spec")
         with _telling(f"{where}.spec", record.spec):
             self._spec = read_spec(record.spec)
             _check_spec(self._spec)
@@ -285,6 +288,8 @@ def _check_spec(spec: StudySpec) -> None:
             raise InvalidValue(f"space.parameters.{name}", asdict(one), "another range at most")
     check_families("space.families", spec.space.families)
     check_families("baselines", spec.baselines)
+    candidates = [one.schedule for one in spec.candidates]
+    check_candidates(replace(spec, candidates=()), candidates)
     if spec.sampler not in SAMPLERS:
         raise UnknownName("sampler", spec.sampler, SAMPLERS)
     for field, name in (("objective", spec.objective), ("metric.name", spec.metric.name)):

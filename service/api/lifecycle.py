@@ -14,13 +14,21 @@ from service.api.caller import Caller, Writer
 from service.api.context import Context, Here, StudyId
 from service.api.costs import within_quotas
 from service.api.problems import responses
+from service.api.schedules import laid_out
 from service.api.views import study_view, trial_view
 from service.errors import NotFound
-from service.schemas.studies import ExtendRequest, StudyView, StudyWords, TrialView
-from service.store import history, lifecycle, studies
+from service.schemas.studies import (
+    ExtendRequest,
+    StudyView,
+    StudyWords,
+    SuggestRequest,
+    TrialView,
+)
+from service.store import history, lifecycle, studies, suggestions
 from service.store.studies import Study
 from tuning.errors import IllegalMove
-from tuning.records import MAX_TRIALS
+from tuning.records import MAX_TRIALS, StudySpec
+from tuning.search.handed import Searched, hand
 from tuning.search.policy import expected_runs, trial_limit
 
 router = APIRouter(
@@ -65,6 +73,20 @@ def extend_study(study: StudyId, body: ExtendRequest, here: Here, caller: Writer
             )
 
     return _move(extend, study, here, caller)
+
+
+@router.post("/{study}:suggest", responses=responses(has_body=True))
+def suggest_schedule(study: StudyId, body: SuggestRequest, here: Here, caller: Writer) -> StudyView:
+    """Hand a schedule to a study that searches: it is tried soon, unless the search ends before.
+
+    It is one of the study's `candidates`, and one of the schedules of its budget.
+    """
+    schedule = laid_out(body.schedule)
+
+    def hand_over(spec: StudySpec, generation: int, trials: int, candidates: int) -> StudySpec:
+        return hand(spec, schedule, generation, Searched(trials, candidates))
+
+    return _move(partial(suggestions.suggest, hand=hand_over), study, here, caller)
 
 
 @router.patch("/{study}", responses=responses(has_body=True))

@@ -47,7 +47,7 @@ MOST_UPDATES = 1_000_000  # of a schedule whose values are computed while a clie
 @router.post("/schedules:preview", responses=responses(has_body=True))
 def preview_schedule(body: PreviewRequest) -> PreviewView:
     """A schedule as a picture needs it: few points, no extreme lost."""
-    schedule = _laid_out(body.schedule, body.horizon)
+    schedule = laid_out(body.schedule, body.horizon)
     asked = np.array([Integer(0, schedule.horizon - 1)("at", step) for step in body.at], np.int64)
     with np.errstate(all="ignore"):  # what overflows is null
         steps, values = schedule.preview(body.points)
@@ -125,7 +125,7 @@ def _find(body: LintRequest | ConvertRequest) -> _Found:
     if sum(way is not None for way in ways) != 1:
         raise InvalidValue("schedule", None, "either this, or `from`, or `source`")
     if body.schedule is not None:
-        return _Found(_laid_out(body.schedule, body.horizon))
+        return _Found(laid_out(body.schedule, body.horizon))
     _refuse_long("horizon", body.horizon)
     if body.source is not None:
         read = read_source(
@@ -158,8 +158,11 @@ def _read_view(read: Read) -> ReadView:
     )
 
 
-def _laid_out(document: Mapping[str, Any], horizon: int | None) -> Schedule:
-    """The schedule of a document, over its own horizon or another."""
+def laid_out(document: Mapping[str, Any], horizon: int | None = None) -> Schedule:
+    """The schedule of a document, over its own horizon or another; too long ones are refused.
+
+    Raises InvalidValue naming the field under `schedule`, or `horizon`.
+    """
     _refuse_long("schedule.horizon", document.get("horizon"))
     _refuse_long("horizon", horizon)
     try:

@@ -21,6 +21,7 @@ from service.api.exports import Format, code_response
 from service.api.external import read_external
 from service.api.fields import merge_patch, read_moment
 from service.api.problems import responses
+from service.api.schedules import laid_out
 from service.api.views import best_view, study_view, warnings_of, written
 from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.base import Settings, Text
@@ -38,6 +39,7 @@ from service.store.listing import Wanted
 from tuning.documents import write_spec
 from tuning.errors import InvalidValue
 from tuning.records import MAX_TRIALS, Budget, Pruning, Start, StudySpec, StudyState
+from tuning.schedules import Schedule
 from tuning.search.policy import expected_runs, trial_limit
 from tuning.search.warm import gather
 from tuning.study import BASELINES, specify
@@ -233,6 +235,7 @@ def complete(body: StudyRequest, here: Context, caller: Caller) -> StudySpec:
         worthwhile=body.worthwhile,
         early_stop=body.early_stop,
         starts=_starts(body, here, caller),
+        candidates=_candidates(body),
         max_failures=body.max_failures,
         goal=body.goal,
         label=body.label,
@@ -240,6 +243,19 @@ def complete(body: StudyRequest, here: Context, caller: Caller) -> StudySpec:
         folders=here.settings.folders,
         objectives=here.objectives,
     )
+
+
+def _candidates(body: StudyRequest) -> list[Schedule]:
+    """The schedules to try; raises InvalidValue naming one that is none."""
+    found = []
+    for place, document in enumerate(body.candidates):
+        try:
+            found.append(laid_out(document))
+        except InvalidValue as error:
+            field = error.field.removeprefix("schedule.")
+            name = f"candidates[{place}].{field}"
+            raise InvalidValue(name, error.value, error.allowed) from error
+    return found
 
 
 def _starts(body: StudyRequest, here: Context, caller: Caller) -> tuple[Start, ...]:

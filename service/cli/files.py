@@ -48,6 +48,13 @@ def read_text(path: Path, name: str) -> str:
         raise InvalidValue(name, str(path), f"a readable text file ({error})") from error
 
 
+def read_schedule(path: Path, name: str) -> dict[str, Any]:
+    """The document of a schedule in a file, alone or as the `schedule` of something else."""
+    content = read_object(path, name)
+    inner = content.get("schedule")
+    return inner if isinstance(inner, dict) and "format" not in content else content
+
+
 def read_given(path: Path, name: str) -> Given:
     """The same, with what is known of its lines."""
     shown = "standard input" if path == STANDARD_INPUT else str(path)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from service.cli.files import read_object
+from service.cli.files import read_object, read_schedule
 from service.cli.options import DEFAULT_URL, AsJson, StudyId, Url
 from service.cli.output import console, print_json, print_study
 from service.cli.study import parse_labels, parse_setting
@@ -58,6 +58,20 @@ def cancel(
         return client.studies.get(study)
 
     _move(move, url, as_json=as_json)
+
+
+@app.command()
+def suggest(
+    study: StudyId,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A schedule, as for `schedule preview`.")
+    ],
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Hand a schedule to a study that searches; it is tried unless the search ends before."""
+    schedule = read_schedule(file, "FILE")
+    _move(lambda client: client.studies.suggest(study, schedule), url, as_json=as_json)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.cli.canvas import HEIGHT, WIDEST, Curve, draw
-from service.cli.files import read_object, read_text
+from service.cli.files import read_schedule, read_text
 from service.cli.options import DEFAULT_URL, AsJson, Url
 from service.cli.output import console, errors, print_json
 from service.client import Client
@@ -40,7 +40,7 @@ def preview(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Show a schedule's learning rates, no extreme lost."""
-    body = {"schedule": _read_schedule(file), "points": points, "horizon": horizon}
+    body = {"schedule": read_schedule(file, "FILE"), "points": points, "horizon": horizon}
     with Client(url) as client:
         seen = client.schedules.preview(body)
     if as_json:
@@ -69,7 +69,7 @@ def plot(
     with Client(url) as client:
         seen = {
             str(file): client.schedules.preview(
-                {"schedule": _read_schedule(file), "points": points, "horizon": horizon}
+                {"schedule": read_schedule(file, "FILE"), "points": points, "horizon": horizon}
             )
             for file in files
         }
@@ -113,7 +113,7 @@ def lint(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Say what is suspicious about a schedule; ends with 1 if there is an error."""
-    body = {"schedule": _read_schedule(file), "updates": updates, "max_jump": max_jump}
+    body = {"schedule": read_schedule(file, "FILE"), "updates": updates, "max_jump": max_jump}
     with Client(url) as client:
         found = client.schedules.lint(body)
     if as_json:
@@ -158,7 +158,7 @@ def convert(
     origin = {"framework": framework, "call": call, "kwargs": _parse_object(kwargs)}
     is_call = call is not None or (framework is not None and source is None)
     body = {
-        "schedule": None if file is None else _read_schedule(file),
+        "schedule": None if file is None else read_schedule(file, "FILE"),
         "from": origin if is_call else None,
         "source": None if source is None else read_text(source, "--source"),
         "framework": None if is_call else framework,
@@ -176,13 +176,6 @@ def convert(
     else:
         errors.print(f"[dim]{escape(made.code.why)}[/]", highlight=False)
         typer.echo(made.code.code)
-
-
-def _read_schedule(file: Path) -> dict[str, Any]:
-    """The document in a file, alone or as the `schedule` of something else."""
-    content = read_object(file, "FILE")
-    inner = content.get("schedule")
-    return inner if isinstance(inner, dict) and "format" not in content else content
 
 
 def _picture_kind(out: Path) -> PictureKind:

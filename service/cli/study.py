@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from service.cli.files import Given, located, read_given
+from service.cli.files import Given, located, read_given, read_schedule
 from service.cli.options import (
     DEFAULT_URL,
     AsJson,
@@ -88,6 +88,10 @@ def create(
         list[str] | None,
         typer.Option(metavar="STUDY", help="An earlier study to start from; repeatable."),
     ] = None,
+    candidate: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A schedule to try before others; repeatable."),
+    ] = None,
     max_failures: Annotated[
         int | None, typer.Option(help="Runs that may fail before the study gives up.")
     ] = None,
@@ -134,6 +138,9 @@ def create(
         "evidence_budget": evidence_budget,
         "early_stop": early_stop,
         "warm_start": warm_start,
+        "candidates": None
+        if candidate is None
+        else [read_schedule(one, "--candidate") for one in candidate],
         "max_failures": max_failures,
         "goal": goal,
         "deadline": deadline,

@@ -127,6 +127,17 @@ class Studies(Generic[D]):
         return post(study_path(study) + ":extend", parsed(StudyView), body)
 
     @call
+    def suggest(self, study: str, schedule: Mapping[str, Any]) -> Call[StudyView]:
+        """Hand a schedule to a study that searches; it is tried unless the search ends before.
+
+        Args:
+            study: its id.
+            schedule: a document (`glideslope/schedule@1`), over any horizon.
+        """
+        body = {"schedule": dict(schedule)}
+        return post(study_path(study) + ":suggest", parsed(StudyView), body)
+
+    @call
     def clone(
         self,
         study: str,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from service.schemas.base import Name, Number, Prose, Scalar, Schema, Settings, Text, example
 from service.schemas.external import ExternalRequest
+from service.schemas.schedules import SCHEDULE, Document
 
 # Those of `tuning.records.Pruning`, which brings NumPy along; a test compares them.
 PruningName = Literal["none", "asha", "median"]
@@ -52,7 +53,8 @@ class StudyRequest(Schema):
     `leader_seeds` seeds. `evidence_budget` is in updates. With `pruning`, `rungs` are prefixes of
     the full training after which trials are pruned, by `asha` (the best share goes on) or by the
     `median`: that favours schedules that decay early, and the study says so in its `warnings`.
-    `warm_start` names earlier studies of the same objective, whatever their horizon.
+    `warm_start` names earlier studies of the same objective, whatever their horizon. `candidates`
+    are schedules, each a document over any horizon, that the search tries before others.
     """
 
     model_config = example(
@@ -86,6 +88,7 @@ class StudyRequest(Schema):
     worthwhile: float = 0.01
     early_stop: bool = True
     warm_start: list[Text] = Field(default_factory=list, max_length=16)
+    candidates: list[Document] = Field(default_factory=list, max_length=32)
     max_failures: int | None = None
     goal: Number | None = None
     deadline: Text | None = None
@@ -115,6 +118,14 @@ class BudgetChange(Schema):
     trials: int | None = None
     steps: int | None = None
     seconds: Number | None = None
+
+
+class SuggestRequest(Schema):
+    """A schedule for a study to try, over any horizon."""
+
+    model_config = example(schedule=SCHEDULE)
+
+    schedule: Document
 
 
 class ExtendRequest(Schema):

@@ -8,6 +8,7 @@ Not here: what a call does (`service.store.lifecycle`).
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from service.ui.links import WORKBENCH
 from tuning.states import STUDY_CALLS, Call, StudyState
 
 WRITE = "studies:write"
@@ -24,6 +25,7 @@ class Action:
         done: what is said after.
         then: where to go after; empty to stay.
         opens: the dialog it opens instead.
+        link: where it leads instead.
         tone: how it is drawn: plain, strong or danger.
     """
 
@@ -33,6 +35,7 @@ class Action:
     done: str = ""
     then: str = ""
     opens: str = ""
+    link: str = ""
     tone: str = "plain"
 
 
@@ -44,7 +47,7 @@ def actions(study: str, state: StudyState, scopes: Collection[str]) -> list[Acti
     return [_action(study, call) for call in legal]
 
 
-def _action(study: str, call: Call) -> Action:
+def _action(study: str, call: Call) -> Action:  # noqa: PLR0911 # one for each call
     at, page = f"/v1/studies/{study}", f"/studies/{study}"
     match call:
         case Call.PAUSE:
@@ -60,6 +63,8 @@ def _action(study: str, call: Call) -> Action:
         case Call.CANCEL:
             question = "Cancel the study? What is in training is dropped, and there is no verdict."
             return Action("Cancel", f"POST {at}:cancel", question, "Cancelled.", tone="danger")
+        case Call.SUGGEST:
+            return Action("Suggest a schedule", link=f"{WORKBENCH}?study={study}")
         case Call.EXTEND:
             return Action("Extend", opens="extend")
         case Call.DELETE:

@@ -8,6 +8,7 @@ Not here: layouts (`service.ui.charts.chart`).
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tuning.given import candidate_name
 from tuning.records import Phase, RunState, StudySpec
 
 # (light, dark): neighbours differ in hue and in lightness, on white and on near-black.
@@ -82,8 +83,9 @@ CROSSED = Look("muted", *MUTED, "x-thin")  # of what was lost
 
 
 def looks(spec: StudySpec) -> dict[str, Look]:
-    """A look for every family of a study: baselines in their order, then the others."""
-    return looks_of((*spec.baselines, *spec.space.families))
+    """A look for every family of a study: baselines in their order, the others, candidates."""
+    handed = map(candidate_name, range(len(spec.candidates)))
+    return looks_of((*spec.baselines, *spec.space.families, *handed))
 
 
 def looks_of(families: Iterable[str]) -> dict[str, Look]:

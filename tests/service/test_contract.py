@@ -35,6 +35,7 @@ CALLS = {
     "studies.stop": args("st_x"),
     "studies.cancel": args("st_x"),
     "studies.extend": args("st_x", trials=100),
+    "studies.suggest": args("st_x", {"format": "glideslope/schedule@1"}),
     "studies.clone": args("st_x"),
     "studies.describe": args("st_x", label="x"),
     "studies.delete": args("st_x"),

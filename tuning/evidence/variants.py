@@ -7,7 +7,7 @@ Not here: when they are run (`tuning.evidence.plan`).
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from tuning.constraints import hold
 from tuning.evidence.arms import second_set, values_of, variant_set
 from tuning.evidence.paired import Comparison, compare
 from tuning.evidence.score import sign_of
+from tuning.given import is_candidate
 from tuning.records import (
     History,
     ParameterValue,
@@ -75,14 +76,21 @@ def variant_trials(
     """
     trials: list[Trial] = []
     for params in _changed(spec, winner.params):
-        rest = {name: value for name, value in params.items() if name not in {FAMILY, PEAK}}
-        family = build(str(params[FAMILY]), float(params[PEAK]), rest)
-        schedule = Schedule(family, spec.horizon)
+        schedule = _laid_out(spec, winner, params)
         if schedule == winner.schedule or not hold(spec.space.constraints, params, schedule):
             continue
         number = len(history.trials) + len(trials)
         trials.append(Trial(number, generation, Phase.CONFIRM, schedule, params))
     return trials
+
+
+def _laid_out(spec: StudySpec, winner: Trial, params: Mapping[str, ParameterValue]) -> Schedule:
+    """The schedule at changed coordinates; a candidate has no other than its peak."""
+    peak = float(params[PEAK])
+    if is_candidate(params):
+        return replace(winner.schedule, family=replace(winner.schedule.family, peak=peak))
+    rest = {name: value for name, value in params.items() if name not in {FAMILY, PEAK}}
+    return Schedule(build(str(params[FAMILY]), peak, rest), spec.horizon)
 
 
 def measure_sensitivity(spec: StudySpec, history: History, winner: Trial) -> Sensitivity:

@@ -5,12 +5,23 @@ study repeats the best of them on its own seeds before it relies on them.
 Not here: how they are used (`tuning.search.policy.proposals`).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from tuning.errors import InvalidValue
 from tuning.evidence import rank_trials
 from tuning.evidence.score import full_ends
-from tuning.records import MAX_STARTS, External, History, Metric, Start, StudySpec
+from tuning.given import is_candidate
+from tuning.records import (
+    MAX_STARTS,
+    External,
+    History,
+    Metric,
+    ParameterValue,
+    Start,
+    StudySpec,
+    Trial,
+)
+from tuning.search.likeness import nearest_point
 
 
 def gather(
@@ -42,10 +53,16 @@ def gather(
             raise InvalidValue(f"warm_start[{position}]", spec.metric.name, allowed)
         ends = full_ends(history)
         starts += [
-            Start(trial.params, spec.horizon, score, len(ends[trial.number]), position in imported)
+            Start(params, spec.horizon, score, len(ends[trial.number]), position in imported)
             for trial, score in rank_trials(history, spec.metric)[: MAX_STARTS // len(studies)]
+            if (params := _point(trial)) is not None
         ]
     return tuple(starts)
+
+
+def _point(trial: Trial) -> Mapping[str, ParameterValue] | None:
+    """The point of a trial; of a candidate the nearest, if one is near."""
+    return nearest_point(trial.schedule) if is_candidate(trial.params) else trial.params
 
 
 def _is_scored_alike(one: Metric, other: Metric) -> bool:

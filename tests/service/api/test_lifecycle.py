@@ -177,7 +177,7 @@ def test_only_a_completed_study_is_extended(api: TestClient, submit: Submit) -> 
     refused = api.post(f"{STUDIES}/{submit()['id']}:extend", json={"budget": {"trials": 10}})
     assert refused.status_code == 409
     assert refused.json()["detail"] == (
-        "extend: the study is running; allowed: pause, stop, cancel"
+        "extend: the study is running; allowed: pause, stop, cancel, suggest"
     )
 
 

@@ -22,6 +22,14 @@ Rows = dict[str, set[str]]
 
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/studies/{study}:extend": {"budget": {"trials": 100}},
+    "/v1/studies/{study}:suggest": {
+        "schedule": {
+            "format": "glideslope/schedule@1",
+            "family": "linear",
+            "horizon": 10,
+            "peak": 0.1,
+        }
+    },
     "/v1/studies/{study}": {"label": "theirs"},
 }
 # Lists and searches of one's own: nothing of the path can be another's.

@@ -9,7 +9,7 @@ from service.cli.options import complete_family, complete_objective, complete_st
 from service.client import Client
 from service.schemas.work import ClaimRequest, Tell, TellRequest
 from tests.service.cli.conftest import Command
-from tuning.schedules import Schedule
+from tuning.schedules import Linear, Schedule
 
 pytestmark = pytest.mark.usefixtures("there")
 
@@ -199,6 +199,27 @@ def test_a_study_is_moved_from_its_first_pause_to_its_end(
     assert glideslope("study", "cancel", clone["id"]).code == 0
     assert json.loads(glideslope("study", "delete", study, "--json").out) == {"deleted": study}
     assert glideslope("study", "delete", study).code == 2
+
+
+def test_a_study_is_handed_schedules(
+    glideslope: Command, request_file: Path, tmp_path: Path
+) -> None:
+    """With its creation, and while it searches; alone or as `study best` prints them."""
+    files = [tmp_path / "one.json", tmp_path / "other.json"]
+    for at, file in enumerate(files):
+        document = Schedule(Linear(0.01 / (1 + at), floor=0.3), 100).document()
+        file.write_text(json.dumps({"schedule": document} if at else document))
+    options = ("--file", str(request_file), "--trials", "200", "--seed", "7", "--json")
+    created = glideslope("study", "create", *options, "--candidate", str(files[0]))
+    study = json.loads(created.out)
+    assert [one["schedule"]["peak"] for one in study["spec"]["candidates"]] == [0.01]
+    assert glideslope("study", "pause", study["id"]).code == 0
+    handed = glideslope("study", "suggest", study["id"], str(files[1]), "--json")
+    assert (handed.code, handed.err) == (0, "")
+    assert len(json.loads(handed.out)["spec"]["candidates"]) == 2
+    assert glideslope("study", "cancel", study["id"]).code == 0
+    late = glideslope("study", "suggest", study["id"], str(files[1]))
+    assert (late.code, "suggest: the study is cancelled" in late.err) == (2, True)
 
 
 def test_webhooks_are_off_unless_the_service_allows_them(glideslope: Command) -> None:

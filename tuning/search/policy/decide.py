@@ -124,7 +124,8 @@ def _search(spec: StudySpec, view: History, number: int) -> Generation:
     seen = replace(view, trials=(*view.trials, *probes)) if probes else view
     searchable = _searchable(spec, view, left, is_first=not alive)
     room = min(places, spec.budget.trials - _tried(view))
-    trials = new_trials(spec, seen, number, room, searchable)
+    is_over = bool(stop_reason(spec, view))
+    trials = new_trials(spec, seen, number, room, searchable, is_over=is_over)
     for trial in trials:
         stage = (baseline_stage if trial.phase is Phase.BASELINE else entry_stage)(spec)
         runs += stage_runs(spec, trial, stage, number, rise)
@@ -143,12 +144,10 @@ def _alive(spec: StudySpec, view: History, gone: set[int]) -> dict[int, Standing
 
 
 def _searchable(spec: StudySpec, view: History, left: float, *, is_first: bool) -> int:
-    """How many new trials the search may have with what is left, unless it is over.
+    """How many new trials the search may have with what is left.
 
     Baselines were set aside for; of the first trials one must be able to go all the way.
     """
-    if stop_reason(spec, view):
-        return 0
     most = spec.budget.trials - _tried(view) - count_waiting(spec, view)
     cost = trial_cost(spec)
     if left < most * cost:

@@ -1,14 +1,18 @@
 """Proposals: the schedules of a generation that are new.
 
 The one idea: baselines and search alternate, so that either can be looked at early; the search
-begins with what earlier studies know, and goes on with what the sampler asks for, leaving out what
-does the same as a schedule that was tried and what a constraint forbids.
+begins with the user's candidates and with what earlier studies know, and goes on with what the
+sampler asks for, leaving out what does the same as a schedule that was tried and what a constraint
+forbids.
 Not here: how many there are (`decide`), how the sampler chooses (`tuning.search.samplers`).
 """
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from typing import TypeAlias
 
+from tuning.constraints import hold
+from tuning.given import candidate_name
 from tuning.records import (
     MAX_BATCH,
     Direction,
@@ -25,7 +29,7 @@ from tuning.search.policy.baselines import next_points, reserved_points
 from tuning.search.policy.cap import believed_rise, space_at
 from tuning.search.policy.observations import observe
 from tuning.search.samplers import ENUMERATING, SAMPLERS, propose
-from tuning.search.space import PEAK, allows, contains, lay_out
+from tuning.search.space import FAMILY, PEAK, contains, lay_out
 from tuning.seeds import derive
 
 RETRIES = (
@@ -33,10 +37,17 @@ RETRIES = (
 )
 STARTS = 5  # of the best points of earlier studies
 Params = dict[str, ParameterValue]
+Proposed: TypeAlias = tuple[Params, Schedule]
 
 
 def new_trials(
-    spec: StudySpec, view: History, number: int, room: int, searchable: int
+    spec: StudySpec,
+    view: History,
+    number: int,
+    room: int,
+    searchable: int,
+    *,
+    is_over: bool = False,
 ) -> tuple[Trial, ...]:
     """New trials of a generation; fewer than may be when the space is used up.
 
@@ -46,6 +57,7 @@ def new_trials(
         number: the generation.
         room: most trials it may have.
         searchable: most of them that may be searched ones.
+        is_over: whether the search has ended but for what its user wants tried.
     """
     if room <= 0:
         return ()
@@ -56,7 +68,9 @@ def new_trials(
         known.add(lay_out(params, spec.horizon))
     trials: list[Trial] = []
     first = len(view.trials)
-    searched = _searched(spec, view, first)
+    searched = _candidates(spec, view, number, known)
+    if not is_over:
+        searched = chain(searched, _searched(spec, view, first))
     turn = sum(trial.phase is not Phase.PROBE for trial in view.trials)
     while len(trials) < room:
         is_baselines_turn = waiting and (turn + len(trials)) % 2 == 0
@@ -77,8 +91,18 @@ def new_trials(
     return tuple(trials)
 
 
-def _searched(spec: StudySpec, view: History, first: int) -> Iterator[Params]:
-    """Points to search, one after another, as many as are asked for."""
+def _candidates(spec: StudySpec, view: History, number: int, known: Known) -> Iterator[Proposed]:
+    """Candidates that a generation may propose, none that does what is known."""
+    proposed = {str(trial.params[FAMILY]) for trial in view.trials}
+    for position, one in enumerate(spec.candidates):
+        name = candidate_name(position)
+        is_due = one.generation <= number and name not in proposed
+        if is_due and not known.holds(one.schedule):
+            yield {FAMILY: name, PEAK: one.schedule.peak}, one.schedule
+
+
+def _searched(spec: StudySpec, view: History, first: int) -> Iterator[Proposed]:
+    """Points to search, one after another, as many as are asked for, with their schedules."""
     space = space_at(spec, view)
     asks = MAX_BATCH * RETRIES
     seeds = (derive(spec.seed, "trial", first, "ask", ask) for ask in range(asks))
@@ -90,7 +114,8 @@ def _searched(spec: StudySpec, view: History, first: int) -> Iterator[Params]:
         seeds,
         horizon=spec.horizon,
     )
-    return chain(_starts(spec, view, space), asked)
+    points = chain(_starts(spec, view, space), asked)
+    return ((params, lay_out(params, spec.horizon)) for params in points)
 
 
 def _starts(spec: StudySpec, view: History, space: Space) -> list[Params]:
@@ -113,12 +138,9 @@ def _starts(spec: StudySpec, view: History, space: Space) -> list[Params]:
     return points
 
 
-def _distinct(
-    spec: StudySpec, searched: Iterator[Params], known: Known
-) -> tuple[Params, Schedule] | None:
-    """The next point that is allowed and does not do what is known; None after too many others."""
-    for params in islice(searched, None if spec.sampler in ENUMERATING else RETRIES):
-        schedule = lay_out(params, spec.horizon)
-        if not known.holds(schedule) and allows(spec.space, params, spec.horizon):
+def _distinct(spec: StudySpec, searched: Iterator[Proposed], known: Known) -> Proposed | None:
+    """The next one that is allowed and does not do what is known; None after too many others."""
+    for params, schedule in islice(searched, None if spec.sampler in ENUMERATING else RETRIES):
+        if not known.holds(schedule) and hold(spec.space.constraints, params, schedule):
             return params, schedule
     return None

@@ -17,6 +17,7 @@ from statistics import fmean
 import numpy as np
 
 from tuning.evidence.score import SEARCHED, full_ends, is_better, rank_trials
+from tuning.given import is_candidate
 from tuning.records import Direction, History, Phase, RunState, Space, StudySpec
 from tuning.rounds import round_start
 from tuning.search.policy.cap import space_at
@@ -50,7 +51,9 @@ def stop_reason(spec: StudySpec, view: History) -> str:
         return ""
     trials = [trial for trial in view.trials if trial.phase in {Phase.BASELINE, Phase.SEARCH}]
     before = sum(trial.generation < round_start(view) for trial in trials)
-    searched = max((one.generation for one in trials if one.phase is Phase.SEARCH), default=-1)
+    # What its user wants tried is tried after the end, too, and says nothing about it.
+    asked = (one for one in trials if one.phase is Phase.SEARCH and not is_candidate(one.params))
+    searched = max((one.generation for one in asked), default=-1)
     for count in takewhile(lambda count: count <= len(trials), CHECKPOINTS):
         if count <= before:  # whoever extends a study wants it to go on from there
             continue

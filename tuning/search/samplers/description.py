@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuning.records import ParameterValue
-from tuning.schedules import FAMILIES
+from tuning.schedules import FAMILIES, Schedule
 from tuning.schedules.families.explicit import knot_places
 from tuning.schedules.parameters import KNOTS
 from tuning.search.samplers.bound import convex_bound
@@ -38,6 +38,7 @@ SEGMENTS = len(EDGES) - 1
 BOUND = slice(SEGMENTS, SEGMENTS + 2)
 COUNT = SEGMENTS + 2  # log of the number of cycles: the column that tells counts apart
 COLUMNS = SEGMENTS + 6
+SEEN = 0.01  # of the largest rate: segments below it hardly tell schedules apart
 LEAST = 1e-12  # stands for a learning rate of zero
 REMEMBERED = 32_768
 
@@ -124,6 +125,14 @@ def mean_rate(params: Params, horizon: int) -> float:
 def cycle_count(params: Params) -> int:
     """Number of cycles, 1 for a schedule without any."""
     return int(params.get(CYCLES, 1))
+
+
+def curve_columns(schedule: Schedule) -> Floats:
+    """Log means of a schedule over the segments, none below a hundredth of its largest rate."""
+    rates = np.maximum(schedule(looks(schedule.horizon)), 0.0)
+    lowest = np.log(SEEN * float(rates.max()) or LEAST)
+    columns: Floats = np.maximum(_curve_columns(rates[None])[0][:SEGMENTS], lowest)
+    return columns
 
 
 @lru_cache(maxsize=REMEMBERED)
