@@ -24,7 +24,7 @@ from service.api.context import Context, Here, StudyId
 from service.api.problems import responses
 from service.errors import NotFound
 from service.schemas.live import LastMeasurement, StudyEvent
-from service.store import events, history
+from service.store import curves, events
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -148,7 +148,7 @@ def _look(here: Context, caller: Caller, study: str, seen: int) -> News:
 
 def _measure(here: Context, caller: Caller, study: str) -> list[LastMeasurement]:
     with here.store.read() as session:
-        rows = history.last_measurements(session, caller.project, study)
+        rows = curves.latest(session, caller.project, study)
     return [
         LastMeasurement(
             run=row.run,

@@ -13,8 +13,8 @@ from service.errors import NotFound
 from service.schemas.base import Text
 from service.schemas.results import CurvePage, CurveView, Series
 from service.schemas.studies import RunList, TrialPage, TrialView
-from service.store import history, trials
-from service.store.history import Curve
+from service.store import curves, history, trials
+from service.store.curves import Curve
 from service.store.trials import LONGEST, MAX_BOUNDS, Wanted, parse_bounds
 from tuning.records import MAX_TRIALS, Phase, TrialState
 
@@ -104,7 +104,7 @@ def list_curves(
     that was trained more than once, the last training is shown.
     """
     with here.store.read() as session:
-        page = history.curves_page(
+        page = curves.page(
             session,
             caller.project,
             study,

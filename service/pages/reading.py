@@ -11,7 +11,7 @@ from typing import Any
 
 from service.api.results import family_evidence, judge_importances
 from service.schemas.results import FamilyEvidenceList, Importances
-from service.store import families, history, sketches, studies
+from service.store import curves, families, history, sketches, studies
 from service.store.studies import Study
 from service.ui.arms import ArmView, Outcome, arm_views
 from service.ui.climbs import Climb, Step, join_steps
@@ -78,7 +78,7 @@ class Reading:
     @cached_property
     def curves(self) -> Curves:
         """What the runs of the arms measured, by run."""
-        found = history.curves(self.session, *self.place, trials=self.arm_numbers)
+        found = curves.read(self.session, *self.place, trials=self.arm_numbers)
         return {one.run: [{"steps": list(one.steps), "values": dict(one.values)}] for one in found}
 
     @cached_property

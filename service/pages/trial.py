@@ -20,8 +20,8 @@ from service.pages import page
 from service.pages.drawing import Drawn
 from service.pages.reading import Reading
 from service.pages.study import KINDS
-from service.store import history, trials
-from service.store.history import Curve
+from service.store import curves, history, trials
+from service.store.curves import Curve
 from service.ui.actions import WRITE
 from service.ui.charts.run import run_chart
 from service.ui.charts.trial import Trace, runs_chart, schedule_chart
@@ -108,7 +108,7 @@ def _draw_runs(reading: Reading, number: int) -> Drawn:
     name = reading.spec.metric.name
     runs = {one.id: one for one in history.runs(reading.session, *reading.place, number)}
     traces = []
-    for curve in history.curves(reading.session, *reading.place, trials=[number]):
+    for curve in curves.read(reading.session, *reading.place, trials=[number]):
         steps, values = _points(curve, name)
         run = runs[curve.run]
         is_lost = run.state in {RunState.DIVERGED, RunState.FAILED}
@@ -168,7 +168,7 @@ def read_run_chart(
         reading = Reading(session, caller.project, study)
         row = history.one_run(session, *reading.place, run)
         trial = history.trial(session, *reading.place, row.run.trial).trial
-        found = history.curves_page(session, *reading.place, names=[run], limit=1).items
+        found = curves.page(session, *reading.place, names=[run], limit=1).items
     return page.respond_chart(request, _draw_run(reading, row, trial, found))
 
 
@@ -177,12 +177,12 @@ def _draw_run(
 ) -> Drawn:
     steps, lrs = row.run.laid_out(trial.schedule).preview(POINTS)
     is_within = steps < row.run.updates
-    curves = {name: _points(one, name) for one in found for name in one.values}
+    lines = {name: _points(one, name) for one in found for name in one.values}
     end = row.result
     return run_chart(
         reading.spec.metric,
         row.run.updates,
-        curves,
+        lines,
         (steps[is_within].tolist(), lrs[is_within].tolist()),
         end.step if end is not None and end.state is RunState.DIVERGED else None,
     )

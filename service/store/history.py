@@ -1,24 +1,21 @@
-"""History: trials, runs and curves of a study, for the planner and for people.
+"""History: trials and runs of a study, for the planner and for people.
 
 The one idea: the planner gets exactly what was proposed and what came out, as the core's own
-records, and so decides the same after any restart; people get rows and curves of the lease whose
-result counts.
-Not here: thinning of curves for display (the API).
+records, and so decides the same after any restart; people get rows.
+Not here: what runs measured while they trained (`curves`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, exists, func, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy.orm import Session
 
 from service.errors import NotFound
 from service.store import failures, models, provenances, studies
 from service.store.failures import NOTHING, LastWords
-from service.store.paging import Page, check_limit, read_cursor, write_cursor
 from tuning.documents import (
     BEGINNING,
     read_extension,
@@ -98,18 +95,6 @@ class RunRow:
     started: datetime | None
     finished: datetime | None
     words: LastWords = NOTHING
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Measurements of a run: `values[name][i]` after `steps[i]` updates, None if not finite."""
-
-    run: str
-    trial: int
-    phase: Phase
-    seed: int
-    steps: tuple[int, ...]
-    values: Mapping[str, tuple[float | None, ...]]
 
 
 def load(session: Session, project: str, study: str) -> History:
@@ -218,108 +203,6 @@ def provenance_of(session: Session, project: str, study: str, number: int) -> Pr
     return found[names[-1]] if names else Provenance()
 
 
-def curves(
-    session: Session, project: str, study: str, trials: Collection[int] | None = None
-) -> list[Curve]:
-    """Curves of the runs of these trials, or of all; raises NotFound.
-
-    Of a run that was trained more than once, only the last training's measurements are shown, and
-    none while it waits for the next.
-    """
-    studies.check_exists(session, project, study)
-    run, row = models.Run, models.Measurement
-    query = (
-        select(run, row.data)
-        .join(row, (row.run == run.id) & (row.lease == run.lease))
-        .where(row.project == project, row.study == study)
-        .where(run.project == project, run.study == study, run.state != RunState.QUEUED)
-        .order_by(run.generation, run.index, row.seq)
-    )
-    if trials is not None:
-        query = query.where(run.trial.in_(trials))
-    found = session.execute(query)
-    return [
-        _to_curve(run, [data for _, data in group])
-        for run, group in groupby(found, key=lambda pair: pair[0])
-    ]
-
-
-def curves_page(
-    session: Session,
-    project: str,
-    study: str,
-    *,
-    trials: Collection[int] = (),
-    names: Collection[str] = (),
-    phases: Collection[Phase] = (),
-    cursor: str | None = None,
-    limit: int = 50,
-) -> Page[Curve]:
-    """Curves of runs that measured something, in order of proposal, as `curves` shows them.
-
-    Of these trials, ids and phases, or of any. Raises NotFound, and InvalidValue for a bad cursor
-    or limit.
-    """
-    studies.check_exists(session, project, study)
-    run, row = models.Run, models.Measurement
-    place = tuple_(run.generation, run.index)
-    query = select(run).where(
-        run.project == project,
-        run.study == study,
-        run.state != RunState.QUEUED,
-        *(column.in_(ids) for column, ids in ((run.trial, trials), (run.id, names)) if ids),
-        *((run.phase.in_(phases),) if phases else ()),
-        exists().where(
-            row.project == project, row.study == study, row.run == run.id, row.lease == run.lease
-        ),
-    )
-    if cursor is not None:
-        query = query.where(place > tuple_(*map(int, read_cursor(cursor, int, int))))
-    query = query.order_by(run.generation, run.index).limit(check_limit(limit) + 1)
-    found = list(session.scalars(query))
-    rows = found[:limit]
-    items = tuple(measured(session, project, study, rows))
-    has_more = len(found) > limit
-    return Page(items, write_cursor(rows[-1].generation, rows[-1].index) if has_more else None)
-
-
-def measured(
-    session: Session, project: str, study: str, rows: Collection[models.Run]
-) -> list[Curve]:
-    """Curves of these runs, of their last lease; a run that measured nothing has none."""
-    row = models.Measurement
-    reports = session.execute(
-        select(row.run, row.lease, row.data)
-        .where(row.project == project, row.study == study, row.run.in_([one.id for one in rows]))
-        .order_by(row.run, row.lease, row.seq)
-    )
-    told: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
-    for name, lease, data in reports:
-        told.setdefault((name, lease), []).append(data)
-    return [_to_curve(one, told[one.id, one.lease]) for one in rows if (one.id, one.lease) in told]
-
-
-def last_measurements(session: Session, project: str, study: str) -> list[Curve]:
-    """The last report of every run in training, as a curve of its steps; raises NotFound."""
-    studies.check_exists(session, project, study)
-    run, row, other = models.Run, models.Measurement, aliased(models.Measurement)
-    newest = select(func.max(other.seq)).where(
-        other.project == run.project,
-        other.study == run.study,
-        other.run == run.id,
-        other.lease == run.lease,
-    )
-    found = session.execute(
-        select(run, row.data)
-        .join(row, (row.run == run.id) & (row.lease == run.lease))
-        .where(row.project == project, row.study == study)
-        .where(run.project == project, run.study == study, run.state == RunState.LEASED)
-        .where(row.seq == newest.scalar_subquery())
-        .order_by(run.generation, run.index)
-    )
-    return [_to_curve(run, [data]) for run, data in found if data["steps"]]
-
-
 def _run_rows(
     session: Session,
     project: str,
@@ -390,16 +273,3 @@ def _to_run_row(row: models.Run, told: Mapping[str, Provenance], words: LastWord
         finished=row.finished,
         words=words,
     )
-
-
-def _to_curve(row: models.Run, documents: Iterable[Mapping[str, Any]]) -> Curve:
-    steps: list[int] = []
-    columns: dict[str, list[float | None]] = {}
-    for document in documents:
-        before, count = len(steps), len(document["steps"])
-        steps.extend(document["steps"])
-        for name in {*columns, *document["values"]}:
-            column = columns.setdefault(name, [None] * before)
-            column.extend(document["values"].get(name, [None] * count))
-    values = {name: tuple(column) for name, column in sorted(columns.items())}
-    return Curve(row.id, row.trial, Phase(row.phase), row.seed, tuple(steps), values)

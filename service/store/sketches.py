@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from service.store import history, models
+from service.store import curves, models
 from service.store.clock import now
+from service.store.curves import Curve
 from service.store.families import FAMILY
-from service.store.history import Curve
 from service.store.trials import spell
 from tuning.evidence.score import RANKED, SEARCHED
 from tuning.records import Direction, ParameterValue, Phase, RunState, TrialState
@@ -261,11 +261,13 @@ def underway(
         .order_by(run.generation, run.index)
         .limit(limit)
     ).all()
-    curves = {
-        one.run: one for one in history.measured(session, project, study, [r for r, _ in rows])
+    measured = {
+        one.run: one for one in curves.measured(session, project, study, [r for r, _ in rows])
     }
     return [
-        Underway(family, row.updates, curves[row.id]) for row, family in rows if row.id in curves
+        Underway(family, row.updates, measured[row.id])
+        for row, family in rows
+        if row.id in measured
     ], total
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import Conflict, KeyReused, NotFound
 from service.store import (
+    curves,
     events,
     generations,
     glances,
@@ -103,7 +104,7 @@ def test_another_project_sees_nothing(
             lambda name: history.trial(session, "b", name, 0),
             lambda name: trials.page(session, "b", name),
             lambda name: history.runs(session, "b", name, 0),
-            lambda name: history.curves(session, "b", name),
+            lambda name: curves.read(session, "b", name),
             lambda name: events.append(session, "b", name, "kind", {}),
             lambda name: events.after(session, "b", name, 0),
             lambda name: generations.insert(session, "b", name, 0, [], [], confirming=False),

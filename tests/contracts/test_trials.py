@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.errors import NotFound
-from service.store import families, history, outcomes, trials, work
+from service.store import curves, families, history, outcomes, trials, work
 from service.store.engine import Store
 from service.store.trials import Wanted, parse_bounds
 from tuning.errors import InvalidValue
@@ -165,7 +165,7 @@ def test_another_project_has_no_trials(store: Store, searched: str) -> None:
         with pytest.raises(NotFound):
             trials.one(session, "b", searched, 0)
         with pytest.raises(NotFound):
-            history.curves_page(session, "b", searched)
+            curves.page(session, "b", searched)
 
 
 def test_families_are_tallied(store: Store, searched: str) -> None:
@@ -187,19 +187,19 @@ def test_families_are_tallied(store: Store, searched: str) -> None:
 def test_curves_come_in_pages_and_parts(store: Store, searched: str) -> None:
     """Of the lease that counts, in order of proposal, narrowed to trials, runs and phases."""
     with store.read() as session:
-        assert history.curves_page(session, "a", searched).items == ()
+        assert curves.page(session, "a", searched).items == ()
     report(store, searched)
     with store.read() as session:
-        whole = history.curves_page(session, "a", searched).items
-        first = history.curves_page(session, "a", searched, limit=3)
-        second = history.curves_page(session, "a", searched, limit=3, cursor=first.next)
-        assert first.items + second.items == whole == tuple(history.curves(session, "a", searched))
+        whole = curves.page(session, "a", searched).items
+        first = curves.page(session, "a", searched, limit=3)
+        second = curves.page(session, "a", searched, limit=3, cursor=first.next)
+        assert first.items + second.items == whole == tuple(curves.read(session, "a", searched))
         assert second.next is None
-        (one,) = history.curves_page(session, "a", searched, names=[whole[2].run]).items
+        (one,) = curves.page(session, "a", searched, names=[whole[2].run]).items
         assert one == whole[2]
-        mine = history.curves_page(session, "a", searched, trials=[6], phases=[Phase.SEARCH])
+        mine = curves.page(session, "a", searched, trials=[6], phases=[Phase.SEARCH])
         assert {curve.trial for curve in mine.items} == {6}
-        assert not history.curves_page(session, "a", searched, phases=[Phase.CONFIRM]).items
+        assert not curves.page(session, "a", searched, phases=[Phase.CONFIRM]).items
     assert one.steps == (1, 2, 3)
     assert one.values == {"lr": (None, None, 0.1), "mse": (1.0, None, 0.5)}
 

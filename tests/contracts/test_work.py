@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from service.store import generations, history, lifecycle, outcomes, studies, work
+from service.store import curves, generations, history, lifecycle, outcomes, studies, work
 from service.store.engine import Store
 from tuning.documents import write_run, write_trial
 from tuning.errors import InvalidValue
@@ -341,7 +341,7 @@ def test_stores_measurements_once(
     with store.write() as session:
         assert [one.status for one in work.report(session, [first, last])] == ["duplicate", "ok"]
     with store.read() as session:
-        (curve,) = history.curves(session, "a", study)
+        (curve,) = curves.read(session, "a", study)
     assert (curve.run, curve.trial, curve.steps) == (run.id, 0, (10, 20, 30))
     assert curve.values == {"mse": (2.0, None, 1.0), "lr": (0.1, 0.2, None)}
 
@@ -362,7 +362,7 @@ def test_shows_only_the_accepted_training(
             late = work.report(session, [replace(report, token="lost", seq=1)])[0]
         assert late.status == "stale"
     with store.read() as session:
-        (curve,) = history.curves(session, "a", study, trials=(0,))
+        (curve,) = curves.read(session, "a", study, trials=(0,))
     assert curve.values == {"mse": (1.0,)}
 
 
@@ -385,7 +385,7 @@ def test_measurements_may_come_with_the_end(
             replies = outcomes.tell(session, [end], max_attempts=3, reports=[last])
         assert [one.status for one in replies] == [status, status]
     with store.read() as session:
-        (curve,) = history.curves(session, "a", study)
+        (curve,) = curves.read(session, "a", study)
     assert (curve.steps, curve.values) == ((10, 20), {"mse": (2.0, 1.0)})
 
 

@@ -6,6 +6,7 @@ A planner and a trainer are made here, in this process, so that a test decides w
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,22 +112,22 @@ def count_rows(store: Store) -> Callable[[], dict[str, int]]:
     return count
 
 
+def plan_all(store: Store) -> int:
+    """Let every active study go one decision further, as the planner does; returns how many did."""
+    books, moved = ledger(store), 0
+    for place in books.places():
+        spec, history = books.load(place, BEGINNING)
+        told = read_answer(answer(read_spec(spec), read_history(history)))
+        if not isinstance(told, Wait):
+            books.commit(place, told)
+            moved += 1
+    return moved
+
+
 @pytest.fixture
 def plan(store: Store) -> Callable[[], int]:
-    """Let every active study go one decision further, as the planner does; returns how many did."""
-    books = ledger(store)
-
-    def step() -> int:
-        moved = 0
-        for place in books.places():
-            spec, history = books.load(place, BEGINNING)
-            told = read_answer(answer(read_spec(spec), read_history(history)))
-            if not isinstance(told, Wait):
-                books.commit(place, told)
-                moved += 1
-        return moved
-
-    return step
+    """`plan_all`, of this test's store."""
+    return partial(plan_all, store)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from service.api.caller import DEFAULT_PROJECT
-from service.app import create_app, ledger
+from service.app import create_app
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
 from service.store.models import Base
 from tests.service.api.bad_requests import BAD, JSON, STUDIES, UNCHECKED, Bad
-from tuning.search.policy import Generation, decide
+from tests.service.conftest import plan_all
 
 SMALL = {
     "objective": "realized_volatility",
@@ -94,11 +94,7 @@ def _begin(client: TestClient, store: Store) -> dict[str, str]:
     with store.write() as session:
         projects.ensure(session, DEFAULT_PROJECT)
     study = client.post(STUDIES, json=SMALL).json()["id"]
-    books = ledger(store)
-    (place,) = books.places()
-    generation = decide(*books.load(place))
-    assert isinstance(generation, Generation)
-    books.commit(place, generation)
+    assert plan_all(store) == 1
     claimed = client.post("/v1/work:claim", json={"worker": "w", "claim": "c"}).json()
     (run,) = claimed["block"]["runs"]
     return {"@study@": study, "@run@": run["run"], "@token@": run["token"]}
