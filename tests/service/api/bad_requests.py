@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.api.studies import LONGEST_CURSOR
+
 JSON = {"Content-Type": "application/json"}
 STUDIES = "/v1/studies"
 UNCHECKED: Any = object()  # the echo of a value that is too long or too odd to write down here
@@ -305,7 +307,8 @@ def _reads() -> Iterator[Bad]:
             "invalid-value",
             "/cursor",
         )
-    yield look("long cursor", f"{STUDIES}?cursor={'a' * 513}", *query, "/cursor")
+    long = "a" * (LONGEST_CURSOR + 1)
+    yield look("long cursor", f"{STUDIES}?cursor={long}", *query, "/cursor")
     for name, place, kind, pointer in (
         ("a figure that is none", "trials?sort=mse", "value", "/sort"),
         ("a choice to sort by", "trials?sort=-cooldown", "value", "/sort"),
