@@ -138,9 +138,7 @@ def create(
         "evidence_budget": evidence_budget,
         "early_stop": early_stop,
         "warm_start": warm_start,
-        "candidates": None
-        if candidate is None
-        else [read_schedule(one, "--candidate") for one in candidate],
+        "candidates": _read_candidates(candidate),
         "max_failures": max_failures,
         "goal": goal,
         "deadline": deadline,
@@ -289,6 +287,10 @@ def _end_with(watched: StudyView | None) -> None:
     """End with 1 if a study that was watched has no winner."""
     if watched is not None and watched.state != "completed":
         raise typer.Exit(1)
+
+
+def _read_candidates(files: Sequence[Path] | None) -> list[dict[str, Any]] | None:
+    return None if files is None else [read_schedule(one, "--candidate") for one in files]
 
 
 def _read_request(file: Path) -> Given:

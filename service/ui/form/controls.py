@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "integer", "number", "text", "prose", "choice", "numbers", "json", "moment", "bounds"
+    "integer",
+    "number",
+    "text",
+    "prose",
+    "choice",
+    "numbers",
+    "json",
+    "schedules",
+    "moment",
+    "bounds",
 ]
 
 HEADING = re.compile(r"[A-Z][a-z]+:")  # of a section of a docstring, as `Args:`

@@ -13,6 +13,7 @@ from service.schemas.studies import BudgetRequest, StudyRequest
 from service.ui.form.controls import Control, Kind, Option, pointer
 from tuning.records import (
     MAX_BATCH,
+    MAX_CANDIDATES,
     MAX_FAILURES,
     MAX_HORIZON,
     MAX_LABEL_LENGTH,
@@ -229,6 +230,14 @@ WORDS = (_field("label", "Label", "text", "your own words", f"at most {MAX_LABEL
 NOTES = _field("notes", "Notes", "prose", "a text for whoever reads it later", "10,000 letters")
 PRIORITY = _field(
     "priority", "Priority", "number", "weight beside other studies of the project", "0.01 to 100"
+)
+
+CANDIDATES = _field(
+    "candidates",
+    "Candidates",
+    "schedules",
+    "schedules to try, each a document, as a JSON list",
+    f"at most {MAX_CANDIDATES}",
 )
 
 EXTERNAL = (

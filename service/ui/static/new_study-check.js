@@ -2,6 +2,7 @@
 "use strict";
 
 import { call } from "./api.js";
+import { rows } from "./new_study-request.js";
 
 const $ = (id) => document.getElementById(id);
 const count = (number) => Math.round(number).toLocaleString("en");
@@ -141,4 +142,4 @@ export function showProblems(form, holders, errors, detail = "") {
   say(box.querySelector("h3").textContent);
 }
 
-export const validate = (request, signal) => call("POST", "/v1/studies:validate", request, { signal });
+export const validate = (request, signal) => call("POST", "/v1/studies:validate", request, { signal, stringify: rows });

@@ -5,7 +5,8 @@
 // says what it wants instead, and here nothing is checked twice.
 "use strict";
 
-import { isExact, isObject, parse } from "./new_study-request.js";
+import { isExact, isObject, isVerbatim, parse, verbatim } from "./new_study-request.js";
+import { parse as exactly, stringify } from "./workbench-json.js";
 
 export class Unreadable extends Error {}
 
@@ -43,6 +44,14 @@ function numbers(text) {
 function json(text) {
   try {
     return parse(text);
+  } catch (error) {
+    throw new Unreadable(`This is not JSON: ${error.message}`);
+  }
+}
+
+function schedules(text) {
+  try {
+    return verbatim(exactly(text));
   } catch (error) {
     throw new Unreadable(`This is not JSON: ${error.message}`);
   }
@@ -126,6 +135,7 @@ export const KINDS = {
   prose: single((text) => text),
   numbers: single(numbers, (value) => (Array.isArray(value) ? (value.length ? value.join(", ") : "none") : shown(value))),
   json: single(json, (value) => (isObject(value) || Array.isArray(value) ? JSON.stringify(value, null, 2) : shown(value))),
+  schedules: single(schedules, (value) => (isVerbatim(value) ? stringify(exactly(value.json), 1) : shown(value))),
   moment: single((text) => (Number.isNaN(Date.parse(text)) ? text : new Date(text).toISOString().replace(".000Z", "Z")), local),
   choice,
   bounds,

@@ -2,7 +2,12 @@
 //
 // Documents are values: nothing here changes the one it is given. What stays empty is left out, so
 // whatever a user leaves alone is not sent.
+//
+// Schedules (`candidates`) are kept as their text, `{json: "[…]"}`: a length of 1.0 is the whole
+// horizon, one of 1 is one update, and JavaScript has one number for both.
 "use strict";
+
+import { parse as exactly, stringify } from "./workbench-json.js";
 
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
@@ -40,7 +45,11 @@ export function rows(request) {
   return members.length ? `{\n${members.join(",\n")}\n}` : "{}";
 }
 
+export const verbatim = (value) => ({ json: stringify(value) });
+export const isVerbatim = (value) => isObject(value) && typeof value.json === "string" && Object.keys(value).length === 1;
+
 function spaced(value) {
+  if (isVerbatim(value)) return value.json;
   if (Array.isArray(value)) return `[${value.map(spaced).join(", ")}]`;
   if (!isObject(value)) return JSON.stringify(value);
   const members = Object.entries(value).map(([name, held]) => `${JSON.stringify(name)}: ${spaced(held)}`);
@@ -49,12 +58,14 @@ function spaced(value) {
 
 // What JSON says; a whole number with more digits than a browser keeps is an error, as the syntax is.
 export function parse(text) {
-  return JSON.parse(text, (_, value, context) => {
+  const told = JSON.parse(text, (_, value, context) => {
     if (typeof value === "number" && !isExact(context?.source, value)) {
       throw new SyntaxError(`${context.source} has more digits than would be sent`);
     }
     return value;
   });
+  if (!isObject(told) || told.candidates === undefined) return told;
+  return { ...told, candidates: verbatim(exactly(text).candidates) };
 }
 
 export const isExact = (text, value) =>

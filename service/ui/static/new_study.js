@@ -7,13 +7,15 @@ import { call } from "./api.js";
 import { pace, showEstimate, showProblems, validate } from "./new_study-check.js";
 import { KINDS, Unreadable, showDefault, usualOf } from "./new_study-controls.js";
 import { showPreview } from "./new_study-preview.js";
-import { get, isObject, parse, put, rows } from "./new_study-request.js";
+import { get, isObject, parse, put, rows, verbatim } from "./new_study-request.js";
 import { listen, rowKinds } from "./new_study-rows.js";
+import { decode, parse as exactly, stringify } from "./workbench-json.js";
 
 const QUIET_MS = 350; // without a key, before the service is asked
 const LONGEST = 128; // name of an objective
 const $ = (id) => document.getElementById(id);
-const { offer, request: started } = JSON.parse($("form-data").textContent);
+const { offer } = JSON.parse($("form-data").textContent);
+const started = begun();
 const form = $("new-study");
 const kinds = { ...KINDS, ...rowKinds(offer.bounded) };
 const unreadable = new Map(); // by pointer: what cannot be sent at all
@@ -22,6 +24,18 @@ let request = history.state?.request ?? started;
 let earlier = { objective: undefined, secondsPerUpdate: undefined };
 let key = newKey();
 let isSending = false;
+
+// What the form begins with; schedules that the workbench sends come in the address.
+function begun() {
+  const { request: asked } = exactly($("form-data").textContent);
+  const told = parse(stringify(asked));
+  const sent = new URLSearchParams(location.hash.slice(1)).get("candidates");
+  try {
+    return sent ? { ...told, candidates: verbatim(exactly(decode(sent))) } : told;
+  } catch {
+    return told; // no address of the workbench's
+  }
+}
 
 function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -84,14 +98,14 @@ function showDefaults(spec) {
 const lines = ["curl", "command", "program"];
 const spell = settled(
   async (signal) => {
-    const told = await call("POST", "/studies/new/lines", request, { signal });
+    const told = await call("POST", "/studies/new/lines", request, { signal, stringify: rows });
     for (const name of lines) $(`line-${name}`).textContent = told[name];
   },
   (error) => lines.forEach((name) => ($(`line-${name}`).textContent = error.message)),
 );
 
 const draw = settled(
-  async (signal) => showPreview(await call("POST", "/studies/new/preview", request, { signal })),
+  async (signal) => showPreview(await call("POST", "/studies/new/preview", request, { signal, stringify: rows })),
   (error) => showPreview({ chart: { empty: error.message }, pictures: {}, missing: [] }),
 );
 let drawn = "";
@@ -243,7 +257,7 @@ async function send() {
   isSending = true;
   $("create").setAttribute("aria-disabled", "true");
   try {
-    const study = await call("POST", "/v1/studies", request, { headers: { "Idempotency-Key": key } });
+    const study = await call("POST", "/v1/studies", request, { headers: { "Idempotency-Key": key }, stringify: rows });
     location.assign(`/studies/${encodeURIComponent(study.id)}`);
   } catch (error) {
     isSending = false;

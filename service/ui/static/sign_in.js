@@ -17,7 +17,8 @@ form.addEventListener("submit", async (event) => {
     const key = input.value.trim();
     if (!key) throw new Error("Paste an API key: it begins with gs_");
     await call("POST", "/v1/sessions", { key });
-    location.replace(form.dataset.then); // a path of this site: the server saw to it
+    // A path of this site: the server saw to it; what stood after the # came along with the redirect.
+    location.replace(form.dataset.then + location.hash);
   } catch (error) {
     mark(field, error.status === 401 ? "This key opens nothing: it is unknown, expired or revoked." : error.message);
     button.disabled = false;

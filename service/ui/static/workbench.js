@@ -16,6 +16,7 @@ import { Paste } from "./workbench-paste.js";
 import { Picker } from "./workbench-picker.js";
 import { freed, insert } from "./workbench-points.js";
 import { Readout } from "./workbench-readout.js";
+import { Send } from "./workbench-send.js";
 import { Bench, bare, documentOf } from "./workbench-state.js";
 
 const KNOTS = 9; // as many as a search moves
@@ -51,6 +52,12 @@ const paste = new Paste((name, schedule, notes) => {
     else notify("More would not be readable: remove one first.", "bad");
   });
 });
+
+const opener = find("open-send"); // whoever may not write has none
+if (opener) {
+  const send = new Send(bench, curves);
+  opener.addEventListener("click", () => send.open());
+}
 
 const buttons = {
   undo: () => bench.undo(),

@@ -364,6 +364,71 @@ def test_what_the_service_refuses_is_said_in_the_form(visit: "Visit", watch: Wat
     wait_for_curve(page, "cosine 0", "y.at(-1) > 0.04")
 
 
+def test_a_schedule_starts_a_study(visit: "Visit", open_site: Site) -> None:
+    """With what it costs told before; the study tries it exactly as it is."""
+    schedule = Schedule(PiecewiseLinear(0.004), 400)
+    page = visit(schedule, Schedule(Cosine(0.1), 400))
+    page.locator("#open-send").click()
+    page.locator("#send-objective").select_option("realized_volatility")
+    page.locator("#send-trials").fill("40")
+    page.locator("#send-cost:has-text('40 schedules')").wait_for()
+    page.get_by_role("button", name="Start the study").click()
+    page.wait_for_url("**/studies/st_*")
+    study = page.url.rpartition("/")[2]
+    spec = page.request.get(f"{open_site.url}/v1/studies/{study}").json()["spec"]
+    (one,) = spec["candidates"]
+    assert Schedule.from_document(one["schedule"]) == schedule.at(spec["horizon"])
+    page.request.post(f"{open_site.url}/v1/studies/{study}:cancel")
+
+
+def test_a_schedule_goes_to_the_form_of_a_new_study(visit: "Visit") -> None:
+    """Where everything else can be set; a whole fraction stays one on the way."""
+    page = visit(Schedule(PiecewiseLinear(0.004), 400))
+    page.locator("#open-send").click()
+    page.locator("#send-cost:has-text('schedules over')").wait_for()
+    page.locator("#send-all").click()
+    page.wait_for_url("**/studies/new**")
+    request = page.locator("#json").input_value()
+    assert '"at":[0.0,0.2,0.6,0.9,1.0]' in request
+    assert '"objective": "realized_volatility"' in request
+    page.locator("#own summary").click()
+    box = page.locator("#candidates")
+    text = box.input_value()
+    assert "1.0" in text
+    box.fill(text.replace("0.2,", "0.3,"))
+    page.wait_for_function(
+        "() => document.querySelector('#json').value.includes('0.3,0.6,0.9,1.0')"
+    )
+
+
+def test_a_schedule_is_suggested_to_a_study(
+    visit: "Visit", open_site: Site, running_study: str
+) -> None:
+    """That the page of the study asked for."""
+    page = visit(Schedule(Cosine(0.004, floor=0.37), 400))
+    page.goto(f"/workbench?study={running_study}{page.evaluate('() => location.hash')}")
+    page.locator("#open-send").click()
+    page.locator("#send-running-part").wait_for()
+    assert page.locator("#send-study").input_value() == running_study
+    page.get_by_role("button", name="Suggest it").click()
+    page.locator("#notice:has-text('Suggested')").wait_for()
+    spec = page.request.get(f"{open_site.url}/v1/studies/{running_study}").json()["spec"]
+    assert spec["candidates"][0]["schedule"]["params"]["floor"] == 0.37
+
+
+def test_whoever_may_only_read_is_not_offered_a_study(new_page: NewPage, keyed_site: Site) -> None:
+    """Everything else is there; a link that led to the sign-in first still shows its schedule."""
+    page = new_page(keyed_site)
+    page.goto(workbench_link(("mine", Schedule(Linear(0.2), 300).document())))
+    assert "/sign-in" in page.url
+    page.get_by_label("API key").fill(keyed_site.keys["reader"])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/workbench#*")
+    page.wait_for_function("() => document.querySelector('#chart .plot').data?.length > 0")
+    wait_for_curve(page, "mine", "y[0] === 0.2")
+    assert page.locator("#open-send").count() == 0
+
+
 @pytest.mark.parametrize("theme", checks.THEMES)
 def test_every_state_can_be_read_by_all(visit: "Visit", theme: str) -> None:
     """Handles, findings, two panels and the dialogs, in both themes."""
@@ -371,7 +436,7 @@ def test_every_state_can_be_read_by_all(visit: "Visit", theme: str) -> None:
     page.locator("#panels [value=area]").click()
     page.wait_for_function(f"() => ({MARKS})().length > 0")
     checks.check_accessibility(page)
-    for opener in ("#open-paste", "#pick"):
+    for opener in ("#open-paste", "#pick", "#open-send"):
         page.locator(opener).click()
         checks.check_accessibility(page)
         page.keyboard.press("Escape")
