@@ -61,7 +61,7 @@ def curve(page: "Page", name: str) -> dict[str, Any]:
 def wait_for_curve(page: "Page", name: str, rule: str) -> None:
     """Wait until a curve is drawn as a rule of its `y` wants it."""
     page.wait_for_function(
-        f"(name) => document.querySelector('#chart .plot').data.some("
+        f"(name) => document.querySelector('#chart .plot').data?.some("
         f"(trace) => trace.name === name && (({{x, y}}) => {rule})(trace))",
         arg=name,
     )
