@@ -1,4 +1,4 @@
-"""The list of studies in a real browser: found, followed, moved many at once, compared."""
+"""The list of studies in a real browser: found, followed, moved many at once."""
 
 import re
 from collections.abc import Iterator
@@ -105,34 +105,6 @@ def test_many_are_moved_at_once(page: "Page", open_site: Site, three: list[str])
     dialog.get_by_role("button", name="Not now").click()
     assert open_site.client.studies.get(three[0]).state == "paused"
     checks.check_accessibility(page)
-
-
-def test_two_are_compared(
-    page: "Page", new_page: NewPage, open_site: Site, finished_study: str
-) -> None:
-    """Ticked in the list; verdicts, figures and both charts, in either theme and on a phone."""
-    from playwright.sync_api import expect
-
-    other = sites.finish(open_site, {**sites.SMALL, "label": "another small one", "seed": 8})
-    page.goto("/?q=small one")
-    page.get_by_label("Choose another small one").check()
-    expect(page.get_by_role("button", name="Compare")).to_be_disabled()
-    page.get_by_label("Choose small one", exact=True).first.check()
-    page.get_by_role("button", name="Compare").click()
-    page.wait_for_url("**/compare?*")
-    assert {other} < set(re.findall(r"st_\w+", page.url))
-    both = f"/compare?study={finished_study}&study={other}"
-    for theme in checks.THEMES:
-        shown = new_page(open_site, theme=theme)
-        shown.goto(both)
-        checks.check_structure(shown)
-        for word, size in checks.SIZES.items():
-            shown.set_viewport_size(size)
-            checks.settle(shown)
-            expect(shown.locator("figure .plot .main-svg").first).to_be_visible()
-            checks.take_picture(shown, f"compare-{theme}-{word}")
-            checks.check_width(shown)
-            checks.check_accessibility(shown)
 
 
 def test_a_list_is_found_without_a_script(
