@@ -20,6 +20,9 @@ const options = {
   modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
 };
 const drawings = new Map();
+// Charts are asked for meanwhile.
+const library =
+  window.Plotly ?? new Promise((resolve) => document.getElementById("plotly").addEventListener("load", resolve));
 let isPrinting = false;
 
 const isDark = () => !isPrinting && (root.dataset.theme ? root.dataset.theme === "dark" : theme.matches);
@@ -110,6 +113,7 @@ function dress(drawing) {
 }
 
 async function draw(drawing, width) {
+  if (!window.Plotly) await library;
   const { chart, figure, hidden } = drawing;
   const view = chart.views[drawing.view] || { layout: {}, data: [] };
   const data = chart.data.map((trace, at) => {
