@@ -1,10 +1,12 @@
 """Which studies of a project changed lately, and how their best got better, on both databases."""
 
 import random
+import sqlite3
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import event
 
 from service.store import changes, leads, lifecycle, models, studies, work
 from service.store.engine import Store
@@ -61,6 +63,31 @@ def test_a_deleted_study_is_told_for_a_while(
         assert look(clock()) == [(study, None, changes.DELETED)]
         clock.advance(changes.FORGET_SECONDS + 1)
     assert look(begin) == [(studies_made[1], None, changes.DELETED)]
+
+
+def test_a_look_reads_no_more_than_what_is_new(store: Store, new_study: Make) -> None:
+    """Events by their moment, and the studies they are of; however many there are of both."""
+    new_study()
+    with store.read() as session:
+        if session.get_bind().dialect.name != "sqlite":
+            pytest.skip("PostgreSQL decides by what there is")
+        told: list[str] = []
+
+        def explain(_: object, cursor: sqlite3.Cursor, statement: str, *rest: object) -> None:
+            if not statement.startswith("EXPLAIN"):
+                rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", rest[0])
+                told.extend(row[3] for row in rows)
+
+        engine = session.get_bind()
+        event.listen(engine, "before_cursor_execute", explain)
+        changes.since(session, "a", datetime.now(UTC))
+        event.remove(engine, "before_cursor_execute", explain)
+    plan = "\n".join(told)
+    assert "SEARCH events USING COVERING INDEX ix_events_at (project=? AND at>?)" in plan, plan
+    assert "SEARCH studies USING INDEX sqlite_autoindex_studies_1" in plan, plan
+    assert "ix_deleted_studies_at" in plan, plan
+    assert "SCAN events" not in plan, plan
+    assert "SCAN studies" not in plan, plan
 
 
 def test_whoever_looks_again_looks_back_a_little(clock: FakeClock) -> None:
