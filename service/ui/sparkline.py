@@ -1,7 +1,7 @@
 """Sparklines: the best so far of a study as one small line.
 
 The one idea: steps over the trials of the budget, so a line that ends half-way is a study half-way;
-on a logarithmic scale where values differ by more than a little, or the first fall hides the rest.
+the first falls, which are large whatever the search does, may leave the box.
 Not here: the chart of the same on the page of a study.
 """
 
@@ -13,6 +13,7 @@ from service.ui.typeset import significant
 
 WIDTH, HEIGHT, PAD = 96.0, 28.0, 3.0
 FAR = 2.0  # ratio of the worst to the best beyond which the scale is logarithmic
+FIRST = 4  # one of so many leads may be off the scale
 
 Lead = tuple[int, float]
 
@@ -53,8 +54,10 @@ def sparkline(leads: Sequence[Lead], trials: int, share: float) -> Sparkline | N
 
 
 def _heights(values: Sequence[float]) -> list[float]:
-    """From the top for the largest value to the bottom for the smallest."""
-    low, high = min(values), max(values)
+    """From the top for the largest value to the bottom for the smallest, but for the first ones."""
+    shown = values[len(values) // FIRST :]
+    low, high = min(shown), max(shown)
+    values = [min(max(one, low), high) for one in values]
     if low > 0.0 and high > FAR * low:
         values, low, high = [math.log(one) for one in values], math.log(low), math.log(high)
     if high == low:

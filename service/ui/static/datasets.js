@@ -27,10 +27,15 @@ function element(tag, text, attributes = {}) {
   return made;
 }
 
+function sized(bytes) {
+  const [unit, length] = [["MiB", MIB], ["KiB", 1024]].find(([, length]) => bytes >= length) ?? ["bytes", 1];
+  return `${Number((bytes / length).toPrecision(3))} ${unit}`;
+}
+
 async function choose(one) {
   chosen = one;
   const words = document.getElementById("picked");
-  words.textContent = one ? `${one.name}, ${(one.size / MIB).toPrecision(3)} MiB` : "or drop one here";
+  words.textContent = one ? `${one.name}, ${sized(one.size)}` : "or drop one here";
   words.classList.toggle("has", Boolean(one));
   send.disabled = !one;
   wrong.hidden = true;
@@ -78,7 +83,7 @@ function begin() {
 
 function sent(loaded, total) {
   bar.value = total ? loaded / total : 0;
-  told.textContent = `Sending: ${Math.floor(100 * bar.value)} % of ${(total / MIB).toPrecision(3)} MiB`;
+  told.textContent = `Sending: ${Math.floor(100 * bar.value)} % of ${sized(total)}`;
 }
 
 function reading() {
