@@ -46,8 +46,8 @@ def view(state: StudyState, **changes: Any) -> StudyView:  # noqa: ANN401 # fiel
 @pytest.mark.parametrize(
     ("state", "labels"),
     [
-        (StudyState.RUNNING, ["Pause", "Stop the search", "Cancel"]),
-        (StudyState.PAUSED, ["Resume", "Stop the search", "Cancel"]),
+        (StudyState.RUNNING, ["Pause", "Stop the search", "Cancel", "Suggest a schedule"]),
+        (StudyState.PAUSED, ["Resume", "Stop the search", "Cancel", "Suggest a schedule"]),
         (StudyState.CONFIRMING, ["Pause", "Cancel"]),
         (StudyState.COMPLETED, ["Extend", "Delete"]),
         (StudyState.FAILED, ["Delete"]),
@@ -60,7 +60,7 @@ def test_moves_are_those_that_are_legal(state: StudyState, labels: list[str]) ->
 
     assert [one.label for one in found] == labels
     assert all(one.question for one in found if one.tone == "danger")
-    assert all(bool(one.call) is not bool(one.opens) for one in found)
+    assert all(sum(map(bool, (one.call, one.opens, one.link))) == 1 for one in found)
     assert actions("st_x", state, {"studies:read"}) == []
 
 
