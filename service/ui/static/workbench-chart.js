@@ -5,6 +5,7 @@ import { documentOf } from "./workbench-state.js";
 
 const POINTS = 600;
 const GRID = 400; // updates at which curves are divided
+const MOST_TIMES = 100; // of a ratio that is shown
 const DECADES = 6; // shown below the highest rate on a logarithmic axis
 const figure = find("chart");
 const plot = figure.querySelector(".plot");
@@ -110,7 +111,7 @@ export class Curves {
     Object.assign(layout, { uirevision: `${view} ${panel}`, shapes: ordered.flatMap((item) => this.#bands(item)) });
     layout.xaxis = { ...layout.xaxis, range: [0, Math.max(...shown.map((item) => this.#seen.get(item.key).schedule.horizon))] };
     layout.yaxis = { ...layout.yaxis, ...this.#range(shown, view) };
-    if (panel !== "none") layout.yaxis2 = { ...layout.yaxis2, title: { ...layout.yaxis2.title, text: this.#titles()[panel] }, rangemode: panel === "area" ? "tozero" : "normal" };
+    if (panel !== "none") layout.yaxis2 = { ...layout.yaxis2, ...this.#secondAxis(data.slice(ordered.length)), title: { ...layout.yaxis2.title, text: this.#titles()[panel] } };
     if (this.#frozen) {
       layout.xaxis.range = this.#frozen.x;
       layout.yaxis.range = this.#frozen.y;
@@ -169,6 +170,15 @@ export class Curves {
     const high = Math.log10(highest * 1.35);
     const isLong = high - low > 1.6;
     return { type: "log", range: [low, high], dtick: isLong ? 1 : "D2", tickformat: isLong ? "" : "~g", exponentformat: "power" };
+  }
+
+  // Ratios on a logarithmic scale, where twice is as far as half; those beyond a hundred are cut off.
+  #secondAxis(lines) {
+    if (this.#bench.panel === "area") return { rangemode: "tozero" };
+    const ratios = lines.flatMap((line) => line.y).filter((ratio) => ratio > 0);
+    const [low, high] = [Math.max(Math.min(...ratios, 1), 1 / MOST_TIMES), Math.min(Math.max(...ratios, 1), MOST_TIMES)];
+    const isLong = high / low > 40;
+    return { type: "log", range: [Math.log10(low / 1.25), Math.log10(high * 1.25)], dtick: isLong ? 1 : "D2" };
   }
 
   // Findings that are about an update, as numbered marks on the curve.

@@ -36,7 +36,7 @@ export class List {
       { type: "button", class: "choose", "data-act": "choose", "aria-pressed": `${isActive}` },
       lineOf(this.#curves.lookOf(item)),
       make("span", { class: "who" }, item.name),
-      make("small", {}, item.schedule.family),
+      item.name !== item.schedule.family && make("small", {}, item.schedule.family),
     );
     choose.addEventListener("click", () => bench.edit("all", () => (bench.active = item)));
     return make(

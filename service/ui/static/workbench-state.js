@@ -10,6 +10,7 @@ const TOLD = ["family", "horizon", "peak", "warmup", "params", "end", "after_end
 const VIEWS = ["linear", "log"];
 const PANELS = ["none", "area", "ratio"];
 const MOST = 20; // schedules at once
+const PAUSE_MS = 320; // between two changes of the address
 const REMEMBERED = 200; // steps that can be undone
 const FIRST = { family: "cosine", horizon: 1000, peak: 0.01, warmup: { length: 0.05 } };
 
@@ -25,16 +26,23 @@ export function bare(document) {
 export const documentOf = (item) => ({ format: FORMAT, ...item.schedule });
 
 export class Bench {
+  #families;
   #listeners = [];
   #past = [];
   #future = [];
   #numbers = 0;
+  #written = -Infinity;
+  #unwritten = null;
+  #waiting = 0;
 
-  constructor() {
-    this.#adopt(Bench.#told() ?? { schedules: [{ name: "cosine", schedule: FIRST }] });
+  // `families`: names that a schedule may have.
+  constructor(families) {
+    this.#families = new Set(families);
+    this.#adopt(this.#told() ?? { schedules: [{ name: "cosine", schedule: FIRST }] });
     this.#past.push(this.text());
+    addEventListener("pagehide", () => this.#write());
     addEventListener("hashchange", () => {
-      const told = location.hash.slice(1) === encode(this.text()) ? null : Bench.#told();
+      const told = location.hash.slice(1) === encode(this.text()) ? null : this.#told();
       if (!told) return;
       this.#adopt(told);
       this.#settle();
@@ -42,13 +50,21 @@ export class Bench {
     });
   }
 
-  static #told() {
+  // What the address says; schedules that cannot be shown are left out, and null is told if none can.
+  #told() {
     try {
       const told = parse(decode(location.hash.slice(1)));
-      return Array.isArray(told.schedules) && told.schedules.length && told.schedules.every((one) => one.schedule) ? told : null;
+      const schedules = told.schedules.filter((one) => this.#isOne(one?.schedule));
+      return schedules.length ? { ...told, schedules } : null;
     } catch {
       return null; // no address of ours
     }
+  }
+
+  #isOne(schedule) {
+    const parts = [schedule, schedule?.params ?? {}, schedule?.warmup ?? {}];
+    const hasNumbers = [schedule?.peak, schedule?.horizon].every((one) => Number.isFinite(Number(one ?? NaN)));
+    return parts.every((part) => part !== null && typeof part === "object") && hasNumbers && this.#families.has(schedule.family);
   }
 
   #adopt(told) {
@@ -57,7 +73,8 @@ export class Bench {
     for (const one of told.schedules.slice(0, MOST)) {
       const known = before.get(`${one.name}`);
       before.delete(`${one.name}`);
-      const look = known?.look ?? one.look ?? this.#freeLook();
+      const asked = Number(one.look);
+      const look = known?.look ?? (Number.isInteger(asked) && asked >= 0 ? asked : this.#freeLook());
       this.items.push({ key: known?.key ?? ++this.#numbers, name: `${one.name}`, schedule: bare(one.schedule), isHidden: one.hidden === true, look, notes: known?.notes });
     }
     this.active = this.items[told.active] ?? this.items[0];
@@ -112,7 +129,23 @@ export class Bench {
       if (this.#past.length > REMEMBERED) this.#past.shift();
       this.#future = [];
     }
-    history.replaceState(null, "", `#${encode(text)}`);
+    this.#address(text);
+  }
+
+  // Browsers count how often a page changes its address, and refuse when it is too often.
+  #address(text) {
+    this.#unwritten = text;
+    clearTimeout(this.#waiting);
+    const due = this.#written + PAUSE_MS - performance.now();
+    if (due <= 0) this.#write();
+    else this.#waiting = setTimeout(() => this.#write(), due);
+  }
+
+  #write() {
+    if (this.#unwritten === null) return;
+    history.replaceState(null, "", `#${encode(this.#unwritten)}`);
+    this.#written = performance.now();
+    this.#unwritten = null;
   }
 
   get canUndo() {
@@ -137,7 +170,7 @@ export class Bench {
 
   #show(text) {
     this.#adopt(parse(text));
-    history.replaceState(null, "", `#${encode(text)}`);
+    this.#address(text);
     this.#tell("all");
   }
 

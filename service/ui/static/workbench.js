@@ -21,7 +21,7 @@ import { Bench, bare, documentOf } from "./workbench-state.js";
 
 const KNOTS = 9; // as many as a search moves
 const data = JSON.parse(find("bench-data").textContent);
-const bench = new Bench();
+const bench = new Bench(Object.keys(data.families));
 const picker = new Picker();
 const form = new Form(bench, data, {
   pick: () => picker.open(bench.active.schedule.family, (family) => bench.edit("all", () => form.turn(bench.active, family))),

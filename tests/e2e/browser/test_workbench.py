@@ -1,5 +1,6 @@
 """The workbench in a browser: drawing by slider, by code, by hand and by keys, and more."""
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -93,6 +94,44 @@ def test_a_link_shows_its_schedules(visit: "Visit") -> None:
     page.wait_for_function("() => document.querySelectorAll('#schedules li').length === 2")
     wait_for_curve(page, "linear 1", "y[0] > 0")
     assert page.evaluate(CURVES) == before
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"no JSON",
+        b"[]",
+        b'{"schedules": 7}',
+        b'{"schedules": [null, {"name": "x"}, {"schedule": "cosine"}]}',
+        b'{"schedules": [{"schedule": {"family": "of tomorrow", "peak": 1, "horizon": 9}}]}',
+        b'{"schedules": [{"schedule": {"family": "cosine", "peak": "x", "horizon": 9}}]}',
+        b'{"schedules": [{"schedule": {"family": "rex", "peak": 1, "horizon": 9, "params": 1}}]}',
+        b"\xff\xfe",
+    ],
+)
+def test_an_address_that_says_nothing_shows_the_first_schedule(
+    new_page: NewPage, open_site: Site, state: bytes
+) -> None:
+    """Whatever stands after the #, the page works."""
+    page = new_page(open_site)
+    page.goto("/workbench#" + base64.urlsafe_b64encode(state).decode().rstrip("="))
+    page.wait_for_function("() => document.querySelector('#chart .plot').data?.length > 0")
+    wait_for_curve(page, "cosine", "Math.max(...y) === 0.01")
+
+
+def test_what_a_link_says_wrongly_is_refused_by_the_service(
+    new_page: NewPage, open_site: Site, watch: Watch
+) -> None:
+    """In its own words; what is right beside it is drawn, whatever look it asks for."""
+    watch.forgive("422")
+    good = {"name": "good", "schedule": {"family": "linear", "peak": 0.3, "horizon": 9}, "look": -1}
+    bad = {"name": "bad", "schedule": {"family": "cosine", "peak": -1, "horizon": 2.5}, "look": 1e9}
+    text = json.dumps({"schedules": [bad, good], "active": 99, "view": 7, "panel": []})
+    page = new_page(open_site)
+    page.goto("/workbench#" + base64.urlsafe_b64encode(text.encode()).decode())
+    page.wait_for_function("() => document.querySelector('#chart .plot').data?.length > 0")
+    wait_for_curve(page, "good", "y[0] === 0.3")
+    page.locator("#form-problem:not([hidden])").wait_for()
 
 
 def test_a_slider_redraws_the_curve(visit: "Visit") -> None:
@@ -433,6 +472,7 @@ def test_whoever_may_only_read_is_not_offered_a_study(new_page: NewPage, keyed_s
 def test_every_state_can_be_read_by_all(visit: "Visit", theme: str) -> None:
     """Handles, findings, two panels and the dialogs, in both themes."""
     page = visit(Schedule(Knots(0.1), 500), Schedule(Sgdr(0.1), 500), theme=theme)
+    page.locator("#name").fill("a-name-that-is-longer-than-any-phone-is-wide-and-has-no-space")
     page.locator("#panels [value=area]").click()
     page.wait_for_function(f"() => ({MARKS})().length > 0")
     checks.check_accessibility(page)
