@@ -119,4 +119,5 @@ def _dash(position: int) -> str:
 
 
 def _frameworks() -> list[str]:
-    return sorted(FRAMEWORKS, key=list(FRAMEWORK_NAMES).index)
+    """Those with a name for people in its order, then whatever else there is."""
+    return [one for one in dict.fromkeys((*FRAMEWORK_NAMES, *FRAMEWORKS)) if one in FRAMEWORKS]
