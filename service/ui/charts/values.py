@@ -166,4 +166,6 @@ def _lasting(years: float) -> str:
     ('7 d', '91 d', '2 y')
     """
     days = years * DAYS_A_YEAR
-    return f"{days / DAYS_A_YEAR:.3g} y" if days >= 2 * DAYS_A_YEAR - 1 else f"{days:.3g} d"
+    if days >= 2 * DAYS_A_YEAR - 1:
+        return f"{days / DAYS_A_YEAR:.3g} y"
+    return f"{round(days) if days >= 1 else round(days, 2):g} d"
