@@ -16,13 +16,14 @@ BARS = "date,high,low,close\n2020-01-01,2,1,1.5\n2020-01-02,3,2,2.5\n"
 
 
 def test_the_child_tells_what_a_survey_tells(tmp_path: Path) -> None:
-    """And keeps what it read."""
+    """And keeps what it read, whole and in few values to look at."""
     path = tmp_path / "bars"
     path.write_text(BARS)
 
     told = survey_apart(path, "ohlcv", ID, name="mine", cache=tmp_path / "cache")
     assert told == survey(path, "ohlcv", ID).document()
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    kept = sorted(one.name.partition("-")[0] for one in (tmp_path / "cache").iterdir())
+    assert kept == ["bars", "sample"]
 
 
 def test_the_child_tells_every_bad_cell(tmp_path: Path) -> None:
