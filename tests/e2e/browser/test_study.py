@@ -54,7 +54,7 @@ def test_a_running_study_moves_by_itself_and_obeys(page: "Page", running_study: 
     expect(runs).not_to_have_text(told)
 
     page.get_by_role("tab", name="optax").click()
-    expect(page.locator("#code")).to_contain_text("optax")
+    expect(page.locator("#code")).to_contain_text("optax", ignore_case=True)
     move(page, "Pause").click()
     expect(state(page, "paused")).to_be_visible()
     expect(page.locator("#notice")).to_contain_text("Paused")
