@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LONG = {
     "objective": "realized_volatility",
+    "horizon": 3_000,  # runs that report on their way, however fast the machine
     "budget": {"trials": 400},
     "early_stop": False,
     "label": "a long one",
