@@ -62,6 +62,7 @@ from service.store import studies as stored_studies
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
+from service.store.timeouts import Limits
 from service.tracing import OFF, Tracing
 from tuning.evidence import note_test_reads
 from tuning.execution.surveying import survey_apart
@@ -72,6 +73,8 @@ from tuning.search.policy import GiveUp
 POST_SECONDS = 1.0  # between two looks of the postman when nothing rings
 PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
 COUNT_SECONDS = 1.0  # between two times that what was used is written down
+TELL_SECONDS = 60.0  # between two notices to other servers when nothing rings
+LISTEN_SECONDS = 0.1  # before they are listened to again, beside the pauses of `Notices`
 
 
 def create_app(
@@ -93,6 +96,7 @@ def create_app(
         planning.ring()  # after a generation, too: the next one needs none of its results
         posting.ring()
         bell.ring()
+        tell_others()
 
     planner = Planner(ledger(store, on_progress), metrics.observe_planning, tracing)
     planning = Loop("planner", planner.round, PLAN_SECONDS)
@@ -105,9 +109,10 @@ def create_app(
     )
     postman, posting = _post_office(store, settings, allowed)
     counting = Loop("counter", lambda: _count(store, keyring, meter), COUNT_SECONDS)
+    tell_others, exchanging = _exchange(store, bell)
 
-    others = (sweeping, counting, posting)
-    app = _titled(_life(bell, uploads, keyring, planner, planning, postman, others))
+    others = (sweeping, counting, posting, *exchanging)
+    app = _titled(_life(store, bell, uploads, keyring, planner, planning, postman, others))
     app.state.context = Context(
         store=store,
         settings=settings,
@@ -145,6 +150,7 @@ def _titled(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) ->
 
 
 def _life(
+    store: Store,
     bell: Bell,
     uploads: Uploads,
     keyring: Keyring,
@@ -165,6 +171,8 @@ def _life(
             yield
         finally:
             postman.interrupt()
+            if store.notices is not None:
+                store.notices.end()
             for loop in others:
                 loop.stop()
             postman.close()
@@ -217,7 +225,12 @@ def _furnish(app: FastAPI, here: Context) -> None:
 
 def open_store(settings: Settings, tracing: Tracing = OFF) -> Store:
     """Open the store, bring its schema up to date and make sure of the default project."""
-    store = Store(settings.database_url, tracing=tracing)
+    limits = Limits(
+        connections=settings.database_connections,
+        statement_seconds=settings.database_statement_seconds,
+        lock_seconds=settings.database_lock_seconds,
+    )
+    store = Store(settings.database_url, tracing=tracing, limits=limits)
     try:
         store.upgrade()
         with store.write() as session:
@@ -239,32 +252,36 @@ def ledger(store: Store, on_change: Callable[[], None] = lambda: None) -> Ledger
             )
 
     def commit(place: Frontier, answer: Answer) -> None:
-        with store.write() as session:
-            match answer:
-                case Proposed() as new:
-                    generations.insert(
-                        session,
-                        place.project,
-                        place.study,
-                        new.number,
-                        new.trials,
-                        new.runs,
-                        confirming=new.is_confirmation,
-                        pruned=new.pruned,
-                        reason=new.reason,
-                    )
-                case Judged(verdict):
-                    known = reads.count(session, place.project, place.study)
-                    told = note_test_reads(verdict, known)
-                    generations.complete(session, place.project, place.study, told)
-                case GiveUp(reason):
-                    stored_lifecycle.fail(session, place.project, place.study, reason)
+        store.attempt(lambda session: _commit(session, place, answer))
         on_change()  # an end, too: whoever waits for it should not find out by looking again
 
     def give_up(place: Frontier, reason: str) -> None:
         commit(place, GiveUp(reason))
 
     return Ledger(partial(_places, store), recall, commit, give_up)
+
+
+def _commit(session: Any, place: Frontier, answer: Answer) -> None:  # noqa: ANN401 # the store's own
+    """Store what the planner answered, unless another server's planner did."""
+    match answer:
+        case Proposed() as new:
+            generations.insert(
+                session,
+                place.project,
+                place.study,
+                new.number,
+                new.trials,
+                new.runs,
+                confirming=new.is_confirmation,
+                pruned=new.pruned,
+                reason=new.reason,
+            )
+        case Judged(verdict):
+            known = reads.count(session, place.project, place.study)
+            told = note_test_reads(verdict, known)
+            generations.complete(session, place.project, place.study, told)
+        case GiveUp(reason):
+            stored_lifecycle.fail(session, place.project, place.study, reason)
 
 
 def _places(store: Store) -> list[Frontier]:
@@ -282,8 +299,9 @@ def _places(store: Store) -> list[Frontier]:
 
 def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> int:
     """Take back what ran out, note what stalls; returns how many leases ran out."""
-    with store.write() as session:
-        expired = stored_work.sweep(session, max_attempts=settings.max_attempts)
+    expired = store.attempt(
+        lambda session: stored_work.sweep(session, max_attempts=settings.max_attempts)
+    )
     with store.read() as session:
         stalled = stalls.find(session, settings.stall_seconds)
     for project, study, stall in stalled:
@@ -312,6 +330,20 @@ def _look_up_keys(store: Store) -> Keys:
         )
 
 
+def _exchange(store: Store, bell: Bell) -> tuple[Callable[[], None], Sequence[Loop]]:
+    """What tells the other servers on the database of a change, and what hears them.
+
+    They wake their streams and waiting requests, but neither planner nor postman: those of the
+    server that tells are at it, and would do the same things.
+    """
+    notices = store.notices
+    if notices is None:
+        return lambda: None, ()
+    telling = Loop("teller", notices.tell, TELL_SECONDS)
+    listening = Loop("listener", partial(notices.listen, bell.ring), LISTEN_SECONDS)
+    return telling.ring, (telling, listening)
+
+
 def _post_office(store: Store, settings: Settings, allowed: Allowed) -> tuple[Postman, Loop]:
     """Who tells webhooks, and when; where there may be none, nothing is written down."""
     postman = Postman(books(store), allowed, settings.webhook_retry_seconds)
@@ -324,13 +356,11 @@ def books(store: Store) -> Books:
     """What delivery may do to the store's outbox."""
 
     def take(limit: int, seconds: float) -> Sequence[outbox.Parcel]:
-        with store.write() as session:
-            return outbox.take(session, limit, seconds)
+        return store.attempt(lambda session: outbox.take(session, limit, seconds))
 
     def settle(parcel: outbox.Parcel, told: Told, retry_seconds: float | None) -> None:
         attempt = outbox.Attempt(told.status, told.error, told.milliseconds)
-        with store.write() as session:
-            outbox.settle(session, parcel, attempt, retry_seconds)
+        store.attempt(lambda session: outbox.settle(session, parcel, attempt, retry_seconds))
 
     def forget() -> None:
         with store.write() as session:
@@ -343,8 +373,7 @@ def _count(store: Store, keyring: Keyring, meter: Meter) -> None:
     """Write down which keys were used, and how often projects asked."""
 
     def add(minute: int, counted: Mapping[str, int]) -> Mapping[str, int]:
-        with store.write() as session:
-            return quotas.count_requests(session, minute, counted)
+        return store.attempt(lambda session: quotas.count_requests(session, minute, counted))
 
     meter.flush(add)
     if used := keyring.take_used():

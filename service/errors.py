@@ -11,6 +11,7 @@
     ├── HeadersTooLarge the address and headers of a request are too long
     ├── QuotaExceeded   the project would use up more than it may
     └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
+        └── Interrupted it would probably pass if it were tried again at once
 
 The core's own tree is `tuning.errors`. Not here: HTTP statuses; one table of the API maps both
 trees to problem documents.
@@ -130,3 +131,16 @@ class Forbidden(ServiceError):
 
 class StoreBusy(ServiceError):
     """The database cannot answer now; the whole transaction may be tried again."""
+
+
+class Interrupted(StoreBusy):
+    """The transaction would probably pass if it were tried again at once.
+
+    Others were in its way, or the connection was lost. `is_undone` says that the database told so,
+    and nothing of it is stored; else that depends on whether it was to be committed already.
+    """
+
+    def __init__(self, words: str, *, is_undone: bool) -> None:
+        """Take what happened, and whether it surely left nothing."""
+        self.is_undone = is_undone
+        super().__init__(words)

@@ -32,6 +32,25 @@ class Settings(BaseSettings):
         default="sqlite:///var/glideslope.db",
         description="SQLAlchemy URL of the study store: SQLite or PostgreSQL",
     )
+    database_connections: int = Field(
+        default=20,
+        ge=2,
+        le=1000,
+        description="connections of a server to PostgreSQL; two more are for notices",
+    )
+    database_statement_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=86_400,
+        description="time for one statement of PostgreSQL; exports, imports and migrations take "
+        "theirs",
+    )
+    database_lock_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=86_400,
+        description="how long one lock of PostgreSQL, or a free connection, is waited for",
+    )
     data_folder: DirectoryPath | None = Field(
         default=None, description="folder that data files named in a study's config may lie in"
     )

@@ -67,6 +67,24 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def shared_postgres_url(postgres_url: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database without any table, one for the tests of a module."""
+    with _new_postgres(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def shared_database_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The URL of a database without any table, on each backend, one for the tests of a module."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('shared') / 'shared.db'}"
+    url: str = request.getfixturevalue("shared_postgres_url")
+    return url
+
+
 @pytest.fixture(params=BACKENDS)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without any table, on each backend."""
@@ -84,10 +102,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path = tmp_path / "test.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
-    url: str = request.getfixturevalue("postgres_database")
-    # Much quicker than a database per test, whose removal waits for a checkpoint.
-    _administer(url, "TRUNCATE " + ", ".join(Base.metadata.tables))
+    url: str = request.getfixturevalue("emptied_postgres_url")
     return url
+
+
+@pytest.fixture
+def emptied_postgres_url(postgres_database: str) -> str:
+    """The URL of a migrated PostgreSQL database without any row."""
+    # Much quicker than a database per test, whose removal waits for a checkpoint.
+    _administer(postgres_database, "TRUNCATE " + ", ".join(Base.metadata.tables))
+    return postgres_database
 
 
 class FakeClock:
@@ -138,6 +162,20 @@ def _migrate(url: str) -> None:
     store = Store(url)
     store.upgrade()
     store.close()
+
+
+def cut_connections(database: str, application: str) -> int:
+    """Let PostgreSQL end the connections to a database that have this name; returns how many."""
+    url = make_url(database).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    query = text(
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = :application"
+    )
+    with engine.connect() as connection:
+        count: int = connection.execute(query, {"application": application}).scalar_one()
+    engine.dispose()
+    return count
 
 
 def _administer(server: str, *statements: str) -> None:

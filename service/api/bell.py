@@ -1,8 +1,8 @@
 """A bell: rung in any thread, heard by the coroutines that wait for something to happen.
 
 The one idea: whoever waits takes a ticket before it looks, so a ring between the look and the wait
-is not missed. It only saves time: another replica's changes ring no bell here, so waiting ends
-after a while all the same. Not here: what there is to find (`service.store`).
+is not missed. It only saves time: the notice of another server's change may be lost, so waiting
+ends after a while all the same. Not here: what there is to find (`service.store`).
 """
 
 import asyncio

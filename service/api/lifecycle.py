@@ -98,8 +98,7 @@ def describe_study(study: StudyId, body: StudyWords, here: Here, caller: Writer)
 @router.delete("/{study}", status_code=204)
 def delete_study(study: StudyId, here: Here, caller: Writer) -> None:
     """Remove a study that ended, with its trials, runs, curves, events and verdicts."""
-    with here.store.write() as session:
-        lifecycle.delete(session, caller.project, study)
+    here.store.attempt(lambda session: lifecycle.delete(session, caller.project, study))
     here.on_progress()
 
 
@@ -108,15 +107,18 @@ def cancel_trial(
     study: StudyId, number: Annotated[int, Path(ge=0, le=MAX_TRIALS)], here: Here, caller: Writer
 ) -> TrialView:
     """Cancel one trial: its leases die, and the search goes on without it."""
-    with here.store.write() as session:
-        view = trial_view(lifecycle.cancel_trial(session, caller.project, study, number))
+    found = here.store.attempt(
+        lambda session: lifecycle.cancel_trial(session, caller.project, study, number)
+    )
     here.on_progress()
-    return view
+    return trial_view(found)
 
 
 def _move(call: Callable[..., Study], study: str, here: Context, caller: Caller) -> StudyView:
-    with here.store.write() as session:
+    def move(session: Any) -> StudyView:  # noqa: ANN401 # the store's own
         found = call(session, caller.project, study)
-        view = study_view(found, history.best_trial(session, found, found.winner))
+        return study_view(found, history.best_trial(session, found, found.winner))
+
+    view = here.store.attempt(move)
     here.on_progress()
     return view

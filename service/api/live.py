@@ -28,7 +28,7 @@ from service.store import curves, events
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
-POLL_SECONDS = 0.5  # between two looks when no bell rings: another replica's changes ring none here
+POLL_SECONDS = 0.5  # between two looks when no bell rings: another server's notice may be lost
 RETRY_MILLISECONDS = 1_000  # after which a client whose connection broke should come again
 RESTART_MILLISECONDS = 3_000  # likewise, once this server ended
 PING_SECONDS = 15.0  # so that whatever is on the way keeps the connection

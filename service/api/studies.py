@@ -147,33 +147,35 @@ def _create(
     body: StudyRequest, here: Context, caller: Caller, key: str | None, fingerprint: str
 ) -> StudyView:
     spec, deadline = complete(body, here, caller), read_moment(body.deadline)
-    with here.store.write() as session:
+    trials = trial_limit(spec)
+    cost = {"running_studies": 1, "trials": trials, "storage_bytes": 0}
+
+    def store(session: Any) -> StudyView:  # noqa: ANN401 # the store's own
         known = key and idempotency.recall(session, caller.project, CREATE, key, fingerprint)
         if known:
-            view = StudyView.model_validate(known.body)
-        else:
-            trials = trial_limit(spec)
-            cost = {"running_studies": 1, "trials": trials, "storage_bytes": 0}
-            with within_quotas(session, here, caller, cost, spec):
-                study = studies.create(
-                    session,
-                    caller.project,
-                    spec,
-                    expected_runs=expected_runs(spec),
-                    trial_limit=trials,
-                    deadline=deadline,
-                    request=body.model_dump(mode="json", exclude_unset=True),
-                    labels=body.labels,
-                    notes=body.notes,
-                    priority=body.priority,
-                )
-            view = study_view(study, None)
-            if key:
-                answer = view.model_dump(mode="json")
-                idempotency.remember(
-                    session, caller.project, CREATE, key, fingerprint, status=202, body=answer
-                )
-    return view
+            return StudyView.model_validate(known.body)
+        with within_quotas(session, here, caller, cost, spec):
+            study = studies.create(
+                session,
+                caller.project,
+                spec,
+                expected_runs=expected_runs(spec),
+                trial_limit=trials,
+                deadline=deadline,
+                request=body.model_dump(mode="json", exclude_unset=True),
+                labels=body.labels,
+                notes=body.notes,
+                priority=body.priority,
+            )
+        view = study_view(study, None)
+        if key:
+            answer = view.model_dump(mode="json")
+            idempotency.remember(
+                session, caller.project, CREATE, key, fingerprint, status=202, body=answer
+            )
+        return view
+
+    return here.store.attempt(store)
 
 
 @router.post(

@@ -8,6 +8,7 @@ until its time is up. Not here: what a lease means (`service.store.work`).
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -83,10 +84,12 @@ def _has_queued(here: Context, caller: Caller, body: ClaimRequest) -> bool:
 def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | None:
     worker = caller.worker(body.worker)
     offer = None if body.objectives is None else frozenset(body.objectives)
-    with here.store.write() as session:
-        if here.attendance.is_news(worker, offer):
+    is_news = here.attendance.is_news(worker, offer)
+
+    def ask(session: Any) -> work.Claim | None:  # noqa: ANN401 # the store's own
+        if is_news:
             stalls.attend(session, caller.project, worker, offer, all_projects=caller.all_projects)
-        claim = work.claim(
+        return work.claim(
             session,
             worker=worker,
             claim=body.claim,
@@ -97,6 +100,8 @@ def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | 
             project=caller.reach,
             external=body.external,
         )
+
+    claim = here.store.attempt(ask)
     if claim is None:
         return None
     return ClaimedBlock(
@@ -126,22 +131,22 @@ def heartbeat(body: HeartbeatRequest, here: Here, caller: Trainer) -> Replies:
 
     A run that is not heard of for `lease_seconds` is given to somebody else.
     """
-    with here.store.write() as session:
-        replies = work.heartbeat(
-            session,
-            [work.Beat(beat.run, beat.token) for beat in body.runs],
-            lease_seconds=here.settings.lease_seconds,
-            project=caller.reach,
+    beats = [work.Beat(beat.run, beat.token) for beat in body.runs]
+    lease_seconds = here.settings.lease_seconds
+    return _replies(
+        here.store.attempt(
+            lambda session: work.heartbeat(session, beats, lease_seconds, caller.reach)
         )
-    return _replies(replies)
+    )
 
 
 @router.post("/runs:report", responses=responses(Conflict, has_body=True))
 def report(body: ReportRequest, here: Here, caller: Trainer) -> Replies:
     """Store measurements, once per (run, token, seq); a reply's `stop` says why to drop a run."""
-    with here.store.write() as session:
-        replies = work.report(session, _reports(body.reports), project=caller.reach)
-    return _replies(replies)
+    reports = _reports(body.reports)
+    return _replies(
+        here.store.attempt(lambda session: work.report(session, reports, project=caller.reach))
+    )
 
 
 def _reports(told: Sequence[Report]) -> list[work.Report]:
@@ -153,34 +158,37 @@ def _reports(told: Sequence[Report]) -> list[work.Report]:
 @router.post("/runs:tell", responses=responses(Conflict, has_body=True))
 def tell(body: TellRequest, here: Here, caller: Trainer) -> Replies:
     """Store how runs ended, each counted once; 409 if every one of them is stale."""
-    with here.store.write() as session:
-        replies = outcomes.tell(
+    results, reports = [_end(one) for one in body.results], _reports(body.reports)
+    replies = here.store.attempt(
+        lambda session: outcomes.tell(
             session,
-            [
-                outcomes.Tell(
-                    run=one.run,
-                    token=one.token,
-                    outcome=outcomes.Outcome(one.outcome),
-                    metrics=one.metrics,
-                    blocks=one.blocks,
-                    reason=one.reason,
-                    cause=None if one.cause is None else Cause(one.cause),
-                    step=one.step,
-                    lr=one.lr,
-                    lanes=one.lanes,
-                    provenance=_provenance(one),
-                    words=LastWords.of(one.traceback, one.log_tail),
-                )
-                for one in body.results
-            ],
+            results,
             max_attempts=here.settings.max_attempts,
             project=caller.reach,
-            reports=_reports(body.reports),
+            reports=reports,
         )
+    )
     here.on_progress()
     for one, reply in zip(body.results, replies[len(body.reports) :], strict=True):
         here.metrics.count_tell(one.outcome, reply.status.value)
     return _replies(replies)
+
+
+def _end(told: Tell) -> outcomes.Tell:
+    return outcomes.Tell(
+        run=told.run,
+        token=told.token,
+        outcome=outcomes.Outcome(told.outcome),
+        metrics=told.metrics,
+        blocks=told.blocks,
+        reason=told.reason,
+        cause=None if told.cause is None else Cause(told.cause),
+        step=told.step,
+        lr=told.lr,
+        lanes=told.lanes,
+        provenance=_provenance(told),
+        words=LastWords.of(told.traceback, told.log_tail),
+    )
 
 
 def _provenance(told: Tell) -> Provenance | None:

@@ -1,42 +1,48 @@
 """Connections and transactions: one `Store` per server process.
 
 The one idea: `with store.write() as session` is one transaction, committed when the block ends and
-rolled back when it raises; an answer is sent only after the block. On SQLite all writes share ONE
-connection that begins IMMEDIATE, so two writers never deadlock or claim the same row, and readers
-cannot write; a lock file keeps a second server off the file. PostgreSQL serves both from one pool.
-Not here: what is stored (`studies`, `work`, ...), retries (the caller repeats the whole block).
+rolled back when it raises; an answer is sent only after the block. `store.attempt(block)` is the
+same for a function, which is called again when others were in its way. On SQLite all writes share
+ONE connection that begins IMMEDIATE, so two writers never deadlock or claim the same row, and
+readers cannot write; a lock file keeps a second server off the file. PostgreSQL serves both from
+one pool.
+Not here: what is stored (`studies`, `work`, ...), what drivers complain of (`faults`).
 """
 
 import fcntl
 import json
 import os
+import random
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from service.errors import StoreBusy
+from service.errors import Interrupted, StoreBusy
 from service.store import migrations
 from service.store.clock import CLOCK, Clock
+from service.store.faults import translated
+from service.store.notices import Notices
+from service.store.timeouts import Limits, reaching
 from service.tracing import OFF, Tracing
 from tuning.errors import InvalidValue
 
 BUSY_TIMEOUT_SECONDS = 30
-READERS = 41  # connections; at least the threads that may ask at once, and the event loop
+READERS = 41  # of SQLite; at least the threads that may ask at once, and the event loop
+ATTEMPT_SECONDS = 2.0  # no attempt starts later than this after the first one
+FIRST_PAUSE_SECONDS = 0.02  # at most, before the second attempt; it doubles each time
+LONGEST_PAUSE_SECONDS = 0.5
 ALLOWED_URLS = "sqlite:///path/to/file.db or postgresql://user@host/database"
+
+Done = TypeVar("Done")
 
 
 class Store:
@@ -46,17 +52,26 @@ class Store:
         url: `sqlite:///path` or `postgresql://...`.
         now: a clock to use instead of the database's.
         tracing: makes a span of every transaction.
+        limits: what may be asked of PostgreSQL.
 
+    `notices` wake the other servers on the database, and this one; None on SQLite, which has none.
     Raises InvalidValue for any other URL, StoreBusy if another server holds the SQLite file.
     """
 
-    def __init__(self, url: str, now: Clock | None = None, tracing: Tracing = OFF) -> None:
+    def __init__(
+        self,
+        url: str,
+        now: Clock | None = None,
+        tracing: Tracing = OFF,
+        limits: Limits = Limits(),  # noqa: B008 # frozen
+    ) -> None:
         self._tracing = tracing
         self._info: dict[str, object] = {} if now is None else {CLOCK: now}
         parsed = parse_url(url)
         self._lock = _hold_file(parsed) if is_sqlite(parsed) else None
-        self._writer = writing_engine(parsed)
+        self._writer = writing_engine(parsed, limits)
         self._reader = _reading_engine(parsed, self._writer)
+        self.notices = None if is_sqlite(parsed) else Notices(parsed)
 
     @property
     def is_local(self) -> bool:
@@ -69,7 +84,7 @@ class Store:
 
     def upgrade(self) -> None:
         """Bring the schema up to date."""
-        with _driver_errors():
+        with translated():
             try:
                 migrations.upgrade(self._writer)
             except DatabaseError as error:
@@ -87,19 +102,44 @@ class Store:
         """
         with (
             self._tracing.span("store.write"),
-            _driver_errors(),
+            translated(),
             Session(self._writer, expire_on_commit=False) as session,
         ):
             session.info.update(self._info)
             with session.begin():
                 yield session
 
+    def attempt(self, block: Callable[[Session], Done]) -> Done:
+        """`write` for a block that may be called again: what left nothing is tried once more.
+
+        After a deadlock, or if the connection was lost before the commit, nothing is stored, and
+        the whole block is called anew, after a pause drawn at random; so for some seconds. If the
+        answer to a commit was lost, it may be stored, and only whoever asked can tell what to do.
+        Raises StoreBusy as `write` does.
+        """
+        deadline, longest = time.monotonic() + ATTEMPT_SECONDS, FIRST_PAUSE_SECONDS
+        while True:
+            is_through = False
+            try:
+                with self.write() as session:
+                    done = block(session)
+                    is_through = True  # nothing is left but the commit
+            except Interrupted as error:
+                pause = random.uniform(0, longest)  # noqa: S311 # jitter is no secret
+                is_stored_perhaps = is_through and not error.is_undone
+                if is_stored_perhaps or time.monotonic() + pause > deadline:
+                    raise
+            else:
+                return done
+            time.sleep(pause)
+            longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One read-only transaction: all its queries see the same moment."""
         with (
             self._tracing.span("store.read"),
-            _driver_errors(),
+            translated(),
             Session(self._reader, expire_on_commit=False) as session,
         ):
             session.info.update(self._info)
@@ -116,13 +156,15 @@ class Store:
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """The same without a session, for the few questions that are asked all the time."""
-        with _driver_errors(), self._reader.connect() as connection:
+        with translated(), self._reader.connect() as connection:
             yield connection
 
     def close(self) -> None:
         """Close all connections and let go of the file."""
         self._reader.dispose()
         self._writer.dispose()  # the writer closes last: only it may checkpoint
+        if self.notices is not None:
+            self.notices.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -147,10 +189,10 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def writing_engine(url: URL) -> Engine:
+def writing_engine(url: URL, limits: Limits | None = None) -> Engine:
     """The engine all writes go through; on SQLite it owns exactly one connection."""
     if not is_sqlite(url):
-        return _postgres_engine(url)
+        return _postgres_engine(url, limits)
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
@@ -192,19 +234,22 @@ def _set_up_sqlite(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None
         connection.exec_driver_sql(begin)
 
 
-def _postgres_engine(url: URL) -> Engine:
+def _postgres_engine(url: URL, limits: Limits | None) -> Engine:
+    usual = limits or Limits()
     engine = create_engine(
-        url,
-        pool_size=READERS,
+        reaching(url, "glideslope"),
+        pool_size=usual.connections,
+        max_overflow=0,
         pool_pre_ping=True,
-        pool_timeout=BUSY_TIMEOUT_SECONDS,
+        pool_timeout=usual.lock_seconds,
         json_serializer=compact_json,
     )
+    commands = ["SET TIME ZONE 'UTC'", *(() if limits is None else limits.commands())]
 
     @event.listens_for(engine, "connect")
     def connected(connection: DBAPIConnection, _record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute("SET TIME ZONE 'UTC'")
+        cursor.execute("; ".join(commands))
         cursor.close()
         connection.commit()
 
@@ -226,21 +271,3 @@ def _hold_file(url: URL) -> int:
         os.close(handle)
         raise StoreBusy(f"another server has {url.database} open") from error
     return handle
-
-
-@contextmanager
-def _driver_errors() -> Iterator[None]:
-    """Turn "the database cannot answer" of every driver into `StoreBusy`."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise StoreBusy(_first_line(error)) from error
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        raise StoreBusy(_first_line(error)) from error
-
-
-def _first_line(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return "the database did not answer: " + (str(cause).strip().splitlines() or ["no reason"])[0]

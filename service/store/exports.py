@@ -18,6 +18,7 @@ from service.schemas.transfer import RunRecord, TrialRecord
 from service.store import models, studies
 from service.store.clock import now
 from service.store.failure_models import Failure
+from service.store.timeouts import lift
 from tuning.evidence.score import SEARCHED
 from tuning.records import StudyState
 
@@ -28,6 +29,7 @@ Record = dict[str, Any]
 
 def write_study(session: Session, project: str, study: str) -> Record:
     """The study itself, as a `StudyRecord`; raises NotFound."""
+    lift(session.connection())
     row = session.get(models.Study, (project, study))
     if row is None:
         raise NotFound("study", study)
@@ -95,6 +97,7 @@ def rows_of(session: Session, project: str, study: str, section: str) -> Iterato
 
 def columns(session: Session, project: str, study: str) -> tuple[list[str], list[tuple[str, str]]]:
     """Every coordinate that a trial has, and split and metric of every figure that a run has."""
+    lift(session.connection())
     trial, run = models.Trial, models.Run
     params = session.scalars(
         select(trial.params)

@@ -28,6 +28,7 @@ from service.schemas.transfer import (
 from service.store import datasets, leads, models, provenances, reads, studies, words
 from service.store.clock import now
 from service.store.failure_models import Failure
+from service.store.timeouts import lift
 from tuning.documents import read_spec
 from tuning.provenance import Provenance
 from tuning.records import Phase, RunState, StudyState
@@ -40,6 +41,7 @@ def create(session: Session, project: str, exported: Exported, record: StudyReco
 
     Raises NotFound if there is no such project, InvalidValue if it would go on without its dataset.
     """
+    lift(session.connection())
     if session.get(models.Project, project) is None:
         raise NotFound("project", project)
     at = now(session)

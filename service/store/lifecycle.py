@@ -24,6 +24,7 @@ from service.store.identity_models import SharedStudy
 from service.store.list_models import StudyWords
 from service.store.locks import lock_runs, lock_study
 from service.store.studies import Study, estimate_end, note, to_study
+from service.store.timeouts import lift
 from tuning import rounds
 from tuning.documents import read_spec, write_extension, write_spec
 from tuning.records import Extension, Phase, RunState, StudySpec, StudyState, TrialState, move
@@ -109,6 +110,7 @@ def delete(session: Session, project: str, study: str) -> None:
 
     What it read of test data stays noted. Raises NotFound, and IllegalCall unless it ended.
     """
+    lift(session.connection())
     row = lock_study(session, project, study)
     check_call(StudyState(row.state), Call.DELETE)
     for table in PARTS:

@@ -29,6 +29,7 @@ from service.store import (
     models,
     webhook_models,
 )
+from service.store.timeouts import lift
 
 TABLES = (
     models,
@@ -74,6 +75,7 @@ def _newest() -> tuple[str, ...]:
 def _run(engine: Engine, act: Callable[[Config], None]) -> None:
     with _alone(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
+            lift(connection, locks=True)
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
         act(_config(connection))
 

@@ -87,9 +87,9 @@ def find(session: Session, seconds: float) -> list[tuple[str, str, Stall]]:
 
 
 def note(session: Session, project: str, study: str, stall: Stall) -> None:
-    """Write down that a study stalls, unless something happened to it."""
+    """Write down that a study stalls, unless it ended, or another server has done so."""
     row = lock_study(session, project, study)
-    if row.state in ACTIVE:
+    if row.state in ACTIVE and not _is_known(row.conditions, stall):
         data = {"state": row.state, "reason": stall.reason, "message": stall.message}
         studies.note(session, row, EVENT, data, now(session), stall=stall)
 

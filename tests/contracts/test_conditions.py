@@ -76,6 +76,22 @@ def test_conditions_follow_the_state(
     assert ended["Paused"][1] < ended["Progressing"][1]
 
 
+def test_replicas_that_find_a_stall_at_once_note_it_once(
+    store: Store, new_study: Make, advance: Advance, read: Read
+) -> None:
+    """Each sweeps by itself; what another one has noted meanwhile is no news."""
+    study = new_study()
+    advance(SECONDS)
+    with store.read() as session:
+        found = [stalls.find(session, SECONDS) for _ in range(2)]
+    for ((project, name, stall),) in found:
+        with store.write() as session:
+            stalls.note(session, project, name, stall)
+    with store.read() as session:
+        assert [one.kind for one in events.after(session, "a", study, 0)] == ["created", "stalled"]
+    assert told(read(study))["Stalled"] == "NotPlanned"
+
+
 def test_a_failed_study_tells_its_error(store: Store, new_study: Make) -> None:
     """As the message."""
     study = new_study()

@@ -82,9 +82,9 @@ def test_the_plain_trainer_is_one_page() -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(empty_database_url: str, tmp_path: Path) -> Iterator[Server]:
     """A service without a worker of its own."""
-    made = Server(f"sqlite:///{tmp_path / 'studies.db'}", tmp_path / "server.log")
+    made = Server(empty_database_url, tmp_path / "server.log")
     with ended(made):
         yield made
 

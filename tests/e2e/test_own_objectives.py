@@ -22,11 +22,11 @@ PREFIXES = "prefix_pruning"
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def client(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The service with its local worker, which were told a module by name."""
     folder = tmp_path_factory.mktemp("own")
     server = Server(
-        f"sqlite:///{folder / 'own.db'}",
+        shared_database_url,
         folder / "log",
         has_worker=True,
         variables={

@@ -14,7 +14,7 @@ from tests.service.receivers import receiving, reply
 pytestmark = [pytest.mark.full, pytest.mark.timeout(180)]
 
 
-def test_a_killed_server_loses_nothing(tmp_path: Path) -> None:
+def test_a_killed_server_loses_nothing(empty_database_url: str, tmp_path: Path) -> None:
     """Killed in the middle of an answer, it tells the same event again, under the same id."""
     asked = threading.Event()
 
@@ -26,7 +26,7 @@ def test_a_killed_server_loses_nothing(tmp_path: Path) -> None:
     variables = {"GLIDESLOPE_WEBHOOKS": "127.0.0.1", "GLIDESLOPE_WEBHOOK_RETRY_SECONDS": "0.5"}
     with receiving() as receiver:
         receiver.answer = hang
-        server = Server(f"sqlite:///{tmp_path / 'x.db'}", tmp_path / "log", variables=variables)
+        server = Server(empty_database_url, tmp_path / "log", variables=variables)
         try:
             with Client(server.url) as client:
                 hook = client.webhooks.create(receiver.url)
