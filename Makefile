@@ -16,7 +16,7 @@ DRAWS ?= 100
 PART ?= schedules engine study api
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full chromium parity format lock bench benchmark-objectives benchmark-search clean
+.PHONY: help demo serve check test test-full chromium parity format lock bench benchmark-objectives benchmark-search image-check clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -83,6 +83,12 @@ benchmark-objectives: $(READY) ## who wins on which objective, on fresh seeds (S
 benchmark-search: PART := # all of them; on the command line: quadratic calibration heston ...
 benchmark-search: $(READY) ## the search beside others, and whether its verdict can be trusted (PART=…, STUDIES=…)
 	@SEED=$(SEED) nice -n 10 $(BIN)/python tests/benchmarks/search.py $(PART)
+
+# Needs root and Debian's buildah, podman and mmdebstrap; no registry, and no engine that runs.
+image-check: export GLIDESLOPE_TEST_IMAGE := $(CURDIR)/var/image
+image-check: $(TORCH) ## build the image without an engine, and run all of compose.yaml from it
+	@$(BIN)/python tests/docker/image.py $(GLIDESLOPE_TEST_IMAGE)
+	@$(BIN)/python -m pytest tests/docker
 
 format: $(READY) ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

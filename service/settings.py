@@ -4,17 +4,18 @@ The one idea: every setting is one field with its default, unit and help; the co
 arguments and never reads the environment. Not here: settings of a study (`tuning.records`).
 """
 
-import os
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import DirectoryPath, Field, SecretStr, model_validator
+from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.quotas import Quotas
 from tuning.execution import Allowance
 from tuning.execution.memory import total_bytes
+from tuning.execution.pinning import usable_cores
 from tuning.objectives import Folders
 
 MEMORY_SHARE = 0.8  # of the machine's, which a training process may hold unless it is told
@@ -90,8 +91,13 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address `serve` listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="port `serve` listens on")
+    proxies: str | None = Field(
+        default=None,
+        description="addresses or networks of proxies in front, separated by commas, whose "
+        "X-Forwarded-For and X-Forwarded-Proto are believed; one on this machine always is",
+    )
     processes: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
+        default_factory=usable_cores,
         ge=1,
         le=256,
         description="training processes of one worker; one per core by default",
@@ -157,7 +163,9 @@ class Settings(BaseSettings):
         description="how long a stopping worker lets its runs finish before it hands them back",
     )
     metrics_open: bool = Field(
-        default=False, description="whether `/metrics` needs no key where the rest needs one"
+        default=False,
+        description="whether `/metrics` needs no key where the rest needs one; what a proxy passes "
+        "on (X-Forwarded-For) needs one all the same",
     )
     traces: Literal["auto", "on", "off"] = Field(
         default="auto",
@@ -203,9 +211,26 @@ class Settings(BaseSettings):
         )
 
     @property
+    def proxy_networks(self) -> tuple[str, ...]:
+        """The proxies of `proxies`."""
+        return tuple(name.strip() for name in (self.proxies or "").split(",") if name.strip())
+
+    @property
     def modules(self) -> tuple[str, ...]:
         """The modules of `objectives`."""
         return tuple(name.strip() for name in (self.objectives or "").split(",") if name.strip())
+
+    @field_validator("proxies")
+    @classmethod
+    def _check_proxies(cls, value: str | None) -> str | None:
+        """Refuse names, and networks with bits of a host: nothing would be what was meant."""
+        for name in filter(None, map(str.strip, (value or "").split(","))):
+            try:
+                ip_network(name)
+            except ValueError as error:
+                words = f"{name!r} is not allowed; allowed: an address, or a network as 10.0.0.0/8"
+                raise ValueError(words) from error
+        return value
 
     @model_validator(mode="after")
     def _check_pace(self) -> Self:

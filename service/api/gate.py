@@ -33,7 +33,8 @@ class Gate:
         keyring: who has which key.
         meter: how often each project asks.
         host: the name this server is listening by.
-        open_paths: whoever asks there may do anything, beside the paths that ask for nothing.
+        open_paths: whoever asks there, and not through a proxy, may do anything, beside the paths
+            that ask for nothing.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "http" and scope["path"] in self._open:
+        if scope["type"] == "http" and scope["path"] in self._open and not _is_passed_on(scope):
             scope[CALLER] = OPEN
         elif scope["type"] == "http" and not is_public(scope["method"], scope["path"]):
             try:
@@ -103,6 +104,11 @@ class Gate:
             )
         if len(self._hosts) < MOST_HOSTS:
             self._hosts.add(host)
+
+
+def _is_passed_on(scope: Scope) -> bool:
+    """Whether a proxy says that it asks for somebody else, who may be anybody."""
+    return any(name in {b"x-forwarded-for", b"forwarded"} for name, _ in scope["headers"])
 
 
 def _check_size(scope: Scope) -> None:

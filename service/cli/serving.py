@@ -37,6 +37,7 @@ SIGNAL_SECONDS = 0.2
 # answers waiting for so long, and that after each of the ten system calls of an answer.
 SWITCH_SECONDS = 0.0005
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HERE = ("127.0.0.1", "::1")
 WORKER_SETTINGS = {
     "cache_folder",
     "data_folder",
@@ -106,6 +107,7 @@ def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             log_level=settings.log_level,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=[*HERE, *settings.proxy_networks],
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
@@ -151,8 +153,11 @@ def _worker_name(settings: Settings) -> str:
 
 
 def _check_keys(store: Store, settings: Settings) -> None:
-    """Refuse to serve others than this machine while nobody could be told from anybody."""
-    if is_loopback(settings.host):
+    """Refuse to serve others than this machine while nobody could be told from anybody.
+
+    Where keys are required even before there is one, nobody is let in until then.
+    """
+    if is_loopback(settings.host) or settings.require_keys:
         return
     with store.read() as session:
         if stored_keys.usable(session):

@@ -8,11 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
+from fastapi import FastAPI, Request
 
-from service.cli.serving import _listen
+from service.cli.serving import _check_keys, _listen, _server
 from service.settings import Settings
+from service.store.engine import Store
+from tuning.errors import InvalidValue
 
 PATIENCE_SECONDS = 30.0
 
@@ -65,3 +69,48 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
 
     asyncio.run(connect())
     assert delays == [1]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "peer", "told"),
+    [
+        (None, "10.1.2.3", ["http", "10.1.2.3"]),
+        ("10.0.0.0/8", "10.1.2.3", ["https", "192.0.2.1"]),
+        ("10.0.0.0/8", "11.1.2.3", ["http", "11.1.2.3"]),
+        ("10.0.0.0/8", "127.0.0.1", ["https", "192.0.2.1"]),
+    ],
+)
+def test_a_proxy_is_believed_if_it_is_one_of_ours(
+    proxies: str | None, peer: str, told: list[str]
+) -> None:
+    """Who asks, and whether over TLS; anybody else may write what they like."""
+    app = FastAPI()
+
+    @app.get("/")
+    def tell(request: Request) -> list[str]:
+        assert request.client is not None
+        return [request.url.scheme, request.client.host]
+
+    config = _server(app, Settings(proxies=proxies)).config
+    config.load()
+    headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
+
+    async def ask() -> list[str]:
+        transport = httpx2.ASGITransport(app=config.loaded_app, client=(peer, 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
+            answer: list[str] = (await client.get("/", headers=headers)).json()
+            return answer
+
+    assert asyncio.run(ask()) == told
+
+
+def test_others_are_served_once_keys_are_needed(tmp_path: Path) -> None:
+    """Not before there is one, unless they are required anyway: then nobody is let in before."""
+    store = Store(f"sqlite:///{tmp_path / 'keys.db'}")
+    store.upgrade()
+    everywhere = "0.0.0.0"  # noqa: S104 # nothing listens
+    _check_keys(store, Settings(host=everywhere, require_keys=True))
+    _check_keys(store, Settings(host="127.0.0.1"))
+    with pytest.raises(InvalidValue, match="glideslope key create"):
+        _check_keys(store, Settings(host=everywhere))
+    store.close()

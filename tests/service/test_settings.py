@@ -52,3 +52,18 @@ def test_the_local_worker_is_told_what_its_server_was() -> None:
     assert told["GLIDESLOPE_RUN_TIMEOUT_SECONDS"] == "7.5"
     assert told["GLIDESLOPE_RUN_MEMORY_MIB"] == "600"
     assert "GLIDESLOPE_DATABASE_URL" not in told
+
+
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Separated by commas; there are none by default."""
+    assert Settings().proxy_networks == ()
+    monkeypatch.setenv("GLIDESLOPE_PROXIES", "10.0.0.0/8, 192.168.1.7,fd00::/8")
+    assert Settings().proxy_networks == ("10.0.0.0/8", "192.168.1.7", "fd00::/8")
+
+
+@pytest.mark.parametrize("value", ["*", "proxy", "10.0.0.1/8", "10.0.0.0/8,all"])
+def test_what_is_no_network_is_no_proxy(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Refused at the start, by name and value: it would be believed nowhere, or everywhere."""
+    monkeypatch.setenv("GLIDESLOPE_PROXIES", value)
+    with pytest.raises(ValidationError, match=r"(?s)proxies.*is not allowed; allowed: an address"):
+        Settings()

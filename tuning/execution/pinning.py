@@ -5,8 +5,13 @@ some heed nothing else (XLA ignores `OMP_NUM_THREADS`), so a training child is b
 before any of them is loaded. Not here: how many processes there are (`service.worker`).
 """
 
+import math
 import os
+import random
 import sys
+from pathlib import Path
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of the control group (version 2) of a container
 
 
 def pin(core: int | None) -> None:
@@ -18,10 +23,25 @@ def pin(core: int | None) -> None:
 def cores(count: int) -> list[int | None]:
     """The cores for `count` processes: one each, or None for all if there are more than cores.
 
+    If there are fewer, any of the cores: workers beside each other do not all take the first ones.
+
     >>> cores(100_000) == [None] * 100_000
     True
     """
     if sys.platform != "linux":
         return [None] * count
     allowed = sorted(os.sched_getaffinity(0))
-    return [*allowed[:count]] if count <= len(allowed) else [None] * count
+    if count > len(allowed):
+        return [None] * count
+    return [*sorted(random.sample(allowed, count))]  # it keeps no secret
+
+
+def usable_cores(quota: Path = QUOTA) -> int:
+    """How many cores this process may keep busy: of the machine, or of its container."""
+    is_linux = sys.platform == "linux"
+    count = len(os.sched_getaffinity(0)) if is_linux else os.cpu_count() or 1
+    try:
+        limit, period = quota.read_text(encoding="ascii").split()
+        return min(count, math.ceil(int(limit) / int(period)))
+    except (OSError, ValueError):  # no such group, or one without a limit: "max"
+        return count

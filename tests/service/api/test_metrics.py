@@ -161,3 +161,12 @@ def test_they_may_be_open_to_whoever_watches(store: Store) -> None:
         client = TestClient(create_app(store, settings), base_url="http://127.0.0.1")
         assert client.get("/v1/studies").status_code == 401
         assert client.get("/metrics").status_code == status
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_open_ones_are_not_open_to_the_world(store: Store, header: str) -> None:
+    """What a proxy passes on is somebody else's question, who needs a key."""
+    settings = Settings(require_keys=True, metrics_open=True)
+    client = TestClient(create_app(store, settings), base_url="http://127.0.0.1")
+    assert client.get("/metrics", headers={header: "192.0.2.1"}).status_code == 401
+    assert client.get("/metrics").status_code == 200
