@@ -97,13 +97,15 @@ class Stack:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def serve(self, host: str) -> None:
-        """Start a server on one of the addresses, and wait until it is ready."""
-        own = {"GLIDESLOPE_HOST": host, "GLIDESLOPE_PORT": str(self.port), **QUICK}
-        opened = {"GLIDESLOPE_METRICS_OPEN": "true"}
-        process = self._start(("serve", "--no-worker"), {**self._variables, **own, **opened})
-        self._await(f"http://{host}:{self.port}/readyz", process)
-        self.servers.append(process)
+    def serve(self) -> None:
+        """Start a server on each of the addresses, and wait until they are ready."""
+        for host in SERVERS:
+            own = {"GLIDESLOPE_HOST": host, "GLIDESLOPE_PORT": str(self.port), **QUICK}
+            opened = {"GLIDESLOPE_METRICS_OPEN": "true"}
+            words = ("serve", "--no-worker")
+            self.servers.append(self._start(words, {**self._variables, **own, **opened}))
+        for host, process in zip(SERVERS, self.servers, strict=True):
+            self._await(f"http://{host}:{self.port}/readyz", process)
 
     def work(self, key: str) -> Process:
         """Start a worker, which knows the proxy and its key."""
