@@ -74,7 +74,7 @@ $(PARITY_READY): tests/parity/torch.txt tests/parity/requirements.txt
 parity: $(PARITY_READY) ## schedules against the real libraries (DRAWS=… of every call)
 	@PYTHONPATH=tests:. $(PARITY)/bin/python -m parity $(DRAWS)
 
-bench: $(TORCH) ## speed beside peers, and of pages (PART=schedules, engine, study, api or pages)
+bench: $(TORCH) ## speed beside peers, and of pages (PART=schedules, engine, study, api, pages or scale)
 	@for part in $(PART); do PYTHONPATH=. $(BIN)/python tests/benchmarks/$$part.py || exit; done
 
 benchmark-objectives: $(READY) ## who wins on which objective, on fresh seeds (SEED=…)

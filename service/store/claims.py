@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import takewhile
 from typing import Any, cast
 
 from sqlalchemy import Row, Select, bindparam, func, select, update
@@ -60,6 +59,17 @@ _QUEUED: Select[Any] = (
     .with_for_update(skip_locked=True, key_share=True)
 )
 _UNSUSPECTED = _QUEUED.where(_run.isolation != Isolation.WORKER)
+# Asked of the study whose turn it is alone: there is no index, and others may have much queued.
+_SUSPECTED: Select[Any] = (
+    select(_run["id"])
+    .where(
+        _run.project == bindparam("project"),
+        _run.study == bindparam("study"),
+        _run.state == RunState.QUEUED,
+        _run.isolation == Isolation.WORKER,
+    )
+    .limit(1)
+)
 _SCHEDULES: Select[Any] = select(_trial.number, _trial.schedule).where(
     _trial.project == bindparam("project"),
     _trial.study == bindparam("study"),
@@ -127,9 +137,8 @@ def _waiting(*, named: bool, owned: bool, external: bool) -> Select[Any]:
         _run.study == _study["id"],
         _run.state == RunState.QUEUED,
     )
-    suspected = queued.where(_run.isolation == Isolation.WORKER).exists()
     query = select(
-        _study.project, _study["id"], _study.claimed, _study.created, _study.priority, suspected
+        _study.project, _study["id"], _study.claimed, _study.created, _study.priority
     ).where(_study.state.in_(ACTIVE), queued.exists())
     if not named or not external:
         query = query.where(_study.is_external.is_(False))
@@ -209,7 +218,7 @@ def has_queued(
 ) -> bool:
     """Whether a claim might find something; reads only, so that waiting disturbs nobody."""
     wish = _Wish(objectives, project, external)
-    return bool(_candidates(session, _company(session, worker), wish))
+    return next(_candidates(session, _company(session, worker), wish), None) is not None
 
 
 def _company(session: Session, worker: str) -> set[str]:
@@ -248,30 +257,37 @@ def _locked_candidates(
             yield row
 
 
-def _candidates(session: Session, company: Collection[str], wish: _Wish) -> list[tuple[str, str]]:
+def _candidates(
+    session: Session, company: Collection[str], wish: _Wish
+) -> Iterator[tuple[str, str]]:
     """Active studies with queued runs for such a worker, the one to be served first in front.
 
-    The list of a worker that trains something ends before a study whose next run must have one for
+    For a worker that trains something they end before a study whose next run must have one for
     itself: with what comes after it, that run would wait for ever.
     """
     if Isolation.WORKER in company:
-        return []
-    waiting = session.execute(*wish.question()).all()
-    if not waiting:
-        return []
+        return
+    for project, study in _in_turn(session, session.execute(*wish.question()).all()):
+        mine = {"project": project, "study": study}
+        if company and session.execute(_SUSPECTED, mine).first() is not None:
+            return
+        yield project, study
+
+
+def _in_turn(session: Session, waiting: Sequence[Row[Any]]) -> list[tuple[str, str]]:
+    """Studies that wait, the one to be served first in front."""
+    if len(waiting) < 2:
+        return [(row.project, row.id) for row in waiting]
     by_project, by_study = _leased_lanes(session)
-    at = now(session) if len(waiting) > 1 else models.EPOCH  # PostgreSQL is asked for it
+    at = now(session)  # PostgreSQL is asked for it
 
-    def order(row: Any) -> tuple[Any, ...]:  # noqa: ANN401 # of the query above
-        owner, name, claimed, created, priority, _ = row
-        waited = (at - (claimed or models.EPOCH)).total_seconds()
+    def order(row: Row[Any]) -> tuple[Any, ...]:
+        waited = (at - (row.claimed or models.EPOCH)).total_seconds()
         # Whole parts: a study of priority p counts as many lanes as one, until it has p of them.
-        share = int(by_study[owner, name] / priority)
-        return by_project[owner], share, -waited * priority, created, name
+        share = int(by_study[row.project, row.id] / row.priority)
+        return by_project[row.project], share, -waited * row.priority, row.created, row.id
 
-    ordered = sorted(waiting, key=order)
-    served = takewhile(lambda row: not (company and row[5]), ordered)
-    return [(owner, name) for owner, name, *_ in served]
+    return [(row.project, row.id) for row in sorted(waiting, key=order)]
 
 
 def _leased_lanes(session: Session) -> tuple[Counter[str], Counter[tuple[str, str]]]:

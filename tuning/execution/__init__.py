@@ -1,4 +1,4 @@
-"""Execution: trains blocks of lanes, here or in a process that may crash."""
+"""Execution: trains blocks of lanes: here, in a process that may crash, or on a virtual clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -7,6 +7,7 @@ from tuning.execution.block import Block, Ended, Event, Lane, Measured
 from tuning.execution.executor import Executor
 from tuning.execution.inline import Inline
 from tuning.execution.process import Process
+from tuning.execution.simulated import Chances, Simulated
 from tuning.execution.watch import UNLIMITED, Allowance
 from tuning.objectives import Folders
 
@@ -15,6 +16,7 @@ __all__ = [
     "UNLIMITED",
     "Allowance",
     "Block",
+    "Chances",
     "Ended",
     "Event",
     "Executor",
@@ -22,11 +24,13 @@ __all__ = [
     "Lane",
     "Measured",
     "Process",
+    "Simulated",
 ]
 
 EXECUTORS: Mapping[str, Callable[[Folders, Sequence[str]], Executor]] = MappingProxyType(
     {
         "inline": Inline,
         "process": Process,
+        "simulated": Simulated,
     }
 )

@@ -1,0 +1,27 @@
+"""Scale: what becomes of the service when there is a lot of everything.
+
+The one idea: a part is a function that plays or fills something large, tells its figures as they
+come, and returns them. Run by `make bench PART=scale`, or by hand with the names of some parts;
+leaves var/bench/scale.json, or scale-<parts>.json.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+
+import scale_fleet
+from figures import Figure, leave
+
+PARTS: Mapping[str, Callable[[], list[Figure]]] = {
+    "fleet": scale_fleet.figures,
+}
+
+
+def main() -> None:
+    """Play the parts that are named, or all."""
+    names = sys.argv[1:] or list(PARTS)
+    found = [figure for name in names for figure in PARTS[name]()]
+    leave("scale" if names == list(PARTS) else "-".join(["scale", *names]), found)
+
+
+if __name__ == "__main__":
+    main()
