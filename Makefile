@@ -84,7 +84,7 @@ benchmark-search: PART := # all of them; on the command line: quadratic calibrat
 benchmark-search: $(READY) ## the search beside others, and whether its verdict can be trusted (PART=…, STUDIES=…)
 	@SEED=$(SEED) nice -n 10 $(BIN)/python tests/benchmarks/search.py $(PART)
 
-# Needs root and Debian's buildah, podman and mmdebstrap; no registry, and no engine that runs.
+# Needs root and Debian's buildah, mmdebstrap, podman and runc; no registry, and no engine that runs.
 image-check: export GLIDESLOPE_TEST_IMAGE := $(CURDIR)/var/image
 image-check: $(TORCH) ## build the image without an engine, and run all of compose.yaml from it
 	@$(BIN)/python tests/docker/image.py $(GLIDESLOPE_TEST_IMAGE)

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 IMAGE = "localhost/glideslope:check"
 FOLDER = "GLIDESLOPE_TEST_IMAGE"  # of the environment: where the image was built
-TOOLS = ("buildah", "podman", "mmdebstrap")
+TOOLS = ("buildah", "mmdebstrap", "podman", "runc")
+# Modest ones, which may be set also where root may not raise its own.
+LIMITS = ("--ulimit", "nofile=16384:16384", "--ulimit", "nproc=4096:4096")
 # What python:3.x-slim has beside Debian's smallest system, and Debian's Python for its own.
 PACKAGES = ("ca-certificates", "netbase", "python3", "python3-venv", "tzdata")
 # How this machine reaches the index of packages is told to the base, too.
@@ -65,7 +67,8 @@ def run_command(
     options = [word for name, text in variables.items() for word in ("--env", f"{name}={text}")]
     mounts = [] if var is None else ["--volume", f"{var}:/srv/glideslope/var"]
     return [
-        *("podman", *storage(folder), "run", "--rm", "--pull", "never", "--network", "host"),
+        *("podman", *storage(folder), "--runtime", "runc", "run", "--rm", "--pull", "never"),
+        *("--network", "host", "--no-healthcheck", *LIMITS),  # its timers are systemd's
         *("--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp"),  # noqa: S108 # its own
         *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
         *(*options, *mounts, IMAGE, *words),

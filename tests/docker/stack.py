@@ -48,14 +48,20 @@ def from_checkout(
 
 
 def from_image(
-    built: Path, folder: Path, words: tuple[str, ...], variables: Mapping[str, str]
+    built: Path, folder: Path, sockets: str, words: tuple[str, ...], variables: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """The command of a container; all of them share what they may write, in a folder of theirs."""
+    """The command of a container; all of them share what they may write, in a folder of theirs.
+
+    What knows the database sees the folder with its socket, too.
+    """
     var = folder / "var"
     for place in (var, var / "cache", var / "datasets"):
         place.mkdir(exist_ok=True)
         os.chown(place, *USER)
-    return run_command(built, words, variables, var), dict(os.environ)
+    command = run_command(built, words, variables, var)
+    if "GLIDESLOPE_DATABASE_URL" in variables:
+        command.insert(command.index("run") + 1, f"--volume={sockets}:{sockets}")
+    return command, dict(os.environ)
 
 
 def free_port(*hosts: str) -> int:

@@ -185,6 +185,13 @@ def test_a_server_stays_whatever_is_moved(manifests: list[Manifest]) -> None:
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
+def test_postgresql_takes_the_connections_of_all_servers(manifests: list[Manifest]) -> None:
+    """Of as many as there may be, and one more during an update; it takes 100 unless it is told."""
+    most = named(manifests, "HorizontalPodAutoscaler", "-api")["spec"]["maxReplicas"] + 1
+    own = int(chosen(pods(manifests)["api"])["GLIDESLOPE_DATABASE_CONNECTIONS"])
+    assert most * (own + 2) < 100
+
+
 def test_workers_are_scaled_by_figures_that_are_told(
     manifests: list[Manifest], tmp_path: Path
 ) -> None:

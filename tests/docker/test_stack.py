@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import make_url
 
 from tests.docker import image
 from tests.docker.stack import SERVERS, Launch, Stack, from_checkout, from_image, why_not
@@ -32,14 +33,16 @@ pytestmark = [
 
 
 @pytest.fixture(params=["checkout", "image"])
-def launch(request: pytest.FixtureRequest, tmp_path: Path) -> Launch:
+def launch(request: pytest.FixtureRequest, empty_database_url: str, tmp_path: Path) -> Launch:
     """Where programs come from."""
     if request.param == "checkout":
         return from_checkout
     folder = os.environ.get(image.FOLDER)
     if not folder:
         pytest.skip("no image: `make image-check` builds one")
-    return partial(from_image, Path(folder), tmp_path)
+    sockets = str(make_url(empty_database_url).query["host"])
+    Path(sockets).chmod(0o711)  # another user is to find the socket, and nothing else there
+    return partial(from_image, Path(folder), tmp_path, sockets)
 
 
 @pytest.fixture
