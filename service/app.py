@@ -32,6 +32,7 @@ from service.api import (
     work,
     workers,
 )
+from service.api.archives import Policy, Purger
 from service.api.bell import Bell
 from service.api.bodies import BodyLimit
 from service.api.caller import DEFAULT_PROJECT, SIGN_IN
@@ -45,6 +46,7 @@ from service.api.problems import install, responses
 from service.api.requests import Requests
 from service.api.uploads import Uploads
 from service.errors import Forbidden, QuotaExceeded, Unidentified
+from service.housekeeping import count, forget, sweep
 from service.loopback import is_loopback
 from service.pages import ROUTERS
 from service.pages.report import render_report
@@ -54,12 +56,19 @@ from service.planner.loops import Loop
 from service.planner.messages import Answer, Judged, Proposed, versions
 from service.planner.planner import Ledger, Planner
 from service.settings import Settings
-from service.store import deadlines, generations, history, outbox, projects, quotas, reads, stalls
+from service.store import (
+    deadlines,
+    generations,
+    history,
+    outbox,
+    projects,
+    quotas,
+    reads,
+)
 from service.store import keys as stored_keys
 from service.store import lifecycle as stored_lifecycle
 from service.store import shares as stored_shares
 from service.store import studies as stored_studies
-from service.store import work as stored_work
 from service.store.engine import Store
 from service.store.generations import Frontier
 from service.store.timeouts import Limits
@@ -73,6 +82,7 @@ from tuning.search.policy import GiveUp
 POST_SECONDS = 1.0  # between two looks of the postman when nothing rings
 PLAN_SECONDS = 0.5  # between two looks of the planner when nothing rings
 COUNT_SECONDS = 1.0  # between two times that what was used is written down
+FORGET_SECONDS = 3600.0  # between two times that what is old is let go
 TELL_SECONDS = 60.0  # between two notices to other servers when nothing rings
 LISTEN_SECONDS = 0.1  # before they are listened to again, beside the pauses of `Notices`
 
@@ -102,17 +112,18 @@ def create_app(
     planning = Loop("planner", planner.round, PLAN_SECONDS)
     sweeping = Loop(
         "sweeper",
-        lambda: metrics.expired_leases.inc(_sweep(store, settings, on_progress)),
+        lambda: metrics.expired_leases.inc(sweep(store, settings, on_progress)),
         settings.sweep_seconds,
         # After an outage of the server its workers get time to extend their leases first.
         delay_seconds=2 * settings.heartbeat_seconds,
     )
     postman, posting = _post_office(store, settings, allowed)
-    counting = Loop("counter", lambda: _count(store, keyring, meter), COUNT_SECONDS)
+    counting = Loop("counter", lambda: count(store, keyring, meter), COUNT_SECONDS)
     tell_others, exchanging = _exchange(store, bell)
+    purger, forgetting = _forgetter(store, settings)
 
-    others = (sweeping, counting, posting, *exchanging)
-    app = _titled(_life(store, bell, uploads, keyring, planner, planning, postman, others))
+    others = (sweeping, counting, posting, forgetting, *exchanging)
+    app = _titled(_life(store, bell, uploads, keyring, planner, planning, postman, purger, others))
     app.state.context = Context(
         store=store,
         settings=settings,
@@ -157,6 +168,7 @@ def _life(
     planner: Planner,
     planning: Loop,
     postman: Postman,
+    purger: Purger,
     others: Sequence[Loop],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What starts before the first request and ends after the last one."""
@@ -171,6 +183,7 @@ def _life(
             yield
         finally:
             postman.interrupt()
+            purger.interrupt()
             if store.notices is not None:
                 store.notices.end()
             for loop in others:
@@ -297,19 +310,11 @@ def _places(store: Store) -> list[Frontier]:
         return generations.frontiers(session)
 
 
-def _sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> int:
-    """Take back what ran out, note what stalls; returns how many leases ran out."""
-    expired = store.attempt(
-        lambda session: stored_work.sweep(session, max_attempts=settings.max_attempts)
-    )
-    with store.read() as session:
-        stalled = stalls.find(session, settings.stall_seconds)
-    for project, study, stall in stalled:
-        with store.write() as session:
-            stalls.note(session, project, study, stall)
-    if expired or stalled:
-        on_progress()
-    return expired
+def _forgetter(store: Store, settings: Settings) -> tuple[Purger, Loop]:
+    """Who lets old curves go, if that is asked for, and when."""
+    keep_best, archive = settings.curve_keep_best, settings.curve_archive
+    purger = Purger(store, Policy(settings.curve_days, keep_best, archive))
+    return purger, Loop("forgetter", lambda: forget(store, purger), FORGET_SECONDS)
 
 
 def _keyring(store: Store, settings: Settings) -> Keyring:
@@ -367,15 +372,3 @@ def books(store: Store) -> Books:
             outbox.forget(session)
 
     return Books(take, settle, forget)
-
-
-def _count(store: Store, keyring: Keyring, meter: Meter) -> None:
-    """Write down which keys were used, and how often projects asked."""
-
-    def add(minute: int, counted: Mapping[str, int]) -> Mapping[str, int]:
-        return store.attempt(lambda session: quotas.count_requests(session, minute, counted))
-
-    meter.flush(add)
-    if used := keyring.take_used():
-        with store.write() as session:
-            stored_keys.note_used(session, used)

@@ -89,6 +89,20 @@ class Settings(BaseSettings):
         le=3600,
         description="pause before a webhook is tried again; it doubles each time, 12 tries in all",
     )
+    curve_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="days after the end of a study until its curves are purged; never, if none",
+    )
+    curve_keep_best: bool = Field(
+        default=False, description="whether the curves of the schedules that are compared stay"
+    )
+    curve_archive: Path | None = Field(
+        default=None,
+        description="folder that a study is written to, as a compressed export, before its curves "
+        "go",
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="address `serve` listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="port `serve` listens on")
     proxies: str | None = Field(

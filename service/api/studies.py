@@ -124,7 +124,7 @@ def _names(header: str, etag: str) -> bool:
     return etag in tags or tags == ["*"]
 
 
-@router.post("", status_code=202, responses=responses(KeyReused, has_body=True))
+@router.post("", status_code=202, responses=responses(KeyReused, Conflict, has_body=True))
 def create_study(
     body: StudyRequest, here: Here, caller: Writer, response: Response, key: Key = None
 ) -> StudyView:

@@ -26,7 +26,7 @@ from service.api.records import write_members
 from service.api.studies import Key
 from service.api.uploads import Upload
 from service.api.views import study_view
-from service.errors import KeyReused, NotFound
+from service.errors import Conflict, KeyReused, NotFound
 from service.schemas.studies import StudyView
 from service.schemas.transfer import FORMAT, Exported, StudyRecord
 from service.store import exports, history, idempotency, imports, quotas
@@ -67,7 +67,7 @@ def export_study(
     """
     with here.store.read() as session:
         lines = (
-            _document(session, caller.project, study)
+            write_document(session, caller.project, study)
             if kind == "json"
             else _table(session, caller.project, study, table)
         )
@@ -93,7 +93,8 @@ def _written(lines: Iterable[str]) -> "tempfile.SpooledTemporaryFile[bytes]":
     return file
 
 
-def _document(session: Any, project: str, study: str) -> Iterator[str]:  # noqa: ANN401 # the store's own
+def write_document(session: Any, project: str, study: str) -> Iterator[str]:  # noqa: ANN401 # the store's own
+    """The text of `glideslope/study@1`, piece by piece; raises NotFound."""
     record = exports.write_study(session, project, study)
     exported = {
         "study": study,
@@ -121,7 +122,7 @@ def _blocks(file: "tempfile.SpooledTemporaryFile[bytes]") -> Iterator[bytes]:
 @router.post(
     ":import",
     status_code=201,
-    responses=responses(KeyReused, has_body=True),
+    responses=responses(KeyReused, Conflict, has_body=True),
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -13,7 +13,7 @@ from service.errors import NotFound
 from service.schemas.base import Text
 from service.schemas.results import CurvePage, CurveView, Series
 from service.schemas.studies import RunList, TrialPage, TrialView
-from service.store import curves, history, trials
+from service.store import curves, history, studies, trials
 from service.store.curves import Curve
 from service.store.trials import LONGEST, MAX_BOUNDS, Wanted, parse_bounds
 from tuning.records import MAX_TRIALS, Phase, TrialState
@@ -114,8 +114,10 @@ def list_curves(
             cursor=cursor,
             limit=limit,
         )
+        purged = studies.purged_at(session, caller.project, study)
     items = [_curve_view(one, set(metric), max_points) for one in page.items]
-    return CurvePage(items=items, next=page.next)
+    purged_at = None if purged is None else purged.isoformat()
+    return CurvePage(items=items, next=page.next, purged_at=purged_at)
 
 
 def _curve_view(curve: Curve, wanted: set[str], points: int) -> CurveView:

@@ -75,6 +75,7 @@ def study_view(
         created_at=study.created.isoformat(),
         started_at=_moment(study.started),
         finished_at=_moment(study.finished),
+        curves_purged_at=_moment(study.curves_purged_at),
         spec=write_spec(study.spec) if document is None else dict(document),
     )
 

@@ -109,6 +109,7 @@ def print_study(study: StudyView, *, as_json: bool) -> None:
             if one.status
         )
         or None,
+        "curves": study.curves_purged_at and f"purged on {study.curves_purged_at}",
         "beware": "\n".join(f"{one.code}: {one.message}" for one in study.warnings) or None,
         "error": study.error,
     }

@@ -1,11 +1,19 @@
-"""A live progress line of a study: how far, the best so far, and when it will end; and of all."""
+"""A live progress line: of a study, of all of them, or of work on the store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from service.cli.output import best_words, errors, printable
 from service.client import Client, NotFound
@@ -84,6 +92,28 @@ def _bar() -> Iterator[Progress]:
         console=errors,
     ) as progress:
         yield progress
+
+
+@contextmanager
+def measured() -> Iterator[tuple[Callable[[int], None], Callable[[str, int], None]]]:
+    """A line for work that is counted: told how much there is, then what is done and how much more.
+
+    Where no terminal shows it, nothing is printed.
+    """
+    with Progress(
+        TextColumn("{task.description:<26}"),
+        BarColumn(bar_width=28),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as progress:
+        task = progress.add_task("looking", total=None)
+        yield (
+            lambda total: progress.update(task, total=total),
+            lambda words, more: progress.update(task, description=words, advance=more),
+        )
 
 
 def _left(eta: str | None) -> str:

@@ -60,6 +60,8 @@ def curves(
     lines = _lines(found, metric, str(view.metric["name"]))
     if lines:
         console.print(draw(lines, width=min(WIDEST, console.width), height=HEIGHT, is_log=log))
+    elif view.curves_purged_at is not None:
+        console.print(f"curves of this study were purged on {view.curves_purged_at}")
     else:
         console.print("nothing was measured yet")
 

@@ -21,6 +21,7 @@ from service.ui.charts.schedules import schedules_chart
 from service.ui.charts.search import search_chart
 from service.ui.charts.sensitivity import sensitivity_chart
 from service.ui.charts.timeline import Stint, timeline_chart
+from service.ui.standing import tell_purged
 
 Drawn = Chart | str  # words in place of a chart
 
@@ -47,7 +48,12 @@ def _progress(reading: Reading) -> Drawn:
 
 def _losses(reading: Reading) -> Drawn:
     drawn = losses_chart(reading.spec, reading.story, reading.arms, reading.curves)
-    return drawn or "Nothing has been measured on a run that completed."
+    return drawn or unmeasured(reading, "Nothing has been measured on a run that completed.")
+
+
+def unmeasured(reading: Reading, words: str) -> str:
+    """Why there is no curve: they are gone, or else as these words say."""
+    return tell_purged(reading.study.curves_purged_at) or words
 
 
 def _live(reading: Reading) -> Drawn:

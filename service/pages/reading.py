@@ -56,14 +56,7 @@ class Reading:
     @cached_property
     def arm_numbers(self) -> list[int]:
         """The trials that are compared: the arms of the verdict, or who leads now."""
-        if self.verdict is not None:
-            return [arm["trial"] for arm in self.verdict["arms"]]
-        if self.best is None:
-            return []
-        direction = self.spec.metric.direction
-        found = sketches.leading_baselines(self.session, *self.place, direction)
-        leaders = (found[name] for name in self.spec.baselines if name in found)
-        return list(dict.fromkeys((self.best, *leaders)))
+        return sketches.compared(self.session, self.study)
 
     @cached_property
     def story(self) -> History:

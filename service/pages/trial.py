@@ -17,7 +17,7 @@ from service.api.thinning import thin
 from service.api.views import run_view, trial_view
 from service.errors import NotFound
 from service.pages import page
-from service.pages.drawing import Drawn
+from service.pages.drawing import Drawn, unmeasured
 from service.pages.reading import Reading
 from service.pages.study import KINDS
 from service.store import curves, history, trials
@@ -114,7 +114,8 @@ def _draw_runs(reading: Reading, number: int) -> Drawn:
         is_lost = run.state in {RunState.DIVERGED, RunState.FAILED}
         updates = run.run.updates
         traces.append(Trace(curve.run, curve.phase, curve.seed, updates, is_lost, steps, values))
-    return runs_chart(traces, reading.spec.metric) or "None of its runs has measured anything."
+    drawn = runs_chart(traces, reading.spec.metric)
+    return drawn or unmeasured(reading, "None of its runs has measured anything.")
 
 
 def _points(curve: Curve, name: str) -> tuple[list[int], list[float | None]]:
@@ -185,4 +186,5 @@ def _draw_run(
         lines,
         (steps[is_within].tolist(), lrs[is_within].tolist()),
         end.step if end is not None and end.state is RunState.DIVERGED else None,
+        unmeasured(reading, "The run has measured nothing."),
     )

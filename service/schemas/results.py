@@ -102,7 +102,11 @@ class CurveView(Schema):
 
 
 class CurvePage(Schema):
-    """A page of curves in order of proposal; `next` is the cursor of the next page."""
+    """A page of curves in order of proposal; `next` is the cursor of the next page.
+
+    Since `purged_at` some or all curves of the study are gone.
+    """
 
     items: list[CurveView]
     next: str | None
+    purged_at: str | None = None

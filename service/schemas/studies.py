@@ -179,7 +179,8 @@ class ConditionView(Schema):
 class StudyView(Schema):
     """A study as it stands; `spec` has the budget in force, `verdicts` counts what was judged.
 
-    `imported` says where it comes from if it was not made here.
+    `imported` says where it comes from if it was not made here. Since `curves_purged_at` some or
+    all of its curves are gone.
     """
 
     id: str
@@ -203,6 +204,7 @@ class StudyView(Schema):
     created_at: str
     started_at: str | None
     finished_at: str | None
+    curves_purged_at: str | None = None
     spec: dict[str, Any]
 
 

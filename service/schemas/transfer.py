@@ -105,6 +105,7 @@ class StudyRecord(Schema):
     started_at: Moment | None
     finished_at: Moment | None
     imported: Origin | None
+    curves_purged_at: Moment | None = None
 
 
 class ProvenanceRecord(Schema):

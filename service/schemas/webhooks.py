@@ -22,8 +22,10 @@ EventKind = Literal[
     "completed",
     "failed",
     "cancelled",
+    "purged",
 ]
-# Of which one is told unless one says: `progress` and `planned` come with every handful of runs.
+# Of which one is told unless one says: `progress` and `planned` come with every handful of runs,
+# `purged` with every study there is.
 QUIET: tuple[EventKind, ...] = (
     "created",
     "closed",

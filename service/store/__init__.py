@@ -32,6 +32,9 @@ Time is the database's clock (`clock.now`).
 | `families`    | what was spent on a family, and which of its trials leads      |
 | `exports`     | whole studies, record by record                                |
 | `imports`     | the same as another study                                      |
+| `backup`      | an SQLite file, as one moment of it                            |
+| `copying`     | a whole store into another database                            |
+| `retention`   | curves of studies that ended long ago, let go                  |
 | `work`        | claim, heartbeat, report, sweep, requeue                       |
 | `claims`      | which runs a worker gets next                                  |
 | `workers`     | who trains, or asked for something to train, lately            |

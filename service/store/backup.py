@@ -39,9 +39,9 @@ def back_up(url: str, file: Path, *, overwrite: bool = False) -> int:
         _create(draft)
         _copy(source, draft)
         _check(draft)
-        _flush(draft)
+        flush(draft)
         _publish(draft, file, overwrite=overwrite)
-        _flush(file.parent)
+        flush(file.parent)
     except sqlite3.Error as error:
         raise ServiceError(f"the backup of {source} failed: {error}") from error
     finally:
@@ -95,7 +95,8 @@ def _check(draft: Path) -> None:
         raise ServiceError(f"the copy is damaged, and so may be the original: {'; '.join(found)}")
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have the disk write what it was given of a file, or of the names in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -70,7 +70,7 @@ class Store:
         parsed = parse_url(url)
         self._lock = _hold_file(parsed) if is_sqlite(parsed) else None
         self._writer = writing_engine(parsed, limits)
-        self._reader = _reading_engine(parsed, self._writer)
+        self._reader = reading_engine(parsed, self._writer)
         self.notices = None if is_sqlite(parsed) else Notices(parsed)
 
     @property
@@ -84,9 +84,16 @@ class Store:
 
     def upgrade(self) -> None:
         """Bring the schema up to date."""
+        with self.upgraded():
+            pass
+
+    @contextmanager
+    def upgraded(self) -> Iterator[Connection]:
+        """A writing transaction that begins by bringing the schema up to date."""
         with translated():
             try:
-                migrations.upgrade(self._writer)
+                with migrations.upgraded(self._writer) as connection:
+                    yield connection
             except DatabaseError as error:
                 if type(error.orig) is sqlite3.DatabaseError:  # not one of its subclasses
                     allowed = f"a database of this program ({error.orig})"
@@ -211,10 +218,14 @@ def compact_json(value: object) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
-def _reading_engine(url: URL, writer: Engine) -> Engine:
+def reading_engine(url: URL, writer: Engine | None = None) -> Engine:
+    """An engine whose transactions change nothing, and see one moment each.
+
+    On PostgreSQL it shares the pool of a `writer`; an SQLite file must be there.
+    """
     if not is_sqlite(url):
-        # Shares the writer's pool; a read is one snapshot.
-        return writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        shared = writer or _postgres_engine(url, None)
+        return shared.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     engine = create_engine(url, pool_size=READERS, max_overflow=0, json_serializer=compact_json)
     _set_up_sqlite(engine, "BEGIN", ("query_only=ON",))
     return engine
@@ -236,14 +247,19 @@ def _set_up_sqlite(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None
 
 def _postgres_engine(url: URL, limits: Limits | None) -> Engine:
     usual = limits or Limits()
-    engine = create_engine(
-        reaching(url, "glideslope"),
-        pool_size=usual.connections,
-        max_overflow=0,
-        pool_pre_ping=True,
-        pool_timeout=usual.lock_seconds,
-        json_serializer=compact_json,
-    )
+    try:
+        engine = create_engine(
+            reaching(url, "glideslope"),
+            pool_size=usual.connections,
+            max_overflow=0,
+            pool_pre_ping=True,
+            pool_timeout=usual.lock_seconds,
+            json_serializer=compact_json,
+        )
+    except ModuleNotFoundError as error:
+        shown = url.render_as_string(hide_password=True)
+        allowed = "PostgreSQL only with its driver: pip install 'glideslope[postgres]'"
+        raise InvalidValue("database", shown, allowed) from error
     commands = ["SET TIME ZONE 'UTC'", *(() if limits is None else limits.commands())]
 
     @event.listens_for(engine, "connect")

@@ -37,6 +37,8 @@ def write_study(session: Session, project: str, study: str) -> Record:
     search_left = row.search_left
     if row.search_until is not None:
         search_left = (row.search_until - at).total_seconds()
+    # Only if there is something to tell: earlier versions know no such field.
+    purged = {"curves_purged_at": _moment(row.curves_purged_at)} if row.curves_purged_at else {}
     return {
         "state": row.state,
         "spec": row.spec,
@@ -59,6 +61,7 @@ def write_study(session: Session, project: str, study: str) -> Record:
         "started_at": _moment(row.started),
         "finished_at": _moment(row.finished),
         "imported": row.imported,
+        **purged,
     }
 
 

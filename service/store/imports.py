@@ -79,6 +79,7 @@ def create(session: Session, project: str, exported: Exported, record: StudyReco
         search_steps=0,
         evidence_steps=0,
         conditions=[],
+        curves_purged_at=record.curves_purged_at,
         imported=origin.model_dump(mode="json"),
         **{name: getattr(record, name) for name in COPIED},
     )

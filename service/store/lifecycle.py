@@ -16,7 +16,17 @@ from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import changes, datasets, deadlines, history, models, outcomes, quotas, webhooks
+from service.store import (
+    changes,
+    datasets,
+    deadlines,
+    history,
+    idempotency,
+    models,
+    outcomes,
+    quotas,
+    webhooks,
+)
 from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.failure_models import Failure
@@ -116,6 +126,7 @@ def delete(session: Session, project: str, study: str) -> None:
     for table in PARTS:
         session.execute(remove(table).where(table.project == row.project, table.study == row.id))
     webhooks.forget(session, project, study)
+    idempotency.void(session, project, study)
     session.delete(row)
     changes.note_deleted(session, project, study)
     session.flush()
@@ -226,7 +237,7 @@ def _begin_round(
     )
     row.extensions = [*row.extensions, write_extension(extension)]
     row.spec = write_spec(larger)
-    row.closed_from = row.closed_because = row.end_reason = None
+    row.closed_from = row.closed_because = row.end_reason = row.curves_left = None
     row.best_trial = _leader(session, row)
     row.state = move(StudyState(row.state), StudyState.RUNNING)
     if row.finished is not None:

@@ -45,7 +45,19 @@ ADVISORY_LOCK = 0x676C6964  # "glid"; any constant, the same in every process
 
 def upgrade(engine: Engine) -> None:
     """Bring the schema to the newest revision; does nothing if it is there already."""
-    _run(engine, lambda config: command.upgrade(config, "head"))
+    with upgraded(engine):
+        pass
+
+
+@contextmanager
+def upgraded(engine: Engine) -> Iterator[Connection]:
+    """The transaction that does so, for what must be there together with the schema or not at all.
+
+    Whoever else would migrate waits for its end.
+    """
+    with _alone(engine), _transaction(engine) as connection:
+        command.upgrade(_config(connection), "head")
+        yield connection
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:
@@ -55,10 +67,13 @@ def downgrade(engine: Engine, revision: str = "base") -> None:
 
 def is_current(session: Session) -> bool:
     """Whether the schema is at the newest revision."""
-    context = MigrationContext.configure(
-        session.connection(), opts={"version_table": VERSION_TABLE}
-    )
-    return context.get_current_heads() == _newest()
+    return revisions(session.connection()) == newest()
+
+
+def revisions(connection: Connection) -> tuple[str, ...]:
+    """The revision that the schema is at; none of a database without our tables."""
+    options = {"version_table": VERSION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_heads()
 
 
 def scripts() -> Path:
@@ -68,16 +83,23 @@ def scripts() -> Path:
 
 
 @cache
-def _newest() -> tuple[str, ...]:
+def newest() -> tuple[str, ...]:
+    """The newest revision."""
     return tuple(ScriptDirectory(str(scripts())).get_heads())
 
 
 def _run(engine: Engine, act: Callable[[Config], None]) -> None:
-    with _alone(engine), engine.begin() as connection:
+    with _alone(engine), _transaction(engine) as connection:
+        act(_config(connection))
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             lift(connection, locks=True)
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
-        act(_config(connection))
+        yield connection
 
 
 def _config(connection: Connection) -> Config:

@@ -165,6 +165,8 @@ class Study(Base):
     paused: Mapped[datetime | None]  # since when it is
     idle_seconds: Mapped[float] = mapped_column(server_default="0")  # that it stood still before
     end_reason: Mapped[str | None]
+    curves_purged_at: Mapped[datetime | None]
+    curves_left: Mapped[str | None]  # see `retention`; None: all that it measured
 
     __table_args__ = (
         PrimaryKeyConstraint("project", "id"),
@@ -361,7 +363,7 @@ class Event(Base):
 
 
 class IdempotencyKey(Base):
-    """An answer remembered by the key its request carried."""
+    """An answer remembered by the key its request carried; empty once its study was deleted."""
 
     __tablename__ = "idempotency_keys"
 
@@ -371,10 +373,12 @@ class IdempotencyKey(Base):
     body_hash: Mapped[str]
     status: Mapped[int]
     response: Mapped[Document]
+    study: Mapped[str | None]
     at: Mapped[datetime]
 
     __table_args__ = (
         PrimaryKeyConstraint("project", "route", "key"),
         ForeignKeyConstraint(["project"], ["projects.id"]),
         Index("ix_idempotency_keys_at", "at"),
+        Index("ix_idempotency_keys_study", "project", "study"),
     )

@@ -17,9 +17,10 @@ from service.store import curves, models
 from service.store.clock import now
 from service.store.curves import Curve
 from service.store.families import FAMILY
+from service.store.studies import Study
 from service.store.trials import spell
 from tuning.evidence.score import RANKED, SEARCHED
-from tuning.records import Direction, ParameterValue, Phase, RunState, TrialState
+from tuning.records import Direction, ParameterValue, Phase, RunState, StudyState, TrialState
 
 LOST = (RunState.DIVERGED, RunState.FAILED)
 
@@ -184,6 +185,18 @@ def climbs(session: Session, project: str, study: str, metric: str) -> list[Clim
 
 def _count(*states: RunState) -> ColumnElement[int]:
     return func.count(case((models.Run.state.in_(list(states)), 1)))
+
+
+def compared(session: Session, study: Study) -> list[int]:
+    """The trials that are compared: the arms of the verdict in force, or who leads now."""
+    if study.state is StudyState.COMPLETED and study.verdict is not None:
+        return [arm["trial"] for arm in study.verdict["arms"]]
+    if study.best_trial is None:
+        return []
+    spec = study.spec
+    found = leading_baselines(session, study.project, study.id, spec.metric.direction)
+    leaders = (found[name] for name in spec.baselines if name in found)
+    return list(dict.fromkeys((study.best_trial, *leaders)))
 
 
 def leading_baselines(

@@ -45,7 +45,7 @@ class Study:
     `search_steps` and `evidence_steps` are the updates of runs queued until now; `end_reason` says
     why the search ended. `eta` is the moment all expected runs will have ended at the pace so far;
     `best_value` is the lowest (highest, if the metric is maximised) score of the search, `leads`
-    tell by which trials it came to be.
+    tell by which trials it came to be. Since `curves_purged_at` some of its curves are gone.
     """
 
     id: str
@@ -77,6 +77,7 @@ class Study:
     notes: str = ""
     imported: Mapping[str, Any] | None = None
     leads: tuple[Lead, ...] = ()
+    curves_purged_at: datetime | None = None
 
     @property
     def winner(self) -> Mapping[str, Any] | None:
@@ -245,6 +246,14 @@ def get_standing(connection: Connection, project: str, study: str) -> tuple[int,
     return found.revision, StudyState(found.state)
 
 
+def purged_at(session: Session, project: str, study: str) -> datetime | None:
+    """Since when some of the curves of a study are gone; None if none are."""
+    row = models.Study
+    return session.scalar(
+        select(row.curves_purged_at).where(row.project == project, row.id == study)
+    )
+
+
 def check_exists(session: Session, project: str, study: str) -> None:
     """Raise NotFound unless the project has this study."""
     query = select(models.Study.id).where(models.Study.project == project, models.Study.id == study)
@@ -322,6 +331,7 @@ def to_study(row: models.Study, spec: StudySpec | None = None) -> Study:
         notes=row.notes,
         imported=row.imported,
         leads=tuple((number, value) for number, value in row.leads),
+        curves_purged_at=row.curves_purged_at,
     )
 
 

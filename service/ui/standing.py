@@ -30,6 +30,16 @@ def stand(view: StudyView, spec: StudySpec, now: datetime) -> Standing:
     return Standing(round(share, 4), words)
 
 
+def tell_purged(at: datetime | None) -> str:
+    """That curves of a study are gone; nothing if none are.
+
+    >>> from datetime import UTC
+    >>> tell_purged(datetime(2026, 11, 26, 9, 5, tzinfo=UTC)), tell_purged(None)
+    ('Curves of this study were purged on 2026-11-26 09:05 UTC.', '')
+    """
+    return f"Curves of this study were purged on {moment(at)}." if at else ""
+
+
 def _runs(state: StudyState, done: int, expected: int) -> Iterator[str]:
     yield f"{done:,} runs" if state.is_final else f"{done:,} of about {expected:,} runs"
 
@@ -48,6 +58,8 @@ def _times(view: StudyView, now: datetime) -> Iterator[str]:
         yield f"done about {moment(eta)}, in {duration((eta - now).total_seconds())}"
     if deadline is not None and not is_over:
         yield f"the search ends by {moment(deadline)}"
+    if (purged := _read(view.curves_purged_at)) is not None:
+        yield f"curves purged {moment(purged)}"
 
 
 def _read(text: str | None) -> datetime | None:

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from figures import say
 from sqlalchemy import bindparam, select
 
-from service.store.engine import _reading_engine, parse_url, writing_engine
+from service.store.engine import parse_url, reading_engine, writing_engine
 from service.store.models import Study
 
 ROW = select(Study.id, Study.state, Study.revision).where(
@@ -25,7 +25,7 @@ ROW = select(Study.id, Study.state, Study.revision).where(
 def bare_app(url: str) -> FastAPI:
     """The application over a database."""
     parsed = parse_url(url)
-    engine = _reading_engine(parsed, writing_engine(parsed))
+    engine = reading_engine(parsed, writing_engine(parsed))
     app = FastAPI()
 
     @app.get("/bare/{study}")

@@ -24,6 +24,7 @@ def run_chart(
     curves: Mapping[str, tuple[Sequence[int], Sequence[float | None]]],
     planned: tuple[Sequence[int], Sequence[float]],
     diverged_at: int | None = None,
+    unmeasured: str = "The run has measured nothing.",
 ) -> Chart:
     """Draw a run.
 
@@ -34,6 +35,7 @@ def run_chart(
             learning rate.
         planned: updates and learning rates as the schedule has them.
         diverged_at: updates that were made when it diverged; None if it did not.
+        unmeasured: what is said where there are no curves.
     """
     names = sorted((name for name in curves if name != LR), key=lambda name: name != metric.name)
     names = names[:MOST_METRICS]
@@ -45,7 +47,7 @@ def run_chart(
     return Chart(
         name="run",
         title="Run",
-        caption=_caption(LR in curves, diverged_at, bool(names)),
+        caption=_caption(LR in curves, diverged_at, "" if names else unmeasured),
         data=[*drawn, *rates],
         layout=panels("", shapes=[] if diverged_at is None else [_mark(diverged_at)]),
         views=tuple(
@@ -120,11 +122,11 @@ def _mark(step: int) -> Json:
     return {**place, "line": line, "label": {**label, "textposition": "end"}}
 
 
-def _caption(is_realised: bool, diverged_at: int | None, is_measured: bool) -> str:
+def _caption(is_realised: bool, diverged_at: int | None, unmeasured: str) -> str:
     told = [
-        "What the run measured over its updates; below, its learning rate."
-        if is_measured
-        else "The run has measured nothing; below, the learning rate that is planned."
+        f"{unmeasured} Below, the learning rate that is planned."
+        if unmeasured
+        else "What the run measured over its updates; below, its learning rate."
     ]
     if is_realised:
         told.append("Dotted: as planned.")

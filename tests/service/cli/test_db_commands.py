@@ -1,9 +1,13 @@
 """`glideslope db ...`: the database itself, also while it is written to."""
 
 import json
+import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +16,13 @@ from service.app import open_store
 from service.errors import ServiceError
 from service.settings import Settings
 from service.store import backup
+from service.store.dataset_models import Dataset
+from service.store.engine import Store
+from service.store.models import Measurement, Run, Study, Trial
 from service.store.projects import ensure
 from tests.service.cli.conftest import Command
+from tuning.documents import write_spec
+from tuning.study import specify
 
 
 @pytest.fixture
@@ -168,3 +177,138 @@ def test_a_folder_that_is_not_there_is_named(
     away = tmp_path / "away" / "copy.db"
     ended = glideslope("db", "backup", str(away), "--database", f"sqlite:///{file}")
     assert (ended.code, "FILE" in ended.err) == (2, True)
+
+
+def test_a_store_is_copied_and_the_user_told_what_follows(
+    glideslope: Command, file: Path, empty_database_url: str, tmp_path: Path
+) -> None:
+    """Table by table, the same on both sides; what goes on, and what is not in a database."""
+    store = open_store(Settings(database_url=f"sqlite:///{file}"))  # it may be served
+    with store.write() as session:
+        study = {"project": "default", "id": "st_1", "revision": 1, "state": "running", "spec": {}}
+        more = {"objective": "o", "label": "", "next_generation": 0, "expected_runs": 1}
+        session.add(Study(**study, **more, finished_runs=0, created=datetime.now(UTC)))
+        data = {"project": "default", "id": "ds_1", "name": "x", "kind": "ohlcv", "sha256": ""}
+        span = {"begin": datetime.now(UTC), "end": datetime.now(UTC), "created": datetime.now(UTC)}
+        session.add(Dataset(**data, **span, size=2**20, rows=1, survey={}))
+    told = glideslope("db", "copy", f"sqlite:///{file}", empty_database_url)
+    assert (told.code, told.err) == (0, "")
+    for words in ("studies", "1 studies had not ended, 0 runs", "1 datasets (1.0 MiB)"):
+        assert words in told.out
+    target = f"sqlite:///{tmp_path / 'again.db'}"
+    again = glideslope("db", "copy", empty_database_url, target, "--json")
+    store.close()
+    document = json.loads(again.out)
+    assert (document["studies"], document["datasets"]) == (1, 1)
+    rows = {one["name"]: (one["rows"], one["digest"]) for one in document["tables"]}
+    assert rows["studies"][0] == rows["projects"][0] == 1
+    for name, (count, digest) in rows.items():
+        assert re.search(rf"^ *{name} +{count} +{digest[:32]}", told.out, re.MULTILINE)
+    refused = glideslope("db", "copy", f"sqlite:///{file}", target)
+    assert (refused.code, "1 studies" in refused.err, "1 datasets" in refused.err) == (
+        2,
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "told", "code"),
+    [
+        ("sqlite:///FOLDER/missing.db", "postgresql://me:secret@h/x", "a database that exists", 2),
+        ("sqlite:///FOLDER/store.db", "postgresql://me:secret@127.0.0.1:1/x", "did not answer", 1),
+        ("postgresql://me:secret@127.0.0.1:1/x", "sqlite:///FOLDER/y.db", "did not answer", 1),
+        ("postgresql://me:secret@h/x", "postgresql://me:secret@h/x", "another database", 2),
+        ("mysql://me:secret@h/x", "sqlite:///FOLDER/y.db", "postgresql://user@host", 2),
+    ],
+)
+def test_what_cannot_be_copied_from_or_to_is_named(
+    glideslope: Command,
+    file: Path,
+    tmp_path: Path,
+    source: str,
+    target: str,
+    told: str,
+    code: int,
+) -> None:
+    """In a sentence, and without the password."""
+    folder = str(tmp_path)
+    ended = glideslope(
+        "db", "copy", source.replace("FOLDER", folder), target.replace("FOLDER", folder)
+    )
+    assert (ended.code, told in ended.err) == (code, True), ended.err
+    assert "secret" not in ended.err + ended.out
+    assert "Traceback" not in ended.err
+
+
+def test_a_purge_says_what_goes_before_it_does(
+    glideslope: Command, file: Path, tmp_path: Path
+) -> None:
+    """A dry run counts and changes nothing; a real one archives before."""
+    url, folder = f"sqlite:///{file}", tmp_path / "old"
+    store = Store(url)
+    long_ago = datetime.now(UTC) - timedelta(days=100)
+    with store.write() as session:
+        spec = write_spec(specify("noisy_quadratic"))
+        study = {"project": "default", "id": "st_1", "revision": 1, "state": "cancelled"}
+        more = {"objective": "o", "label": "", "next_generation": 1, "expected_runs": 1}
+        moments = {"created": long_ago, "finished": long_ago}
+        session.add(Study(**study, **more, **moments, spec=spec, finished_runs=0))
+        session.flush()
+        place = {"project": "default", "study": "st_1", "generation": 0, "phase": "search"}
+        session.add(
+            Trial(**place, number=0, state="cancelled", params={}, schedule={}, identity="")
+        )
+        session.flush()
+        run = {"id": "st_1.0.0", "index": 0, "trial": 0, "seed": 1, "horizon": 9, "splits": []}
+        left = {"state": "cancelled", "attempt": 0, "lease": 1, "isolation": "none"}
+        session.add(Run(**place, **run, **left))
+        session.flush()
+        data = {"steps": [1], "values": {"loss": [1.0]}}
+        for seq in range(5):
+            kept = {"project": "default", "study": "st_1", "run": "st_1.0.0", "lease": 1}
+            session.add(Measurement(**kept, seq=seq, data=data))
+    words = ("db", "purge", "--database", url, "--archive", str(folder))
+    served = glideslope(*words, "--curves-older-than", "90d")
+    store.close()
+    assert (served.code, "another server has" in served.err) == (1, True)
+    young = glideslope(*words, "--curves-older-than", "101d", "--json")
+    assert json.loads(young.out)["studies"] == []
+    dry = glideslope(*words, "--curves-older-than", "90d", "--dry-run")
+    assert (dry.code, "would remove 5 reports" in dry.out) == (0, True)
+    assert not folder.exists()
+    done = glideslope(*words, "--curves-older-than", "90d", "--batch", "2", "--json")
+    told = json.loads(done.out)
+    assert told.pop("bytes") > 100
+    assert told == {
+        "studies": ["st_1"],
+        "reports": 5,
+        "archive": str(folder),
+        "is_dry_run": False,
+    }
+    assert len(list(folder.iterdir())) == 1
+    again = glideslope(*words, "--curves-older-than", "90d")
+    assert "removed 0 reports" in again.out
+
+
+@pytest.mark.parametrize("age", ["0d", "90", "d", "-1d", "1.5d", "36501d", "٣d"])
+def test_an_age_that_is_none_is_named(glideslope: Command, file: Path, age: str) -> None:
+    """Days, from one on."""
+    ended = glideslope(
+        "db", "purge", f"--curves-older-than={age}", "--database", f"sqlite:///{file}"
+    )
+    assert (ended.code, "1d to 36500d" in ended.err) == (2, True)
+
+
+def test_a_driver_that_is_not_there_is_named() -> None:
+    """PostgreSQL's is an extra, which whoever began with SQLite may lack."""
+    program = (
+        "import sys; sys.modules['psycopg'] = None; from service.cli.main import run; "
+        "sys.argv = ['glideslope', 'db', 'upgrade', '--database', 'postgresql://me:secret@h/x']; "
+        "run()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, "glideslope[postgres]" in ended.stderr) == (2, True), ended.stderr
+    assert "secret" not in ended.stderr

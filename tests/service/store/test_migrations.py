@@ -245,6 +245,33 @@ def _insert_alone(engine: Engine, statement: str) -> None:
     raw.close()
 
 
+ANSWERS_OF_0021 = """
+INSERT INTO idempotency_keys (project, route, key, body_hash, status, response, at)
+VALUES ('a', 'POST', 'there', '', 202, '{"id": "up", "notes": "x"}', MOMENT),
+       ('a', 'POST', 'gone', '', 202, '{"id": "st_gone", "notes": "secret"}', MOMENT)
+"""
+
+
+def test_answers_of_studies_that_were_deleted_before_are_emptied(empty: Engine) -> None:
+    """Revision 0022: the others are known by their study; there and back."""
+    answer = models.IdempotencyKey.__table__
+    _move(empty, "upgrade", "0019")
+    _insert_alone(empty, STUDIES_OF_0005[0])
+    _insert_alone(empty, STUDIES_OF_0019[0])
+    _move(empty, "upgrade", "0021")
+    _insert_alone(empty, ANSWERS_OF_0021)
+    _move(empty, "upgrade", "0022")
+    with empty.connect() as connection:
+        query = sa.select(answer.c.key, answer.c.study, answer.c.response)
+        found = {row.key: (row.study, row.response) for row in connection.execute(query)}
+    assert found == {"there": ("up", {"id": "up", "notes": "x"}), "gone": ("st_gone", {})}
+    _move(empty, "downgrade", "0021")
+    with empty.connect() as connection:
+        assert connection.scalars(sa.select(sa.column("key")).select_from(answer)).all() == [
+            "there"
+        ]
+
+
 def _move(engine: Engine, way: str, revision: str) -> None:
     migrations._run(engine, lambda config: getattr(migrations.command, way)(config, revision))
 
