@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.conftest import score
+from tests.service.conftest import SMALL, score
 
 STUDIES = "/v1/studies"
 Submit = Callable[..., dict[str, Any]]
@@ -308,3 +308,27 @@ def test_what_is_not_there_is_not_moved(
 ) -> None:
     """404, whatever the name."""
     assert move(study, call).status_code == 404
+
+
+@pytest.mark.parametrize("way", ["create", "clone", "import"])
+def test_a_key_whose_study_was_deleted_makes_no_other(
+    api: TestClient, submit: Submit, way: str
+) -> None:
+    """Neither is told of what is gone: whoever repeats the request learns that it was deleted."""
+    first = submit()["id"]
+    api.post(f"{STUDIES}/{first}:cancel")
+    path, body = {
+        "create": (STUDIES, SMALL),
+        "clone": (f"{STUDIES}/{first}:clone", {"seed": 8}),
+        "import": (f"{STUDIES}:import", api.get(f"{STUDIES}/{first}/export").json()),
+    }[way]
+    headers = {"Idempotency-Key": "mine"}
+    made = api.post(path, json=body, headers=headers)
+    study = made.json()["id"]
+    assert api.post(path, json=body, headers=headers).json()["id"] == study
+    api.post(f"{STUDIES}/{study}:cancel")
+    assert api.delete(f"{STUDIES}/{study}").status_code == 204
+    again = api.post(path, json=body, headers=headers)
+    assert again.status_code == 409
+    assert f"study {study}, which this key made, was deleted" in again.json()["detail"]
+    assert [one["id"] for one in api.get(STUDIES).json()["items"]] == [first]

@@ -223,7 +223,8 @@ def test_every_column_of_a_run_or_trial_is_exported_or_said_not_to_be() -> None:
             (
                 "id project revision objective is_external finished_runs best_trial best_value "
                 "verdict eta created started finished claimed search_steps evidence_steps "
-                "search_until conditions paused idle_seconds stored_bytes trial_limit leads"
+                "search_until conditions paused idle_seconds stored_bytes trial_limit leads "
+                "curves_left"
             ),
         ),
         models.Trial: (TrialRecord, "project study identity"),
