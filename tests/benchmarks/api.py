@@ -70,7 +70,12 @@ def started(command: Sequence[str]) -> Iterator[Server]:
 
 def serve(file: Path, *options: str) -> list[str]:
     """The command of a service of ours over a file."""
-    words = ["serve", "--port", "0", "--database", f"sqlite:///{file}", *options]
+    return serve_url(f"sqlite:///{file}", *options)
+
+
+def serve_url(url: str, *options: str) -> list[str]:
+    """The same over any database."""
+    words = ["serve", "--port", "0", "--database", url, *options]
     return [sys.executable, "-m", "service.cli.main", *words]
 
 

@@ -26,7 +26,9 @@ WAIT_SECONDS = 2.0
 STEPS = [HORIZON * (place + 1) // REPORTS for place in range(REPORTS)]
 
 
-def begin_study(client: Client, seed: int, trials: int) -> str:
+def begin_study(
+    client: Client, seed: int, trials: int, *, seeds: int = 1, batch: int = BATCH
+) -> str:
     """A study whose runs this process trains, or says it does."""
     study = client.studies.create(
         {
@@ -39,9 +41,9 @@ def begin_study(client: Client, seed: int, trials: int) -> str:
                 "fixed": {"warmup": 0.05, "floor": 0.0},
             },
             "budget": {"trials": trials},
-            "batch": BATCH,
+            "batch": batch,
             "seed": seed,
-            "seeds": 1,
+            "seeds": seeds,
             "rungs": [],
             "leaders": 0,
             "baselines": [],
