@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Row, Select, bindparam, func, select, update
+from sqlalchemy import Row, Select, bindparam, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from service.store import deadlines, fit, history, leases, models, studies
@@ -37,14 +37,15 @@ _study = models.table_of(models.Study).c
 _CLAIMED = select(_run["id"]).where(
     _run.worker == bindparam("worker"), _run.claim == bindparam("claim")
 )
+# In words and not as values: a database takes an index of some rows for nothing else.
+_IS_LEASED = _run.state == literal_column(f"'{RunState.LEASED}'")
+_IS_SUSPECT = _run.isolation == literal_column(f"'{Isolation.WORKER}'")
 _COMPANY = (
-    select(_run.isolation)
-    .where(_run.worker == bindparam("worker"), _run.state == RunState.LEASED)
-    .distinct()
+    select(_run.isolation).where(_run.worker == bindparam("worker"), _IS_LEASED).distinct()
 )
 _LANES = (
     select(_run.project, _run.study, func.count())
-    .where(_run.state == RunState.LEASED)
+    .where(_IS_LEASED)
     .group_by(_run.project, _run.study)
 )
 _QUEUED: Select[Any] = (
@@ -54,19 +55,18 @@ _QUEUED: Select[Any] = (
         _run.study == bindparam("study"),
         _run.state == RunState.QUEUED,
     )
-    .order_by((_run.isolation == Isolation.WORKER).desc(), _run.generation, _run["index"])
     .limit(bindparam("lanes"))
     .with_for_update(skip_locked=True, key_share=True)
 )
-_UNSUSPECTED = _QUEUED.where(_run.isolation != Isolation.WORKER)
-# Asked of the study whose turn it is alone: there is no index, and others may have much queued.
+_SUSPECTS_FIRST = _QUEUED.order_by(_IS_SUSPECT.desc(), _run.generation, _run["index"])
+_UNSUSPECTED = _QUEUED.where(~_IS_SUSPECT).order_by(_run.generation, _run["index"])
 _SUSPECTED: Select[Any] = (
     select(_run["id"])
     .where(
         _run.project == bindparam("project"),
         _run.study == bindparam("study"),
         _run.state == RunState.QUEUED,
-        _run.isolation == Isolation.WORKER,
+        _IS_SUSPECT,
     )
     .limit(1)
 )
@@ -303,8 +303,11 @@ def _next_block(
     session: Session, row: models.Study, company: Collection[str], lanes: int
 ) -> Sequence[Row[Any]]:
     """The oldest queued runs that can be trained together; one that has to be alone comes first."""
-    mine = {"project": row.project, "study": row.id, "lanes": lanes}
-    queued = session.execute(_UNSUSPECTED if company else _QUEUED, mine).all()
+    mine = {"project": row.project, "study": row.id}
+    # Whoever has company never comes here while there is one, see `_candidates`.
+    has_suspect = not company and session.execute(_SUSPECTED, mine).first() is not None
+    wanted = _SUSPECTS_FIRST if has_suspect else _UNSUSPECTED
+    queued = session.execute(wanted, {**mine, "lanes": lanes}).all()
     if not queued:
         return []
     first = queued[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ScalarSelect, and_, func, select
 from sqlalchemy import insert as insert_rows
 from sqlalchemy.orm import Session
 
@@ -47,12 +47,7 @@ class Frontier:
 
 def frontiers(session: Session) -> list[Frontier]:
     """The frontier of every study that is running or confirming, oldest study first."""
-    study, run = models.Study, models.Run
-    first_open = (
-        select(func.min(run.generation))
-        .where(run.project == study.project, run.study == study.id, run.state.in_(OPEN))
-        .scalar_subquery()
-    )
+    study = models.Study
     rows = session.execute(
         select(
             study.project,
@@ -60,16 +55,34 @@ def frontiers(session: Session) -> list[Frontier]:
             study.state,
             study.revision,
             study.next_generation,
-            func.coalesce(first_open, study.next_generation) - 1,
             study.closed_from,
+            *(_first(state) for state in OPEN),
         )
         .where(study.state.in_(ACTIVE))
         .order_by(study.created, study.id)
     )
     return [
-        Frontier(project, name, StudyState(state), revision, coming, settled, closed_from)
-        for project, name, state, revision, coming, settled, closed_from in rows
+        Frontier(
+            project,
+            name,
+            StudyState(state),
+            revision,
+            coming,
+            min((one for one in first_open if one is not None), default=coming) - 1,
+            closed_from,
+        )
+        for project, name, state, revision, coming, closed_from, *first_open in rows
     ]
+
+
+def _first(state: RunState) -> ScalarSelect[Any]:
+    """The first generation of a study with a run in a state: one look, however many there are."""
+    study, run = models.Study, models.Run
+    return (
+        select(func.min(run.generation))
+        .where(run.project == study.project, run.study == study.id, run.state == state)
+        .scalar_subquery()
+    )
 
 
 def insert(

@@ -26,6 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -92,6 +93,11 @@ class Base(DeclarativeBase):
 def table_of(kind: type[Base]) -> Table:
     """The table of such rows, for what is asked or written too often to make objects of it."""
     return Base.metadata.tables[kind.__tablename__]
+
+
+def _few(name: str, *columns: str, where: str) -> Index:
+    """An index of those rows alone; a query that is to use it says the same, in words."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Project(Base):
@@ -259,6 +265,14 @@ class Run(Base):
         Index("ix_runs_trial", "project", "study", "trial", "generation", "index"),
         Index("ix_runs_leases", "state", "lease_until"),
         Index("ix_runs_claim", "worker", "claim"),
+        # With what is always the same in front, since SQLite takes the index of most columns.
+        _few("ix_runs_leased", "state", "project", "study", where="state = 'leased'"),
+        _few("ix_runs_company", "worker", "isolation", where="state = 'leased'"),
+        _few(
+            "ix_runs_suspected",
+            *("project", "study", "state", "isolation"),
+            where="isolation = 'worker'",
+        ),
     )
 
 
