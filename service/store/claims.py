@@ -40,9 +40,7 @@ _CLAIMED = select(_run["id"]).where(
 # In words and not as values: a database takes an index of some rows for nothing else.
 _IS_LEASED = _run.state == literal_column(f"'{RunState.LEASED}'")
 _IS_SUSPECT = _run.isolation == literal_column(f"'{Isolation.WORKER}'")
-_COMPANY = (
-    select(_run.isolation).where(_run.worker == bindparam("worker"), _IS_LEASED).distinct()
-)
+_COMPANY = select(_run.isolation).where(_run.worker == bindparam("worker"), _IS_LEASED).distinct()
 _LANES = (
     select(_run.project, _run.study, func.count())
     .where(_IS_LEASED)
