@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 
 import scale_fleet
+import scale_store
 from figures import Figure, leave
 
 PARTS: Mapping[str, Callable[[], list[Figure]]] = {
     "fleet": scale_fleet.figures,
+    "store": scale_store.figures,
 }
 
 

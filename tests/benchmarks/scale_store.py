@@ -24,7 +24,7 @@ from typing import Any
 from api import HERE, Server, serve_url, started
 from api_load import percentile
 from api_trials import begin_study, train_out
-from figures import Figure, say
+from figures import Figure, say, tell
 from scale_fill import fill
 from sqlalchemy import create_engine, text
 
@@ -58,13 +58,16 @@ class Base:
             )
 
 
-def measure(folder: Path, studies: int = STUDIES) -> list[Figure]:
+def figures() -> list[Figure]:
     """All of it, on both databases."""
-    figures = []
-    with postgres() as url:
-        for base in (Base("SQLite", f"sqlite:///{folder / 'scale.db'}"), Base("PostgreSQL", url)):
-            figures += measure_one(base, studies)
-    return figures
+    found = []
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder, postgres() as url:
+        file = Path(folder) / "scale.db"
+        for base in (Base("SQLite", f"sqlite:///{file}"), Base("PostgreSQL", url)):
+            for one in measure(base, STUDIES):
+                tell(one)
+                found.append(one)
+    return found
 
 
 @contextmanager
@@ -80,14 +83,14 @@ def postgres() -> Iterator[str]:
         server.cleanup()
 
 
-def measure_one(base: Base, studies: int) -> list[Figure]:
+def measure(base: Base, studies: int) -> list[Figure]:
     """Fill one, weigh it, and ask it."""
     with started(serve_url(base.url, "--no-worker")) as server, Client(server.url) as client:
         origin = train_out(client, begin_study(client, 0, TRIALS, seeds=SEEDS))
         routes = read_routes(server)
     counts, grown = copy(base, origin, studies)
     runs = counts["runs"]
-    figures = [
+    found = [
         Figure(
             name=f"{base.name}: bytes on disk for a run",
             value=grown / runs,
@@ -97,9 +100,9 @@ def measure_one(base: Base, studies: int) -> list[Figure]:
         )
     ]
     with started(serve_url(base.url, "--no-worker")) as server:
-        figures += ask_all(base, server, routes, studies)
-        figures += work(base, server)
-    return figures
+        found += ask_all(base, server, routes, studies)
+        found += work(base, server)
+    return found
 
 
 def copy(base: Base, origin: str, studies: int) -> tuple[Mapping[str, int], int]:
