@@ -98,7 +98,7 @@ COMPILE := uv pip compile pyproject.toml --group dev --extra postgres --universa
 
 lock: ## resolve the dependencies anew (needs uv)
 	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --extra mlflow --extra otel --group full --constraint requirements.lock --output-file tests/full.lock
+	$(COMPILE) --extra mlflow --extra otel --extra ray --group full --constraint requirements.lock --output-file tests/full.lock
 
 clean: ## remove the virtual environment, var and caches
 	@rm -rf $(VENV) $(PARITY) var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,11 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.quotas import Quotas
 from tuning.execution import Allowance
-from tuning.execution.memory import total_bytes
+from tuning.execution.memory import usual_bytes
 from tuning.execution.pinning import usable_cores
 from tuning.objectives import Folders
-
-MEMORY_SHARE = 0.8  # of the machine's, which a training process may hold unless it is told
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -217,11 +215,16 @@ class Settings(BaseSettings):
     @property
     def allowance(self) -> Allowance:
         """What a training process may take."""
-        mebibytes, whole = self.run_memory_mib, total_bytes()
-        share = None if whole is None else int(MEMORY_SHARE * whole)
+        told = self.allowance_elsewhere
+        return told if told.memory_bytes else replace(told, memory_bytes=usual_bytes())
+
+    @property
+    def allowance_elsewhere(self) -> Allowance:
+        """The same on a machine whose memory is not known here."""
+        mebibytes = self.run_memory_mib
         return Allowance(
             run_seconds=self.run_timeout_seconds,
-            memory_bytes=share if mebibytes is None else mebibytes * 2**20,
+            memory_bytes=None if mebibytes is None else mebibytes * 2**20,
         )
 
     @property

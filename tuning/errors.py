@@ -10,7 +10,9 @@
     │   └── BadTable                   several of them, the first ones told
     ├── NotEnoughMemory                not even one lane fits into what is free
     ├── BrokenObjective                an objective does not do what every objective must
-    └── TrainingCrashed                a training process died or raised
+    ├── TrainingCrashed                a training process died or raised
+    ├── TrainingLost                   where a training took place is gone; its runs are as before
+    └── NoCluster                      a cluster of machines cannot be reached, or not be used
 
 Diverged, failed or pruned runs are results, not errors: see `tuning.records.RunState`.
 Not here: HTTP statuses (`service.errors` maps this tree to problem documents).
@@ -151,6 +153,14 @@ class TrainingCrashed(TuningError):
         super().__init__(message)
         if trace:
             self.add_note(trace)
+
+
+class TrainingLost(TuningError):
+    """Where a training took place is gone; its runs may go on elsewhere, and are not to blame."""
+
+
+class NoCluster(TuningError):
+    """A cluster of machines cannot be reached, or not be used."""
 
 
 def member(field: str, name: str) -> str:

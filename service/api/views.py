@@ -14,7 +14,13 @@ from fastapi.responses import Response
 
 from service.api.context import Context
 from service.schemas.base import Schema
-from service.schemas.catalogue import FamilyView, MetricView, ObjectiveView, ParameterView
+from service.schemas.catalogue import (
+    FamilyView,
+    MetricView,
+    NeedsView,
+    ObjectiveView,
+    ParameterView,
+)
 from service.schemas.studies import (
     BestMetric,
     BestSoFar,
@@ -232,6 +238,7 @@ def objective_view(objective: Objective, config_schema: dict[str, Any]) -> Objec
         hard_cap=None if objective.hard_cap is None else objective.cap(config),
         has_fixed_horizon=objective.fixed_horizon is not None,
         trains_per_split=objective.trains_per_split,
+        needs=NeedsView(**asdict(objective.needs)),
         applies_to=objective.applies_to(config),
         config_schema=config_schema,
     )

@@ -1,7 +1,7 @@
 """The entry point: the tree of commands and the one place where errors become exit codes."""
 
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +26,7 @@ from service.cli import (
     verdict,
     webhook,
 )
+from service.cli.engine import Engine, open_cluster, slots_of
 from service.cli.options import DEFAULT_URL, Url
 from service.cli.output import fail, misfit_words
 from service.cli.workers import workers
@@ -37,7 +38,7 @@ from service.settings import Settings
 from service.tracing import start as start_tracing
 from service.worker import run as run_worker
 from service.worker.traces import carry_along
-from tuning.errors import InvalidValue, TuningError
+from tuning.errors import InvalidValue, NoCluster, TuningError
 from tuning.execution.link import die_with_parent
 
 FAILURE, MISTAKE, NO_SERVICE = 1, 2, 3  # exit codes; 0 is success, 130 an interruption
@@ -117,8 +118,30 @@ def worker(
         str | None, typer.Option(help="Name of this worker; made up if left out.")
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Training processes; one per core if left out.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Training processes; one per core if left out. On a cluster: blocks at most at "
+            "once, 64 if left out.",
+        ),
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Where to train: processes of this machine, or a Ray cluster.")
+    ] = Engine.PROCESS,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: host:port of the cluster's head; if left out, RAY_ADDRESS, or "
+            "the cluster that this machine belongs to."
+        ),
+    ] = None,
+    autoscales: Annotated[
+        bool,
+        typer.Option(
+            help="With --engine ray: the cluster adds machines for blocks that wait, so some wait, "
+            "also for what no machine of today has."
+        ),
+    ] = False,
     parent: Annotated[
         int | None, typer.Option(hidden=True, help="Process id of the parent to end with.")
     ] = None,
@@ -132,19 +155,26 @@ def worker(
     settings = Settings()
     _check_name(name)
     tracing = start_tracing("glideslope-worker", settings.traces)
-    with closing(tracing), open_http(url, None) as http, Client(url, http=http) as client:
+    with ExitStack() as stack:
+        stack.enter_context(closing(tracing))
+        http = stack.enter_context(open_http(url, None))
+        client = stack.enter_context(Client(url, http=http))
         os.environ.pop(API_KEY, None)  # what is trained here has no business with it
         carry_along(http, tracing)
+        cluster = open_cluster(engine, settings, address, is_growing=autoscales)
+        if cluster is not None:
+            stack.callback(cluster.close)
         code = run_worker(
             client,
             name=name,
-            processes=processes or settings.processes,
+            processes=processes or slots_of(settings, cluster),
             lanes=settings.lanes,
             drain_seconds=settings.drain_seconds,
             allowance=settings.allowance,
             folders=settings.worker_folders,
             modules=settings.modules,
             tracing=tracing,
+            cluster=cluster,
         )
     raise typer.Exit(code)
 
@@ -175,7 +205,7 @@ def run() -> None:
         app(prog_name="glideslope")
     except ProblemError as error:
         fail(str(error), code=MISTAKE if error.status < 500 else NO_SERVICE)
-    except (Unreachable, BadAnswer) as error:
+    except (Unreachable, BadAnswer, NoCluster) as error:
         fail(str(error), code=NO_SERVICE)
     except (ClientError, ServiceError) as error:
         fail(str(error), code=FAILURE)

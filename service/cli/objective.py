@@ -98,6 +98,8 @@ def _print_objective(one: ObjectiveView) -> None:
         table.add_row("metric", escape(metric.name), escape(words))
     for name, schema in one.config_schema.get("properties", {}).items():
         table.add_row("setting", escape(name), escape(_setting_words(schema)))
+    for need, amount in one.needs.model_dump(exclude_none=True).items():
+        table.add_row("needs", need, f"{amount:,}")
     for name, value in one.applies_to.items():
         table.add_row("applies to", escape(name), escape(str(value)))
     console.print(table)

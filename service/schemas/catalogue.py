@@ -14,13 +14,22 @@ class MetricView(Schema):
     help: str
 
 
+class NeedsView(Schema):
+    """What one training process takes of a machine; `memory_mib` is null if nobody knows."""
+
+    cpus: int
+    gpus: float
+    memory_mib: int | None
+
+
 class ObjectiveView(Schema):
     """A registered objective; `config_schema` is the JSON Schema of its settings.
 
     `score` is `last`, or `mean` over the updates beyond `score_begin` of the horizon; `rungs` are
     shorter horizons, as fractions, over which it is the same in small; `hard_cap` is the largest
     learning rate its default settings allow; `has_fixed_horizon` says that its data allow one
-    horizon only, `trains_per_split` that each split has a training of its own.
+    horizon only, `trains_per_split` that each split has a training of its own. `needs` is what
+    workers on a Ray cluster ask for, and its cores are how many threads a training then has.
     """
 
     name: str
@@ -36,6 +45,7 @@ class ObjectiveView(Schema):
     hard_cap: float | None
     has_fixed_horizon: bool
     trains_per_split: bool
+    needs: NeedsView
     applies_to: dict[str, Any]
     config_schema: dict[str, Any]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.schemas.catalogue import ObjectiveView
+from service.schemas.catalogue import NeedsView, ObjectiveView
 from service.ui.facts import Fact
 from service.ui.form.controls import Control
 from service.ui.form.offer import Problem
@@ -65,7 +65,16 @@ def _facts(view: ObjectiveView) -> tuple[Fact, ...]:
         Fact("rungs", rungs, "shorter horizons, as fractions"),
         Fact("score", score, segment),
         Fact("trainings", splits, "of validation, and of test, which is read once"),
+        Fact("needs", *_needs(view.needs)),
     )
+
+
+def _needs(needs: NeedsView) -> tuple[str, str]:
+    """What a training process takes, in words, and what the first word leaves out."""
+    cores = "1 core" if needs.cpus == 1 else f"{needs.cpus:,} cores"
+    gpus = "" if not needs.gpus else f" and {significant(needs.gpus, 3)} GPU"
+    memory = "memory unknown" if needs.memory_mib is None else f"{needs.memory_mib:,} MiB of memory"
+    return f"{cores}{gpus}", f"{memory}, for each training process"
 
 
 def _word(value: Any) -> str:  # noqa: ANN401 # any JSON

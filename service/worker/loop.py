@@ -25,10 +25,12 @@ from service.client.patience import TEMPORARY
 from service.tracing import OFF, Tracing
 from service.worker.datasets import DatasetCache
 from service.worker.delivery import Delivery
+from service.worker.gate import Gate, Open
 from service.worker.heartbeat import beat
 from service.worker.leases import Leases
 from service.worker.slot import Ask, Bring, Slot, Stoppable
-from tuning.execution import UNLIMITED, Allowance, Process
+from tuning.errors import NoCluster
+from tuning.execution import UNLIMITED, Allowance, Cluster, Process, Remote
 from tuning.execution.pinning import cores
 from tuning.objectives import NO_FOLDERS, Folders, load
 
@@ -51,7 +53,7 @@ class Options:
 
     Args:
         worker: its name, unlike that of any other worker.
-        processes: slots, each with one training process.
+        processes: slots, each with one training process, or one block at a cluster.
         lanes: runs that a slot trains side by side.
         drain_seconds: how long running blocks may go on once the worker was told to stop.
         hand_back_seconds: how long it may then take to put back what was stopped.
@@ -73,7 +75,8 @@ class Options:
 class Worker:
     """A worker of the service behind `client`.
 
-    `open_executor` makes one executor per slot; `bring` gets the data that a block needs.
+    `open_executor` makes one executor per slot; `gate` says when which slot may claim, any at any
+    time if there is none; `bring` gets the data that a block needs.
     """
 
     def __init__(
@@ -83,8 +86,10 @@ class Worker:
         open_executor: Callable[[], Stoppable],
         bring: Bring = lambda _objective, _config: None,
         tracing: Tracing = OFF,
+        gate: Gate | None = None,
     ) -> None:
         self._client = client
+        self._gate = Open(options.objectives) if gate is None else gate
         self._bring = bring
         self._tracing = tracing
         self._options = options
@@ -134,7 +139,7 @@ class Worker:
         )
         return Slot(
             number,
-            Ask(options.worker, options.lanes, options.objectives, options.wait_seconds),
+            Ask(options.worker, options.lanes, options.wait_seconds),
             client=self._client,
             claiming=replace(
                 patience,
@@ -145,6 +150,7 @@ class Worker:
             leases=self._leases,
             executor=executor,
             draining=self._draining,
+            gate=self._gate,
             bring=self._bring,
             tracing=self._tracing,
         )
@@ -159,8 +165,9 @@ class Worker:
         except Exception as error:
             if self._halting.is_set() and isinstance(error, ClientError):
                 logger.warning("%s could not finish: %s", name, error)
-            elif isinstance(error, NotAuthenticated | Forbidden):
-                logger.error("the worker ends: %s", error)  # noqa: TRY400 - a trace says no more
+            elif isinstance(error, NotAuthenticated | Forbidden | NoCluster):
+                if self._failures.empty():  # not once for each slot
+                    logger.error("the worker ends: %s", error)  # noqa: TRY400 - a trace says no more
                 self._failures.put(error)
             else:
                 logger.exception("the worker ends: %s failed", name)
@@ -224,19 +231,21 @@ def run(
     folders: Folders = NO_FOLDERS,
     modules: Sequence[str] = (),
     tracing: Tracing = OFF,
+    cluster: Cluster | None = None,
 ) -> int:
     """Work in the main thread until SIGTERM or SIGINT; returns the exit code.
 
     Args:
         client: the service; it must outlive the call.
         name: unlike that of any other worker; made up if None.
-        processes: training processes.
+        processes: training processes, or blocks at most that a cluster trains at once.
         lanes: runs that a process trains side by side.
         drain_seconds: how long running blocks may go on after the signal.
         allowance: what a training process may take.
         folders: where objectives may read and keep files.
         modules: more objectives, see `tuning.objectives.load`.
         tracing: makes a span of every block.
+        cluster: where blocks are trained; None for processes of this machine.
 
     Returns:
         0 after a signal, 1 if the worker could not go on.
@@ -253,9 +262,12 @@ def run(
     working = Worker(
         client,
         options,
-        lambda: Process(folders, modules, next(free), allowance),
+        lambda: (
+            Process(folders, modules, next(free), allowance) if cluster is None else Remote(cluster)
+        ),
         DatasetCache(client, folders.datasets, known).bring,
         tracing,
+        cluster,
     )
     with _signals(working.stop):
         working.start()

@@ -23,9 +23,10 @@ from service.schemas.work import ClaimedBlock, ClaimReply, ClaimRequest
 from service.tracing import OFF, Tracing
 from service.worker.delivery import Delivery
 from service.worker.errand import Errand
+from service.worker.gate import Gate, Turn
 from service.worker.leases import Leases
 from service.worker.translate import Outbox, block_of, lease_of
-from tuning.errors import TrainingCrashed, TuningError
+from tuning.errors import TrainingCrashed, TrainingLost, TuningError
 from tuning.execution import Block, Executor
 from tuning.records import Cause
 
@@ -53,7 +54,6 @@ class Ask:
 
     worker: str
     lanes: int
-    objectives: tuple[str, ...] | None
     wait_seconds: float
 
 
@@ -71,6 +71,7 @@ class Slot:
         leases: Leases,
         executor: Stoppable,
         draining: threading.Event,
+        gate: Gate,
         bring: Bring = lambda _objective, _config: None,
         tracing: Tracing = OFF,
     ) -> None:
@@ -82,6 +83,7 @@ class Slot:
         self._leases = leases
         self._executor = executor
         self._draining = draining
+        self._gate = gate
         self._bring = bring
         self._tracing = tracing
         self._lock = threading.Lock()  # guards the two flags below
@@ -102,10 +104,21 @@ class Slot:
             self._delivering.wait()
 
     def _serve_block(self) -> None:
-        """Claim a block and train it, or find that there is none."""
+        """Claim a block and train it, or find that there is none, or that it is not our turn."""
+        turn = self._gate.take(0.0)
+        if turn is None:
+            self._send_off()  # it shall not wait for anybody else
+            turn = self._gate.take(EMPTY_PAUSE_SECONDS)
+        if turn is not None:
+            try:
+                self._use(turn)
+            finally:
+                turn.end()
+
+    def _use(self, turn: Turn) -> None:
         is_patient = self._unsent is None
         asked = time.monotonic()
-        reply = self._claim(self._ask.wait_seconds if is_patient else 0.0)
+        reply = self._claim(turn, self._ask.wait_seconds if is_patient else 0.0)
         waited = time.monotonic() - asked
         self._send_off()
         if reply.block is not None:
@@ -153,14 +166,13 @@ class Slot:
         """Kill the training process, idle or not; the slot is of no use afterwards."""
         self._executor.stop()
 
-    def _claim(self, wait_seconds: float) -> ClaimReply:
+    def _claim(self, turn: Turn, wait_seconds: float) -> ClaimReply:
         """Ask until there is an answer, always with the same id: a lost answer comes again."""
-        objectives = self._ask.objectives
         request = ClaimRequest(
             worker=self._ask.worker,
             claim=secrets.token_hex(16),
             lanes=self._ask.lanes,
-            objectives=None if objectives is None else list(objectives),
+            objectives=None if turn.objectives is None else list(turn.objectives),
             external=False,
             wait_seconds=wait_seconds,
         )
@@ -193,17 +205,23 @@ class Slot:
             outbox.close(None, "not trained: the worker stops or lost a run of the block")
             return
         crash = TrainingCrashed(NO_RESULT)
+        reason = ""
         try:
             self._bring(claimed.objective, claimed.config)
             self._follow(block_of(claimed), outbox)
         except TrainingCrashed as error:
             crash = error
+        except TrainingLost as error:
+            reason = str(error)
         except TuningError as error:  # a block that this version cannot train
             crash = TrainingCrashed(str(error), Cause.REFUSED)
         finally:
             was_interrupted = self._finish()
         if was_interrupted:
-            outbox.close(None, "the block was stopped")
+            reason = "the block was stopped"
+        if reason:
+            outbox.close(None, reason)
+            logger.info("a block of %s is handed back: %s", claimed.study, reason)
         elif outbox.close(crash):
             told = {"study": claimed.study, "cause": crash.cause, "traceback": crash.trace}
             logger.warning("a block of %s crashed: %s", claimed.study, crash, extra=told)

@@ -1,11 +1,14 @@
 """What every executor promises, whatever it trains in."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.ray_cluster import ROOT, ray_cluster
 from tuning.errors import TrainingCrashed
 from tuning.execution import (
     EXECUTORS,
@@ -26,13 +29,22 @@ MODULES = ("odd_objectives",)
 HORIZON = 30
 
 
-@pytest.fixture(scope="module", params=sorted(EXECUTORS))
+SLOW = {"ray"}  # a cluster of its own takes its time
+HERE = str(Path(__file__).parent)
+NAMES = [
+    pytest.param(name, marks=pytest.mark.full if name in SLOW else ()) for name in sorted(EXECUTORS)
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """One executor of each kind, which also knows the odd objectives."""
-    with pytest.MonkeyPatch.context() as patch:
-        here = str(Path(__file__).parent)
-        patch.syspath_prepend(here)
-        patch.setenv("PYTHONPATH", here)
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.syspath_prepend(HERE)
+        patch.setenv("PYTHONPATH", HERE)
+        if request.param == "ray":
+            cluster = stack.enter_context(ray_cluster(PYTHONPATH=f"{ROOT}{os.pathsep}{HERE}"))
+            patch.setenv("RAY_ADDRESS", cluster.address)
         executor = EXECUTORS[request.param](NO_FOLDERS, MODULES)
         yield executor
         executor.close()

@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from service.cli.serving import _worker_environment
-from service.settings import MEMORY_SHARE, Settings
+from service.settings import Settings
 from tuning.execution import Allowance
-from tuning.execution.memory import total_bytes
+from tuning.execution.memory import MACHINE_SHARE, total_bytes
 
 MEBIBYTE = 2**20
 
@@ -14,7 +14,7 @@ MEBIBYTE = 2**20
 def test_a_training_process_may_take_an_hour_and_most_of_the_machine() -> None:
     """Unless it is told otherwise."""
     whole = total_bytes()
-    share = None if whole is None else int(MEMORY_SHARE * whole)
+    share = None if whole is None else int(MACHINE_SHARE * whole)
     assert Settings().allowance == Allowance(run_seconds=3600.0, memory_bytes=share)
 
 

@@ -1,12 +1,14 @@
-"""Execution: trains blocks of lanes: here, in a process that may crash, or on a virtual clock."""
+"""Execution: trains blocks: here, in a process that may crash, on Ray, or on a virtual clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from tuning.execution.block import Block, Ended, Event, Lane, Measured
+from tuning.execution.cluster import Cluster
 from tuning.execution.executor import Executor
 from tuning.execution.inline import Inline
 from tuning.execution.process import Process
+from tuning.execution.remote import Remote, on_ray
 from tuning.execution.simulated import Chances, Simulated
 from tuning.execution.watch import UNLIMITED, Allowance
 from tuning.objectives import Folders
@@ -17,6 +19,7 @@ __all__ = [
     "Allowance",
     "Block",
     "Chances",
+    "Cluster",
     "Ended",
     "Event",
     "Executor",
@@ -24,6 +27,7 @@ __all__ = [
     "Lane",
     "Measured",
     "Process",
+    "Remote",
     "Simulated",
 ]
 
@@ -31,6 +35,7 @@ EXECUTORS: Mapping[str, Callable[[Folders, Sequence[str]], Executor]] = MappingP
     {
         "inline": Inline,
         "process": Process,
+        "ray": on_ray,
         "simulated": Simulated,
     }
 )

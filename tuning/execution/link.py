@@ -33,6 +33,7 @@ THREADS = (
     "BLIS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
+    "NPROC",  # XLA, which else takes as many as there are cores
 )
 KEPT_VARIABLES = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
@@ -60,8 +61,8 @@ def _starter() -> ThreadPoolExecutor:
     return _starters.setdefault(os.getpid(), fresh)
 
 
-def child_environment() -> dict[str, str]:
-    """The environment of a child: no secrets, one thread per numerical library.
+def child_environment(threads: int = 1) -> dict[str, str]:
+    """The environment of a child: no secrets, so many threads per numerical library.
 
     >>> child_environment()["OMP_NUM_THREADS"]
     '1'
@@ -71,7 +72,7 @@ def child_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in KEPT_VARIABLES or name.startswith(("PYTHON", "GLIDESLOPE_LOG_"))
     }
-    return {**kept, **dict.fromkeys(THREADS, "1")}
+    return {**kept, **dict.fromkeys(THREADS, str(threads))}
 
 
 class Link:

@@ -16,6 +16,7 @@ from tuning.errors import NotEnoughMemory
 from tuning.execution.watch import resident_bytes
 
 SHARE = 0.8  # of what is free; the rest is for evaluations, other processes and mistakes
+MACHINE_SHARE = 0.8  # of the whole, which a training process may hold unless it is told
 GIVEN_WAY = 500  # of 1000 points: as if half of the machine's memory were taken on top
 
 Lane = TypeVar("Lane")
@@ -68,6 +69,12 @@ def total_bytes() -> int | None:
     """Memory of this machine, or of the container, in bytes; None where it cannot be told."""
     limits = [_of_machine("MemTotal"), _of_group("memory.max")]
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def usual_bytes() -> int | None:
+    """What a training process may hold here unless it is told; None where it cannot be told."""
+    whole = total_bytes()
+    return None if whole is None else int(MACHINE_SHARE * whole)
 
 
 def give_way() -> None:

@@ -32,6 +32,7 @@ class Process:
         modules: more objectives, see `tuning.objectives.load`.
         core: the processor the child is pinned to; None leaves it free.
         allowance: what training may take; a block that takes more crashes.
+        threads: of each numerical library in the child.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Process:
         modules: Sequence[str] = (),
         core: int | None = None,
         allowance: Allowance = UNLIMITED,
+        threads: int = 1,
     ) -> None:
         self._allowance = allowance
+        self._threads = threads
         self._greeting = {
             "data_folder": _resolved(folders.data),
             "cache_folder": _resolved(folders.cache),
@@ -97,7 +100,7 @@ class Process:
                 if self._log is not None:
                     self._log.clear()  # the block before may have been somebody else's
                 return before
-            link, self._log = _start()
+            link, self._log = _start(self._threads)
             self._link = link
         if before is not None:  # it died or was stopped between two blocks
             before.close()
@@ -137,11 +140,11 @@ class Process:
             raise TrainingCrashed(told, Cause.RAISED) from error
 
 
-def _start() -> tuple[Link, Log]:
+def _start(threads: int) -> tuple[Link, Log]:
     """A child whose words are listened to, as soon as they are said."""
     log = Log()
     try:
-        environment = {**child_environment(), "PYTHONUNBUFFERED": "1"}
+        environment = {**child_environment(threads), "PYTHONUNBUFFERED": "1"}
         return Link.start(PROGRAM, environment=environment, output=log.inlet), log
     finally:
         log.begin()

@@ -31,6 +31,7 @@ from tuning.objectives.base import (
 )
 from tuning.objectives.external import external_objective, objective_of
 from tuning.objectives.heston_surface import HESTON_SURFACE
+from tuning.objectives.needs import Needs
 from tuning.objectives.noisy_quadratic import NOISY_QUADRATIC
 from tuning.objectives.online_surface import ONLINE_SURFACE
 from tuning.objectives.realized_volatility import REALIZED_VOLATILITY
@@ -45,6 +46,7 @@ __all__ = [
     "TEST",
     "VALIDATION",
     "Folders",
+    "Needs",
     "Objective",
     "Paced",
     "Problem",

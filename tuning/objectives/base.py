@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuning.errors import InvalidValue, UnknownName
+from tuning.objectives.needs import ONE_CORE, Needs
 from tuning.records import MAX_HORIZON, Metric, check_integer, check_number
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -236,6 +237,7 @@ class Objective:
             with every run.
         dataset: the kind of dataset that the setting `dataset` of a config names, a name in
             `tuning.objectives.datasets.KINDS`; None if there is no such setting.
+        needs: what a training process takes of a machine, for whoever places them.
     """
 
     name: str
@@ -259,6 +261,7 @@ class Objective:
     training_bytes: Callable[[Any, int, int], int] | None = None
     packages: tuple[str, ...] = ()
     dataset: str | None = None
+    needs: Needs = ONE_CORE
 
     def __post_init__(self) -> None:
         """Refuse a description that does not hold together, naming the field."""

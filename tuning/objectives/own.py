@@ -25,6 +25,7 @@ from tuning.objectives.base import (
 )
 from tuning.objectives.cached import hash_arrays
 from tuning.objectives.lanes import Model, side_by_side
+from tuning.objectives.needs import Needs
 from tuning.records import Metric
 
 LOSS = Metric("loss")
@@ -52,6 +53,7 @@ class Description(TypedDict, total=False):
     training_bytes: Callable[[Any, int, int], int] | None
     packages: tuple[str, ...]
     dataset: str | None
+    needs: Needs
 
 
 @final

@@ -1,6 +1,6 @@
 """The catalogue and health: what is registered is what is served."""
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 from starlette.testclient import TestClient
@@ -26,6 +26,7 @@ def test_objectives_come_with_a_schema_of_their_settings(api: TestClient) -> Non
             objective.measurements,
         )
         assert one["trains_per_split"] is objective.trains_per_split
+        assert one["needs"] == asdict(objective.needs)
         properties = one["config_schema"]["properties"]
         defaults = {field.name: field.default for field in fields(objective.config_type)}
         assert {name: known.get("default") for name, known in properties.items()} == defaults

@@ -1,5 +1,6 @@
 """How a command ends, and that programs can rely on it: codes, JSON, no traceback."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -106,3 +107,13 @@ def test_an_error_of_the_client_is_one_of_the_tree() -> None:
     """No code is missing for an error that a call may raise."""
     kinds = {GaveUp, ProblemError, Unreachable, BadAnswer}
     assert set(ClientError.__subclasses__()) == kinds
+
+
+def test_a_ray_cluster_without_ray_says_what_to_install(
+    glideslope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an extra."""
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
+    ended = glideslope("worker", "--engine", "ray")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.strip() == "glideslope: Ray is not installed: pip install glideslope[ray]"

@@ -56,6 +56,8 @@ def folder(tmp_path: Path) -> Path:
         ("study show", "STUDY"),
         ("study list --limit", "--limit"),
         ("worker --processes 0", "--processes"),
+        ("worker --engine spark", "--engine"),
+        ("worker --address 10.0.0.1:6379", "none but with --engine ray"),
         ("worker --url http://127.0.0.1:9 --name ", "--name: ''"),
         ("demo --trials few", "--trials"),
         ("demo --folder FOLDER/list.json/demo", "--folder"),

@@ -45,6 +45,7 @@ def test_what_the_service_offers_is_listed_and_shown(glideslope: Command) -> Non
     assert "setting target_bars integer from 1 to 10000 or null, None by default" in shown
     assert "setting model sgd or mlp, 'sgd' by default" in shown
     assert "metric mse minimize, in log variance squared:" in shown
+    assert "needs cpus 1" in shown
     one = json.loads(glideslope("objective", "show", "realized_volatility", "--json").out)
     assert one in items
 

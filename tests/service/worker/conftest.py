@@ -9,6 +9,7 @@ import pytest
 
 from service.client import Client
 from service.worker import Options, Worker
+from service.worker.gate import Gate
 from tests.service.worker.board import PATIENCE_SECONDS, Board, served
 from tests.service.worker.puppets import Play, Puppet, complete
 
@@ -18,11 +19,13 @@ Hire = Callable[..., "Hand"]
 class Hand:
     """A worker in this process, with the puppets it works with."""
 
-    def __init__(self, client: Client, options: Options, play: Play) -> None:
+    def __init__(
+        self, client: Client, options: Options, play: Play, gate: Gate | None = None
+    ) -> None:
         self.puppets: list[Puppet] = []
         self._play = play
         self._code: int | None = None
-        self.worker = Worker(client, options, self._open)
+        self.worker = Worker(client, options, self._open, gate=gate)
         self.worker.start()
 
     @property
@@ -75,11 +78,12 @@ def hire(board: Board) -> Iterator[Hire]:
         def start(
             play: Play = complete,
             transport: httpx2.BaseTransport | None = None,
+            gate: Gate | None = None,
             **options: float,
         ) -> Hand:
             client = stack.enter_context(Client(url, transport=transport))
             given = {"wait_seconds": 0.1, "drain_seconds": 20.0, "hand_back_seconds": 5.0}
-            hand = Hand(client, Options(worker="w", **{**given, **options}), play)
+            hand = Hand(client, Options(worker="w", **{**given, **options}), play, gate)
             stack.callback(hand.dismiss)
             return hand
 

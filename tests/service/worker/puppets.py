@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from tuning.errors import TrainingCrashed
+from tuning.errors import TrainingCrashed, TrainingLost
 from tuning.execution import Block, Ended, Event, Measured
 from tuning.records import Cause, Measurement, Result, RunState
 
@@ -80,6 +80,14 @@ def crash(block: Block, stopped: threading.Event) -> Iterator[Event]:
     for lane in block.lanes:
         yield measured(lane.run)
     raise TrainingCrashed("the child process was killed by SIGSEGV", Cause.KILLED)
+
+
+def lose_place(block: Block, stopped: threading.Event) -> Iterator[Event]:
+    """Measure every lane, then be gone with the machine."""
+    del stopped
+    for lane in block.lanes:
+        yield measured(lane.run)
+    raise TrainingLost("its machine was lost")
 
 
 def by_run(plays: Mapping[str, Play]) -> Play:

@@ -9,6 +9,7 @@ import pytest
 from service.schemas.work import ClaimRequest
 from tests.service.worker.board import POISON, Board
 from tests.service.worker.conftest import Hire
+from tests.service.worker.gates import Narrow
 from tests.service.worker.puppets import (
     Cut,
     HoldsBack,
@@ -19,8 +20,10 @@ from tests.service.worker.puppets import (
     crash,
     first,
     hang,
+    lose_place,
     measured,
 )
+from tuning.errors import NoCluster
 from tuning.execution import Block, Ended, Event
 from tuning.records import Cause, Result, RunState
 
@@ -231,6 +234,54 @@ def test_a_crash_is_told_of_every_run_with_the_size_of_its_block(board: Board, h
         assert tell.reason == "the child process was killed by SIGSEGV"
         assert (tell.cause, tell.step, tell.lr) == ("killed", 5, None)
     assert [len(block.lanes) for block in hand.puppets[0].blocks] == [3, 1, 1, 1]
+
+
+def test_a_block_whose_place_is_gone_is_handed_back(board: Board, hire: Hire) -> None:
+    """It is no crash, so its runs need not go on alone."""
+    board.offer("a", "b")
+    hand = hire(first(lose_place))
+    board.until_ended()
+
+    assert hand.dismiss() == 0
+    for run in "ab":
+        assert board.outcomes(run) == ["returned", "completed"]
+        tell = board.cards[run].tells[0]
+        assert (tell.reason, tell.cause, tell.step) == ("its machine was lost", None, 5)
+    assert [len(block.lanes) for block in hand.puppets[0].blocks] == [2, 2]
+
+
+def test_slots_claim_in_turn_and_only_what_there_is_room_for(board: Board, hire: Hire) -> None:
+    """Nobody claims while another has the turn, nor anything that the gate does not offer."""
+    gate = Narrow()
+    board.offer("a", "b")
+    hand = hire(hang, gate=gate, processes=3, lanes=1)
+    board.until(lambda board: board.cards["a"].token and gate.refused.is_set())
+
+    assert len(board.claims) == 1
+    assert board.claims[0].objectives == ["odd"]
+    gate.open()
+    board.until(lambda board: board.cards["b"].token)
+    assert hand.dismiss() == 0
+    assert gate.most == 1
+
+
+def test_the_end_of_a_block_does_not_wait_for_a_turn(board: Board, hire: Hire) -> None:
+    """While another slot has it, what was trained is told at once."""
+    gate = Narrow()
+    board.offer("a")
+    hire(gate=gate, processes=2)
+    board.until_ended()
+
+
+def test_a_gate_that_closes_for_good_ends_the_worker(
+    hire: Hire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the reason, told once, and an exit code."""
+    gate = Narrow()
+    gate.error = NoCluster("nobody is there")
+    assert hire(gate=gate, processes=3).outlast() == 1
+    assert caplog.messages.count("the worker ends: nobody is there") >= 1
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 def test_runs_that_ended_before_a_crash_keep_their_results(board: Board, hire: Hire) -> None:
