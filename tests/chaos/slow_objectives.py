@@ -8,7 +8,7 @@ import numpy as np
 from tuning.objectives.base import Floats
 from tuning.objectives.own import Assignment, model_objective
 
-PAUSE_SECONDS = 0.05  # before each of five measurements; a test may shorten it
+PAUSE_SECONDS = 0.15  # before each of five measurements; a test may shorten it
 
 
 class Slope:

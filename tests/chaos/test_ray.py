@@ -42,6 +42,7 @@ FOLDERS = {
     "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}",
     "GLIDESLOPE_OBJECTIVES": "slow_objectives",
     "GLIDESLOPE_LOG_LEVEL": "info",
+    "GLIDESLOPE_PROCESSES": "8",
 }
 PATIENCE_SECONDS = 120.0
 
@@ -77,6 +78,10 @@ class Scene:
         while not is_so():
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
+
+    def held(self) -> int:
+        """How many runs the workers hold."""
+        return sum(len(one.runs) for one in self.client.workers.list().items)
 
     def until_finished(self, more: int) -> None:
         """Wait until so many more runs are finished."""
@@ -137,7 +142,7 @@ def test_a_study_outlives_a_machine_and_uses_a_new_one(
         first, second = cluster.add(), cluster.add()
         worker = scene.work("--engine", "ray", "--address", cluster.address)
         scene.until(lambda: first.is_training() and second.is_training())
-        scene.until_finished(2)
+        scene.until(lambda: scene.held() > 4)  # two blocks in training, and one waits
         second.kill()
         scene.until_said("is handed back: its machine was lost")
         scene.until_finished(2)

@@ -1,10 +1,10 @@
 """Cluster: blocks trained on whatever machines a Ray cluster has at the moment.
 
-The one idea: how much the cluster can run is never computed, it is seen. A block that was sent
-there waits until a machine has room for what its objective needs, and while one waits no other of
-the same needs is asked for. So claims follow machines that come and go, other users of the cluster
-included, and what waits is the demand that an autoscaler sees. The cluster keeps nothing of ours:
-what was trained on a machine that is gone, or when the whole cluster was lost, is handed back.
+The one idea: what the cluster has free is looked at every few seconds, and one block more than it
+has room for is claimed, of each kind of needs. So claims follow machines that come and go, and
+other users of the cluster; and the one that waits there for a machine is the demand that an
+autoscaler sees. The cluster keeps nothing of ours: what was trained on a machine that is gone, or
+when the whole cluster was lost, is handed back.
 Not here: Ray (`tuning.execution.ray`), what its machines do (`tuning.execution.node`), the process
 in between (`tuning.execution.connection`), the executor that a slot has (`.remote`), claims.
 """
@@ -92,6 +92,7 @@ class Cluster:
         self._is_growing = is_growing
         self._changed = threading.Condition()  # guards what follows
         self._machines: list[Resources] = []
+        self._most: dict[Needs, int] = {}  # blocks there was room for at the last look
         self._tasks: dict[str, Task] = {}
         self._turn: Turn | None = None
         self._losses: Counter[str] = Counter()
@@ -123,6 +124,7 @@ class Cluster:
         with self._changed:
             self._tasks[task.name] = task
             self._turn = None  # whoever had it brought this block
+            self._changed.notify_all()
         try:
             self._connection.send({"do": "train", "task": task.name, "order": self._order(task)})
         except TrainingLost:
@@ -169,14 +171,14 @@ class Cluster:
         """Take what comes from the cluster."""
         with self._changed:
             if message["event"] == "machines":
-                self._note(message["machines"])
+                self._note(message["machines"], message["free"])
             elif task := self._tasks.get(message["task"]):
                 task.inbox.put(message)
 
     def lose(self, reason: str) -> None:
         """Tell everybody that waits for a block that the cluster is gone."""
         with self._changed:
-            self._machines = []
+            self._machines, self._most = [], {}
             for task in self._tasks.values():
                 task.inbox.put({"event": "away", "reason": reason})
 
@@ -197,10 +199,12 @@ class Cluster:
         return tuple(sorted(name for name, needs in self._needs.items() if has_room[needs]))
 
     def _has_room(self, needs: Needs) -> bool:
-        begun = [task.has_begun for task in self._tasks.values() if task.needs == needs]
-        if self._is_growing:
-            return begun.count(False) < 1 + begun.count(True) // PER_WAITING
-        return all(begun) and any(_fits(needs, machine) for machine in self._machines)
+        sent = [task.has_begun for task in self._tasks.values() if task.needs == needs]
+        begun = sent.count(True)
+        waiting = 1 + begun // PER_WAITING if self._is_growing else 1
+        if len(sent) >= max(begun, self._most.get(needs, 0)) + waiting:
+            return False
+        return self._is_growing or any(_count(needs, machine) for machine in self._machines)
 
     def _end(self, turn: Turn) -> None:
         with self._changed:
@@ -221,11 +225,14 @@ class Cluster:
             "block": task.block.document(),
         }
 
-    def _note(self, machines: Sequence[Resources]) -> None:
+    def _note(self, machines: Sequence[Resources], free: Resources) -> None:
         if len(machines) != len(self._machines):
             cores = sum(machine.get(CPU, 0.0) for machine in machines)
             logger.info("the Ray cluster has %d machines, %g cores", len(machines), cores)
         self._machines = list(machines)
+        begun = Counter(task.needs for task in self._tasks.values() if task.has_begun)
+        kinds = {*self._needs.values(), ONE_CORE}
+        self._most = {needs: begun[needs] + _count(needs, free) for needs in kinds}
         self._changed.notify_all()
 
 
@@ -234,9 +241,10 @@ def _resources(needs: Needs) -> dict[str, float]:
     return {CPU: needs.cpus, GPU: needs.gpus, MEMORY: memory}
 
 
-def _fits(needs: Needs, machine: Resources) -> bool:
-    """Whether a machine could train it, were it idle."""
-    return all(machine.get(name, 0.0) >= much for name, much in _resources(needs).items())
+def _count(needs: Needs, resources: Resources) -> int:
+    """How many blocks of such needs there are resources for."""
+    wanted = {name: much for name, much in _resources(needs).items() if much}
+    return min(int(resources.get(name, 0.0) / much) for name, much in wanted.items())
 
 
 def _place(folders: Folders, modules: Sequence[str], allowance: Allowance) -> Message:

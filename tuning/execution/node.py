@@ -12,7 +12,6 @@ import queue
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -55,14 +54,14 @@ def train(order: Order, fetch: Callable[[], bytes]) -> Iterator[list[Message]]:
         return
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(order, fetch, inbox), name="block", daemon=True).start()
-    is_over = False
+    pause, is_over = threading.Event(), False
     while not is_over:
         try:
             batch = [inbox.get(timeout=ALIVE_SECONDS)]
         except queue.Empty:
             yield [{"event": "alive"}]
             continue
-        time.sleep(GATHER_SECONDS)
+        pause.wait(GATHER_SECONDS)
         while not inbox.empty():
             batch.append(inbox.get())
         is_over = batch[-1]["event"] in {"done", "crashed"}

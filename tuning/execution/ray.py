@@ -12,7 +12,6 @@ Not here: what is done on a machine (`tuning.execution.node`), who listens to th
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -119,13 +118,15 @@ class Driver:
         return [reference]
 
     def _tell_machines(self) -> None:
-        """Say which machines there are, again and again; ends this process if nobody knows."""
+        """Say again and again which machines there are, and what is free; ends if nobody knows."""
+        pause = threading.Event()
         try:
             while True:
                 found = [one["Resources"] for one in ray.nodes() if one["Alive"]]
+                told = {"machines": found, "free": ray.available_resources()}
                 with self._lock:
-                    self._channel.send({"event": "machines", "machines": found})
-                time.sleep(LOOK_SECONDS)
+                    self._channel.send({"event": "machines", **told})
+                pause.wait(LOOK_SECONDS)
         finally:
             os._exit(1)
 

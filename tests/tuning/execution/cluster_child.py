@@ -1,8 +1,8 @@
 """A second implementation of the program that talks to a cluster: it does as a test tells it.
 
 `RAY_PLAY` names a folder: `refuse`, if there is one, says why nobody connects; `machines` says,
-again and again, which there are, as JSON; what is asked is appended to `asked`, a line each. How a
-block fares stands in its config.
+again and again, which there are and what is free; what is asked is appended to `asked`, a line
+each. How a block fares stands in its config.
 """
 
 import json
@@ -67,8 +67,7 @@ def tell_machines(channel: Channel, lock: threading.Lock) -> None:
         machines = FOLDER / "machines"
         if machines.exists():
             with lock:
-                found = json.loads(machines.read_text("utf-8"))
-                channel.send({"event": "machines", "machines": found})
+                channel.send({"event": "machines", **json.loads(machines.read_text("utf-8"))})
         time.sleep(0.02)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tuning.errors import NoCluster, TrainingCrashed, TrainingLost
 from tuning.execution import Block, Cluster, Ended, Lane, Remote, connection, remote
-from tuning.objectives import Folders
+from tuning.objectives import Folders, Needs
 from tuning.records import Cause
 from tuning.schedules import Schedule, build
 
@@ -30,10 +30,10 @@ class Stage:
         self._folder = folder
         self.have(SMALL)
 
-    def have(self, *machines: dict[str, float]) -> None:
-        """These machines are there from now on."""
+    def have(self, *machines: dict[str, float], **free: float) -> None:
+        """These machines are there from now on, with so much in all that nobody uses."""
         new = self._folder / "new"
-        new.write_text(json.dumps(machines), encoding="utf-8")
+        new.write_text(json.dumps({"machines": machines, "free": free}), encoding="utf-8")
         new.replace(self._folder / "machines")
 
     def fall_silent(self) -> None:
@@ -47,7 +47,8 @@ class Stage:
     def asked(self) -> list[dict[str, Any]]:
         """What was asked, in order."""
         path = self._folder / "asked"
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
 
 
 @pytest.fixture
@@ -115,6 +116,24 @@ def test_one_claims_at_a_time_and_one_block_waits(connect: Open) -> None:
     assert cluster.take(0.0) is None
     cluster.begin(waiting)
     assert "modest" in taken(cluster)
+
+
+def test_as_many_blocks_are_claimed_as_there_is_room_for(connect: Open, stage: Stage) -> None:
+    """And one more, which waits; those in training count, also if it was seen before they began."""
+    stage.have(SMALL, SMALL, CPU=3.0)
+    cluster = connect()
+    sent = []
+    for _ in range(4):
+        taken(cluster)
+        sent.append(cluster.send(block("waits")))
+    assert cluster.take(0.1) is None
+    for task in sent:
+        cluster.begin(task)
+    taken(cluster)
+    stage.have(SMALL, SMALL, CPU=1.5)
+    until(lambda: cluster._most[Needs()] == 5)
+    sent.append(cluster.send(block("waits")))
+    taken(cluster)
 
 
 def test_only_what_a_machine_has_room_for_is_claimed(connect: Open, stage: Stage) -> None:
@@ -274,7 +293,7 @@ def test_a_machine_is_told_what_it_must_know(
     cluster = connect(folders=Folders(cache=tmp_path, datasets=tmp_path / "datasets"))
     wanted = block("waits", objective="wide", dataset=dataset)
     cluster.send(wanted)
-    until((tmp_path / "asked").exists)
+    until(stage.asked)
     (asked,) = stage.asked()
     assert asked["order"]["block"] == wanted.document()
     assert asked["order"]["needs"] == {"CPU": 8, "GPU": 0.0, "memory": 0}
