@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import URL, Connection, text
 
-# What libpq is told unless the URL says otherwise: a dead network is noticed within a minute.
+# What libpq is told unless the URL says otherwise: a dead network is noticed within a minute, and
+# text is UTF-8, also of a database without an encoding (SQL_ASCII), which else would send bytes.
 REACH = {
+    "client_encoding": "utf8",
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",

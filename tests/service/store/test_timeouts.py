@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import create_engine, make_url, text
 
 from service.errors import StoreBusy
 from service.store import migrations, projects
@@ -112,3 +112,24 @@ def test_a_url_says_more_than_we_do() -> None:
     assert plain.query["connect_timeout"] == "10"
     own = reaching(make_url("postgresql://h/d?application_name=x&connect_timeout=3"), "glideslope")
     assert (own.query["application_name"], own.query["connect_timeout"]) == ("x", "3")
+
+
+def test_a_database_without_an_encoding_is_one_of_utf8(postgres_url: str) -> None:
+    """Which is what a server makes that was set up without a locale: text comes as text."""
+    name = "glideslope_without_encoding"
+    administrator = create_engine(parse_url(postgres_url), isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        made = f"CREATE DATABASE {name} ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0"
+        connection.execute(text(made))
+    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    store = Store(url)
+    store.upgrade()
+    with store.write() as session:
+        projects.ensure(session, "Größe")
+    with store.read() as session:
+        assert session.scalars(text("SELECT id FROM projects")).all() == ["Größe"]
+    store.close()
+    with administrator.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    administrator.dispose()
