@@ -13,6 +13,7 @@ from tests.chaos.checker import Seen, Stored
 from tuning.records import Phase, StudyState
 from tuning.search.policy.ladder import paired_seed
 
+HERE = Path(__file__).parent
 Spy = Callable[..., Seen]
 
 
@@ -82,6 +83,8 @@ SHARE = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The default suite injects some faults, mostly on SQLite; `full` all of them on both."""
     for item in items:
+        if not item.path.is_relative_to(HERE):  # this is called with the tests of all folders
+            continue
         on_sqlite = "[sqlite" in item.name and not item.name.startswith(SHARE)
         if on_sqlite or ("[postgresql" in item.name and not item.name.startswith(ON_BOTH)):
             item.add_marker(pytest.mark.full)
