@@ -5,7 +5,8 @@ checked without a query, and a token that was checked before without a hash. Wha
 `SOON_SECONDS` is read again behind the back of whoever asks; what is older than `LATEST_SECONDS`
 lets nobody in. So a revoked key opens nothing after a second or so, after five at the worst, on
 every replica; on the one that revoked it, at once. A token that does not open is looked for once
-more, in case it was just made. Not here: what a caller may (`service.api.caller`).
+more, in case it was just made, by another replica perhaps; looks are few, so it may have to wait.
+Not here: what a caller may (`service.api.caller`).
 """
 
 import asyncio
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 SOON_SECONDS = 1.0
 LATEST_SECONDS = 5.0
-AGAIN_SECONDS = 0.2  # between two looks for a token that opened nothing
+AGAIN_SECONDS = 0.2  # between two looks for tokens that opened nothing
+MOST_STRANGERS = 10_000  # tokens that are remembered to have opened nothing
 
 NOTHING = Share("", "", "")
 NOBODY = Lock("", "", digest(""), frozenset(), all_projects=False)  # so that no id takes less time
@@ -82,6 +84,7 @@ class Keyring:
         self._quotas: Mapping[str, Quotas] = {}
         self._shares: Mapping[str, Share] = {}
         self._known: dict[str, Caller] = {}
+        self._strangers: set[str] = set()
         self._used: set[str] = set()
         self._told_at: dict[str, float] = {}
         self._read_at = self._asked_at = self._forgotten_at = float("-inf")
@@ -107,9 +110,15 @@ class Keyring:
             return OPEN
         if token is None:
             raise Unidentified(is_shown=False)
-        if caller is None and (read_id(token) or read_token(token)):
-            await self._look_now(self._clock() - AGAIN_SECONDS)
+        if (
+            caller is None
+            and token not in self._strangers
+            and (read_id(token) or read_token(token))
+        ):
+            await self._look_anew()
             caller = self._check(token)
+            if caller is None:
+                self._note_stranger(token)
         if caller is None:
             raise Unidentified(is_shown=True)
         return caller
@@ -190,6 +199,19 @@ class Keyring:
     async def _look_now(self, since: float) -> None:
         """Make sure that what is known was read after a moment."""
         await asyncio.get_running_loop().run_in_executor(self._reader, self._read, since)
+
+    async def _look_anew(self) -> None:
+        """Make sure that what is known was read after this moment, but look not too often."""
+        since = self._clock()
+        if self._read_at < since:
+            await asyncio.sleep(max(0.0, self._read_at + AGAIN_SECONDS - since))
+            await self._look_now(since)
+
+    def _note_stranger(self, token: str) -> None:
+        """Remember a token that opened nothing when it was shown: it never will."""
+        if len(self._strangers) >= MOST_STRANGERS:
+            self._strangers.clear()
+        self._strangers.add(token)
 
     def _look_soon(self) -> None:
         at = self._clock()

@@ -112,6 +112,28 @@ def test_a_key_just_made_opens_at_once(drawer: Drawer, keyring: Keyring) -> None
     assert drawer.looks == looks
 
 
+def test_a_key_that_another_replica_just_made_opens_at_once(
+    drawer: Drawer, keyring: Keyring
+) -> None:
+    """Also right after a look that came too early for it: whoever shows it waits for the next."""
+    assert not refuses(keyring, drawer.add())
+    drawer.at += 0.05
+    assert not refuses(keyring, drawer.add())
+    assert drawer.looks == 2
+
+
+def test_nonsense_that_comes_again_is_not_looked_for_again(
+    drawer: Drawer, keyring: Keyring
+) -> None:
+    """What opened nothing when it was first shown never will."""
+    assert not refuses(keyring, drawer.add())
+    nonsense = make_token()[1]
+    for _ in range(3):
+        drawer.at += 0.3
+        assert refuses(keyring, nonsense)
+    assert drawer.looks == 2
+
+
 def test_a_revoked_key_opens_nothing_after_the_bound(drawer: Drawer, keyring: Keyring) -> None:
     """On a replica that was not told; whoever asks meanwhile has it looked up soon."""
     token = drawer.add()
