@@ -38,6 +38,10 @@ SMALL = {
 }
 
 
+# What these two are about has nothing to do with the database; `tests/chaos` kills servers on both.
+ON_SQLITE = pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
+
+
 @contextmanager
 def trainer(
     program: str, url: str, objective: str, log: Path, key: str | None = None
@@ -101,6 +105,7 @@ def test_the_plain_trainer_brings_a_study_to_its_verdict(server: Server, tmp_pat
     assert (tmp_path / "trainer.log").read_text() == ""
 
 
+@ON_SQLITE
 @pytest.mark.full
 def test_the_plain_trainer_outlives_its_service_and_gives_way(
     server: Server, tmp_path: Path
@@ -156,6 +161,7 @@ def test_a_trainer_gets_the_runs_of_its_keys_project(server: Server, tmp_path: P
     assert "A valid API key is needed" in (tmp_path / "none.log").read_text()
 
 
+@ON_SQLITE
 @pytest.mark.full
 @pytest.mark.timeout(300)
 def test_the_torch_trainer_brings_a_study_to_its_verdict(server: Server, tmp_path: Path) -> None:
