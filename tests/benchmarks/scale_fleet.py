@@ -41,16 +41,16 @@ FULL = Fleet(
     workers=WORKERS,
     studies=max(2, WORKERS // EACH),
     batch=64,
-    seeds=8,
-    generations=4,
+    seeds=4,
+    generations=5,
 )
-SMALL = Fleet(workers=200, studies=4, batch=64, seeds=8, generations=4)
+SMALL = Fleet(workers=100, studies=2, batch=64, seeds=8, generations=4)
 SHARED = Fleet(
-    workers=400,
-    studies=16,
+    workers=200,
+    studies=8,
     batch=64,
     seeds=4,
-    generations=4,
+    generations=3,
     owners=2,
     priorities=(1.0, 1.0, 2.0, 4.0),
 )
@@ -82,6 +82,8 @@ def figures() -> list[Figure]:
 
 def play(url: str, fleet: Fleet) -> Played:
     """Let a fleet work on an empty database."""
+    runs = fleet.generation_runs * fleet.generations
+    say(f"{fleet.workers:,} workers, {fleet.studies} studies, {runs:,} runs ...")
     begin = time.perf_counter()
     clock = VirtualClock()
     store = Store(url, now=clock)
@@ -217,7 +219,7 @@ def _generations(folder: Path) -> list[Figure]:
     for size in RUNS_PER_WORKER:
         batch = max(1, min(64, size * SMALL.workers // SMALL.studies // SMALL.seeds))
         for name, chances in (("", SMALL.chances), (", no stragglers", STEADY)):
-            fleet = replace(SMALL, batch=batch, chances=chances, generations=40 // size + 2)
+            fleet = replace(SMALL, batch=batch, chances=chances, generations=20 // size + 2)
             actual = fleet.generation_runs / fleet.workers
             course = play(f"sqlite:///{folder}/{size}{bool(name)}.db", fleet).course
             until = fed_until(course)
@@ -227,8 +229,7 @@ def _generations(folder: Path) -> list[Figure]:
                     value=useful_share(course, until),
                     unit="",
                     note=f"{fleet.workers} workers, {fleet.studies} studies of "
-                    f"{fleet.generations} generations, {until / 60:.0f} virtual minutes; Jain "
-                    f"{jain(received(course, until)):.3f}",
+                    f"{fleet.generations} generations, {until / 60:.0f} virtual minutes",
                 )
             )
     return found

@@ -111,6 +111,22 @@ def test_shares_workers_between_projects_and_studies(
     assert served == ["a1", "b1", "a2", "b1", "a1", "b1"]
 
 
+def test_what_a_paused_study_still_trains_counts_for_its_project(
+    store: Store, new_study: Make, queue: Queue, claim: Claim, advance: Advance
+) -> None:
+    """Its workers are the project's, until they have finished."""
+    paused, own, other = new_study(project="a"), new_study(project="a"), new_study(project="b")
+    for study, project in ((paused, "a"), (other, "b"), (own, "a")):
+        queue(study, project=project)
+        if study == paused:
+            assert len(claim("c1", lanes=2, worker="w1").runs) == 2
+            with store.write() as session:
+                lifecycle.pause(session, "a", paused)
+        advance(1)
+    served = [claim(f"d{turn}", worker=f"v{turn}").study for turn in range(4)]
+    assert served == [other, other, own, other]
+
+
 def test_keeps_a_lease_while_it_beats(
     new_study: Make, queue: Queue, claim: Claim, advance: Advance, beat: Beat, sweep: Sweep
 ) -> None:
