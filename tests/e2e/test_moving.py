@@ -14,7 +14,7 @@ from tests.chaos.processes import Server, ended, environment
 BODY: dict[str, Any] = {
     "objective": "noisy_quadratic",
     "horizon": 40,
-    "budget": {"trials": 16},
+    "budget": {"trials": 10},
     "seeds": 2,
     "confirm_seeds": 3,
     "baselines": ["constant", "cosine"],
