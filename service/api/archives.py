@@ -74,8 +74,14 @@ class Purger:
         """
         if self._policy.archive is not None and one.has_any:
             try:
-                write_archive(self._store, one.project, one.study, self._policy.archive)
-            except NotFound:  # deleted since it was found
+                write_archive(
+                    self._store,
+                    one.project,
+                    one.study,
+                    self._policy.archive,
+                    self._interrupted.is_set,
+                )
+            except (NotFound, CutShort):  # deleted since it was found, or no time is left
                 return 0
         total, is_last = 0, False
         while not is_last and not self._interrupted.is_set():
@@ -118,10 +124,20 @@ class Purger:
         self._interrupted.set()
 
 
-def write_archive(store: Store, project: str, study: str, folder: Path) -> Path:
+class CutShort(Exception):
+    """An archive was not written to its end, for there is no time left; no file of it is there."""
+
+
+def write_archive(
+    store: Store,
+    project: str,
+    study: str,
+    folder: Path,
+    is_over: Callable[[], bool] = lambda: False,
+) -> Path:
     """Write a study to a file of its own, which is whole on the disk if it is there at all.
 
-    Raises NotFound, and ServiceError if the file cannot be written.
+    Raises NotFound, CutShort once `is_over`, and ServiceError if the file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,19 +145,21 @@ def write_archive(store: Store, project: str, study: str, folder: Path) -> Path:
             revision, _ = studies.get_standing(session.connection(), project, study)
             file = folder / f"{study}.{revision}.json.gz"
             if not file.exists():  # else a purge was cut short before it removed anything
-                _write(file, write_document(session, project, study))
+                _write(file, write_document(session, project, study), is_over)
         flush(folder)
     except OSError as error:
         raise ServiceError(f"the archive {folder} cannot be written: {error.strerror}") from error
     return file
 
 
-def _write(file: Path, texts: Iterable[str]) -> None:
+def _write(file: Path, texts: Iterable[str], is_over: Callable[[], bool]) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # keep others out
     try:
         with draft.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
             for text in texts:
+                if is_over():
+                    raise CutShort
                 packed.write(text.encode())
         flush(draft)
         draft.replace(file)

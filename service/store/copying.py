@@ -125,7 +125,8 @@ def copy_store(
 
 
 def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
+    """A URL as people write it, without its password."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def _tables() -> list[Table]:

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from service.api.archives import Policy, Purger, write_archive
+from service.api.archives import CutShort, Policy, Purger, write_archive
 from service.api.caller import DEFAULT_PROJECT
 from service.errors import ServiceError
 from service.store import models
@@ -204,6 +204,25 @@ def test_an_archive_is_never_replaced_by_one_that_says_less(
     Purger(store, Policy(1, archive=folder), 0.0).round()
     (second,) = set(folder.iterdir()) - {first}
     assert (reports(first), reports(second)) == (there, rest)
+
+
+@ON_SQLITE
+def test_a_server_that_ends_does_not_wait_for_an_archive(
+    store: Store, measured: str, advance: Advance, tmp_path: Path
+) -> None:
+    """It is cut short, leaves no file, and nothing goes."""
+    there, moments = stored(store, measured), iter([False] * 5)
+    with pytest.raises(CutShort):
+        write_archive(
+            store, DEFAULT_PROJECT, measured, tmp_path / "old", lambda: next(moments, True)
+        )
+    advance(2 * DAY)
+    ending = Purger(store, Policy(1, archive=tmp_path / "old"))
+    due = ending.find()
+    ending.interrupt()
+    assert ending.purge(due[0]) == 0
+    assert list((tmp_path / "old").iterdir()) == []
+    assert stored(store, measured) == there
 
 
 @ON_SQLITE
