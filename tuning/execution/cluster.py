@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from tuning.errors import NoCluster, TrainingCrashed, TrainingLost
+from tuning.errors import InvalidValue, NoCluster, TrainingCrashed, TrainingLost
 from tuning.execution.block import Block
 from tuning.execution.connection import Connection
 from tuning.execution.link import Message
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 PROGRAM = "tuning.execution.ray"
 AUTO = "auto"  # the cluster of RAY_ADDRESS, or of this machine
+CLIENT = "ray://"
 MOST_LOSSES = 3  # times that a run loses its machine before it is held to be why
 PER_WAITING = 4  # blocks in training for each further one that waits, where machines are added
 
@@ -72,7 +73,7 @@ class Cluster:
         patience_seconds: how long the cluster may be away before it is given up.
         program: the module of the process that talks to it.
 
-    Raises `NoCluster` if the cluster cannot be reached.
+    Raises `NoCluster` if the cluster cannot be reached, `InvalidValue` for an address that is none.
     """
 
     def __init__(
@@ -86,6 +87,9 @@ class Cluster:
         patience_seconds: float = 300.0,
         program: str = PROGRAM,
     ) -> None:
+        if address.startswith(CLIENT):  # by which nothing could be streamed
+            told = "host:port of the head, for this runs on a machine of the cluster"
+            raise InvalidValue("address", address, told)
         self._needs = {name: one.needs for name, one in load(modules).items()}
         self._datasets = folders.datasets
         self._place = _place(folders, modules, allowance)

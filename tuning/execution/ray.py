@@ -26,7 +26,6 @@ from tuning.records import Cause
 
 LOOK_SECONDS = 2.0  # between looks at which machines there are; each is a sign of life, too
 KEPT_DATASETS = 4  # in the cluster's memory
-CLIENT = "ray://"
 
 
 # Sent by value, as all of `__main__` is: it must speak also where glideslope is not installed.
@@ -137,8 +136,6 @@ class Driver:
 
 def connect(address: str) -> str:
     """Connect this process to a cluster; returns why that cannot be, empty if it can."""
-    if address.startswith(CLIENT):
-        return "the worker runs on a machine of the cluster; give host:port of its head, or auto"
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     except Exception as error:  # noqa: BLE001 - of whatever kind, it is told

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tuning.errors import NoCluster, TrainingCrashed, TrainingLost
+from tuning.errors import InvalidValue, NoCluster, TrainingCrashed, TrainingLost
 from tuning.execution import Block, Cluster, Ended, Lane, Remote, connection, remote
 from tuning.objectives import Folders, Needs
 from tuning.records import Cause
@@ -272,6 +272,12 @@ def test_a_cluster_that_cannot_be_used_says_why(connect: Open, stage: Stage) -> 
         connect()
     with pytest.raises(NoCluster, match="cannot be used: the child process exited with code 1"):
         connect(program="no_such_program")
+
+
+def test_the_address_of_a_ray_client_is_refused() -> None:
+    """What connects so runs elsewhere, and hears of nothing before it ends."""
+    with pytest.raises(InvalidValue, match="address: 'ray://far-away:10001' is not allowed"):
+        Cluster("ray://far-away:10001")
 
 
 def test_a_machine_that_cannot_train_ends_the_claims(connect: Open) -> None:
