@@ -28,6 +28,7 @@ from service.ui.charts.trial import Trace, runs_chart, schedule_chart
 from service.ui.facts import Fact
 from service.ui.links import workbench_link
 from service.ui.runs import list_runs, name_run, tell_run
+from service.ui.standing import tell_purged
 from service.ui.trial_table import tell_parameters
 from service.ui.typeset import significant
 from tuning.records import MAX_TRIALS, RunState, Trial, TrialState
@@ -151,6 +152,7 @@ def show_run(
         run=view,
         family=str(trial.trial.params["family"]),
         place=name_run(run),
+        purged=tell_purged(reading.study.curves_purged_at),
         facts=tell_run(view, reading.spec),
         workbench=workbench_link((f"run {run}", row.run.laid_out(trial.trial.schedule).document())),
         can_cancel=can_cancel and not reading.study.state.is_final,

@@ -124,6 +124,7 @@ def test_old_curves_go_and_the_service_says_so(
         assert words in api.get(f"{pages}/{chart}").json()["empty"]
     run = api.get(f"{study}/trials/0/runs").json()["items"][0]["id"]
     assert words in api.get(f"{pages}/runs/{run}/chart").json()["caption"]
+    assert words in api.get(f"{pages}/runs/{run}", headers=PERSON).text
     assert words in api.get(f"{study}/report").text
     purger().round()
     assert api.get(study).headers["etag"] == now.headers["etag"]
