@@ -66,11 +66,12 @@ def test_who_was_cut_off_listens_again_and_looks(
     postgres_database: str, listen: Callable[[], tuple[Notices, Heard]]
 ) -> None:
     """What was told meanwhile is lost, so listening anew counts as having heard something."""
-    one, _ = listen()
+    one, wait_too = listen()
     _, wait = listen()
     for _ in range(3):
         assert cut_connections(postgres_database, LISTENER) == 2
-        wait()  # it listens again
+        wait_too()  # both listen again
+        wait()
         one.tell()
         wait()
 

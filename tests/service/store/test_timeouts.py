@@ -75,7 +75,7 @@ def test_a_free_connection_is_waited_for_no_longer(postgres_database: str) -> No
 def hang(session: Any) -> None:  # noqa: ANN401 # the store's own
     """Do something, and nothing for a while, and go on."""
     projects.ensure(session, "a")
-    time.sleep(5 * SHORT)
+    time.sleep(3 * SHORT)
     session.scalar(text("SELECT 1"))
 
 
@@ -97,7 +97,7 @@ def test_migrations_wait_for_each_other_however_long(shared_postgres_url: str) -
             connection.execute(lock)
             starting = threading.Thread(target=store.upgrade)
             starting.start()
-            time.sleep(5 * SHORT)
+            time.sleep(3 * SHORT)
             assert starting.is_alive()
         starting.join(60)
         with store.read() as session:
