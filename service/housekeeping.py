@@ -11,7 +11,7 @@ from service.api.archives import Purger
 from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.settings import Settings
-from service.store import idempotency, keys, quotas, stalls, work
+from service.store import idempotency, keys, quotas, sessions, stalls, work
 from service.store.engine import Store
 
 
@@ -31,6 +31,7 @@ def sweep(store: Store, settings: Settings, on_progress: Callable[[], None]) -> 
 def forget(store: Store, purger: Purger) -> None:
     """Let go of what was remembered long enough."""
     store.attempt(idempotency.forget)
+    store.attempt(sessions.forget)
     purger.round()
 
 

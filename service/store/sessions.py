@@ -63,6 +63,13 @@ def end(session: Session, project: str, name: str) -> None:
     )
 
 
+def forget(session: Session) -> None:
+    """Remove the sessions that expired, of every project."""
+    session.execute(
+        delete(ApiKey).where(ApiKey.parent.is_not(None), ApiKey.expires <= now(session))
+    )
+
+
 def _make_room(session: Session, project: str, key: str, at: datetime) -> None:
     """Forget the sessions of a project that expired, and a key's oldest if it has too many."""
     session.execute(

@@ -178,3 +178,20 @@ def test_a_session_is_no_key_of_the_list(store: Store, monkeypatch: pytest.Monke
     with pytest.raises(NotFound), store.write() as transaction:
         keys.revoke(transaction, "a", session.id)
     make(store)
+
+
+def test_expired_sessions_are_forgotten_without_another_sign_in(
+    store: Store, clock: FakeClock
+) -> None:
+    """In every project; keys that expired stay, for whoever asks what became of them."""
+    lived = make(store, expires=clock() + timedelta(hours=1))
+    begin(store, lived.id)
+    begin(store, make(store, "b").id, "b")
+    clock.advance(2 * 3600)
+    with store.write() as session:
+        sessions.forget(session)
+    assert rows(store) == 3
+    clock.advance(12 * 3600)
+    with store.write() as session:
+        sessions.forget(session)
+    assert rows(store) == 2
