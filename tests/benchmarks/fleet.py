@@ -43,9 +43,9 @@ class Fleet:
     Args:
         workers: how many there are.
         studies: that share them.
-        batch: trials of a generation of each.
+        batch: trials of a generation of each; but for 64 of them twice as many after 24.
         seeds: runs of a trial.
-        generations: of each search.
+        generations: of each search, if all had so many trials.
         lanes: most runs of a claim.
         chances: how long a run takes, how soon a worker is lost.
         cut_off_share: share of the lost workers that train on.
@@ -74,8 +74,13 @@ class Fleet:
 
     @property
     def generation_runs(self) -> int:
-        """Runs of a generation of all studies."""
+        """Runs of a generation of all studies, of the first ones at least."""
         return self.studies * self.batch * self.seeds
+
+    @property
+    def search_runs(self) -> int:
+        """Runs of the search of a study."""
+        return self.generations * self.batch * self.seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ class Course:
         trace: hash of everything that happened.
         numbers: of studies, by id.
         calls: wall seconds of the store's calls.
+        spent: processor time for them.
     """
 
     fleet: Fleet
@@ -143,6 +149,7 @@ class Course:
     trace: str = ""
     numbers: dict[str, int] = field(default_factory=dict)
     calls: dict[str, list[float]] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
 
 
 class Simulation:
@@ -156,7 +163,7 @@ class Simulation:
     def __init__(self, till: Till, fleet: Fleet) -> None:
         self._till = till
         self._fleet = fleet
-        self._course = Course(fleet, numbers=till.numbers, calls=till.calls)
+        self._course = Course(fleet, numbers=till.numbers, calls=till.calls, spent=till.spent)
         self._random = Random(fleet.seed)
         self._events: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._count = 0

@@ -28,12 +28,14 @@ def drain_seconds(course: Course) -> float:
 
 
 def _last_queued(course: Course) -> dict[int, float]:
-    last = course.fleet.generations - 1
-    return {
-        one.study: one.at
-        for one in course.planned
-        if one.generation == last and not one.is_confirmation
-    }
+    """When studies had queued all runs of their search, of those that did."""
+    queued: Counter[int] = Counter()
+    found = {}
+    for one in course.planned:
+        queued[one.study] += one.runs
+        if not one.is_confirmation and queued[one.study] == course.fleet.search_runs:
+            found[one.study] = one.at
+    return found
 
 
 def useful_share(course: Course, until: float) -> float:

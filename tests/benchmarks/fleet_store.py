@@ -76,6 +76,7 @@ class Till:
         store: an open one, whose `now` is `clock`.
         clock: see there.
         calls: wall seconds of every call so far, by name.
+        spent: processor time of this process for all of them, by name.
         planned: generations so far.
         numbers: of the studies, by id.
         open_count: studies that the planner found not ended when it looked last.
@@ -84,6 +85,7 @@ class Till:
     store: Store
     clock: VirtualClock
     calls: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     planned: list[Planned] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     open_count: int = 0
@@ -124,15 +126,18 @@ class Till:
 
     def claim(self, worker: str, claim: str, lanes: int) -> list[Held]:
         """What a worker gets; nothing if nothing is queued."""
-        with self._timed("claim"), self.store.write() as session:
-            block = work.claim(
-                session,
-                worker=worker,
-                claim=claim,
-                lanes=lanes,
-                objectives=(OBJECTIVE,),
-                lease_seconds=LEASE_SECONDS,
-            )
+        with self._timed("claim") as empty:
+            with self.store.write() as session:
+                block = work.claim(
+                    session,
+                    worker=worker,
+                    claim=claim,
+                    lanes=lanes,
+                    objectives=(OBJECTIVE,),
+                    lease_seconds=LEASE_SECONDS,
+                )
+            if block is None:
+                empty.append(worker)
         if block is None:
             return []
         number = self.numbers[block.study]
@@ -194,10 +199,14 @@ class Till:
         self.calls[f"plan: {step}"].append(seconds)
 
     @contextmanager
-    def _timed(self, call: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        yield
-        self.calls[call].append(time.perf_counter() - begin)
+    def _timed(self, call: str) -> Iterator[list[object]]:
+        """Time a call; one that leaves something in the list came to nothing."""
+        begin, spent = time.perf_counter(), time.process_time()
+        empty: list[object] = []
+        yield empty
+        name = f"empty {call}" if empty else call
+        self.calls[name].append(time.perf_counter() - begin)
+        self.spent[name] += time.process_time() - spent
 
 
 class _HerePlanner(Planner):

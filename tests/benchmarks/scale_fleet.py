@@ -41,8 +41,9 @@ FULL = Fleet(
     workers=WORKERS,
     studies=max(2, WORKERS // EACH),
     batch=64,
-    seeds=4,
-    generations=5,
+    seeds=8,
+    generations=4,
+    lanes=4,  # as a worker claims unless it is told otherwise
 )
 SMALL = Fleet(workers=100, studies=2, batch=64, seeds=8, generations=4)
 SHARED = Fleet(
@@ -54,7 +55,7 @@ SHARED = Fleet(
     owners=2,
     priorities=(1.0, 1.0, 2.0, 4.0),
 )
-RUNS_PER_WORKER = (1, 2, 5, 10)  # of a generation of all studies
+SIZES = ((1, 12), (2, 8), (4, 6), (8, 4), (16, 4))  # seeds, and generations of so many
 STEADY = Chances(update_seconds=FULL.chances.update_seconds, straggler_share=0.0)
 
 
@@ -163,34 +164,37 @@ def _costs(what: str, course: Course, runs: int) -> list[Figure]:
     """What the store needed, on the wall."""
     calls = course.calls
     beat = statistics.median(calls["beat"])
-    store = sum(calls["claim"]) + sum(calls["tell"]) + sum(calls["sweep"]) + course.beats * beat
+    each = {name: statistics.fmean(calls[name]) for name in ("claim", "tell")}
+    store = sum(map(sum, (calls["claim"], calls["tell"], calls["sweep"]))) + course.beats * beat
     work = sum(span.stop - span.start for span in course.spans if span.is_useful) / runs
     asked = len(calls["claim"]) + len(calls["tell"]) + course.beats
-    low, high = statistics.quantiles(calls["claim"], n=20)[::18]
+    low, *_, high = statistics.quantiles(calls["claim"], n=20)
+    processor = sum(course.spent[name] for name in ("claim", "tell", "beat", "beats", "sweep"))
     return [
         Figure(
-            name=f"{what}: claims",
-            value=1 / statistics.fmean(calls["claim"]),
+            name=f"{what}: claims that got work",
+            value=1 / each["claim"],
             unit="/s",
             spread=(1 / high, 1 / low),
             repeats=len(calls["claim"]),
-            note=f"of wall time, one after the other; a tell took "
-            f"{_ms(statistics.fmean(calls['tell']))}, a heartbeat {_ms(beat)} (median)",
+            note=f"of wall time, one after the other, of up to {course.fleet.lanes} runs; a tell "
+            f"took {_ms(each['tell'])}, a heartbeat {_ms(beat)} (median)",
         ),
         Figure(
             name=f"{what}: transactions of workers for a run",
             value=asked / runs,
             unit="",
             better="lower",
-            note="claims, heartbeats and ends as workers send them; heartbeats were played in "
-            "batches",
+            note="claims that got work, heartbeats and ends, as workers send them; heartbeats were "
+            "played in batches",
         ),
         Figure(
             name=f"{what}: workers that one store keeps busy",
             value=work / (store / runs),
             unit="",
-            note=f"a run of {work:.0f} s by the {_ms(store / runs)} its calls took, one after the "
-            f"other, without HTTP; planning took {_ms(sum(calls['plan']) / runs)} a run beside it",
+            note=f"a run of {work:.0f} s by the {_ms(store / runs)} of wall time its calls took, "
+            f"one after the other, without HTTP; {_ms(processor / runs)} of this process's "
+            f"processor time, {_ms(course.spent['plan'] / runs)} more for planning",
         ),
     ]
 
@@ -216,20 +220,19 @@ def _shared(played: Played) -> list[Figure]:
 def _generations(folder: Path) -> list[Figure]:
     """How many runs of a generation there must be for a worker."""
     found = []
-    for size in RUNS_PER_WORKER:
-        batch = max(1, min(64, size * SMALL.workers // SMALL.studies // SMALL.seeds))
+    for seeds, generations in SIZES:
         for name, chances in (("", SMALL.chances), (", no stragglers", STEADY)):
-            fleet = replace(SMALL, batch=batch, chances=chances, generations=20 // size + 2)
-            actual = fleet.generation_runs / fleet.workers
-            course = play(f"sqlite:///{folder}/{size}{bool(name)}.db", fleet).course
+            fleet = replace(SMALL, seeds=seeds, generations=generations, chances=chances)
+            course = play(f"sqlite:///{folder}/{seeds}{bool(name)}.db", fleet).course
             until = fed_until(course)
             found += _told(
                 Figure(
-                    name=f"{actual:g} runs of a generation per worker{name}: useful share",
+                    name=f"{fleet.generation_runs / fleet.workers:.3g} runs of a generation per "
+                    f"worker{name}: useful share",
                     value=useful_share(course, until),
                     unit="",
-                    note=f"{fleet.workers} workers, {fleet.studies} studies of "
-                    f"{fleet.generations} generations, {until / 60:.0f} virtual minutes",
+                    note=f"{fleet.workers} workers, a run at a time, {fleet.studies} studies of "
+                    f"{generations} generations, {until / 60:.0f} virtual minutes",
                 )
             )
     return found
