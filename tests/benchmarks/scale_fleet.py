@@ -245,4 +245,4 @@ def _told(*found: Figure) -> list[Figure]:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.2g} ms"
+    return f"{seconds * 1000:.3g} ms"
