@@ -154,19 +154,16 @@ def test_a_study_outlives_a_machine_and_uses_a_new_one(
     assert found == in_memory(monkeypatch)
 
 
-def test_a_study_outlives_the_head(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs are handed back, and claimed again once it is back; others train what it leaves."""
+def test_a_study_outlives_the_head_and_its_worker(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are gone at once: leases run out, and another worker trains what they held."""
     with cluster_of(1) as cluster:
         worker = scene.work("--engine", "ray", "--address", cluster.address)
         scene.until_finished(2)
+        scene.until(scene.held)
+        worker.kill()
         cluster.nodes[0].kill()
-        scene.until_said("was lost; runs that it trained are handed back")
-        assert worker.poll() is None
-        cluster.start_head()
-        scene.until_said("is back")
-        scene.until_finished(2)
-        worker.kill()  # with the head, as if both were on one machine
-        cluster.nodes[1].kill()
         scene.work("--processes", "2")
         found = scene.result()
     assert found == in_memory(monkeypatch)

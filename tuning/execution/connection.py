@@ -127,12 +127,14 @@ class Connection:
 
     def _connect(self) -> Link:
         link = self._start()
-        with _limited(CONNECT_SECONDS, link.kill):
+        with _limited(CONNECT_SECONDS, link.kill) as is_late:
             with suppress(BrokenPipeError):  # the end of its pipe will tell
                 link.send(self._greeting)
             answer = link.receive()
         if answer is None or answer["event"] != "connected":
             reason = link.ending() if answer is None else answer["reason"]
+            if is_late.is_set():
+                reason = f"no answer within {CONNECT_SECONDS:g} s"
             link.close()
             raise NoCluster(f"{self._name} cannot be used: {reason}")
         with self._lock:
@@ -161,12 +163,18 @@ class Connection:
 
 
 @contextmanager
-def _limited(seconds: float, stop: Callable[[], None]) -> Iterator[None]:
-    """Stop what takes longer."""
-    timer = threading.Timer(seconds, stop)
+def _limited(seconds: float, stop: Callable[[], None]) -> Iterator[threading.Event]:
+    """Stop what takes longer; the event tells whether it did."""
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        stop()
+
+    timer = threading.Timer(seconds, end)
     timer.start()
     try:
-        yield
+        yield is_late
     finally:
         timer.cancel()
 

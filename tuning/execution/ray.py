@@ -11,6 +11,7 @@ Not here: what is done on a machine (`tuning.execution.node`), who listens to th
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from tuning.execution.link import Channel, Message, attach
 from tuning.records import Cause
 
 LOOK_SECONDS = 2.0  # between looks at which machines there are; each is a sign of life, too
+KNOCK_SECONDS = 10.0
 KEPT_DATASETS = 4  # in the cluster's memory
 
 
@@ -136,7 +138,10 @@ class Driver:
 
 def connect(address: str) -> str:
     """Connect this process to a cluster; returns why that cannot be, empty if it can."""
+    host, _, port = address.rpartition(":")
     try:
+        if host and port.isdecimal():  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     except Exception as error:  # noqa: BLE001 - of whatever kind, it is told
         return " ".join(str(error).split())

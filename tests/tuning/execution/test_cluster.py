@@ -274,6 +274,15 @@ def test_a_cluster_that_cannot_be_used_says_why(connect: Open, stage: Stage) -> 
         connect(program="no_such_program")
 
 
+def test_a_cluster_that_does_not_answer_is_not_waited_for(
+    connect: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It might be for ever."""
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.1)
+    with pytest.raises(NoCluster, match=r"cannot be used: no answer within 0\.1 s"):
+        connect()
+
+
 def test_the_address_of_a_ray_client_is_refused() -> None:
     """What connects so runs elsewhere, and hears of nothing before it ends."""
     with pytest.raises(InvalidValue, match="address: 'ray://far-away:10001' is not allowed"):

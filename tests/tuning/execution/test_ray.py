@@ -12,6 +12,7 @@ import pytest
 from tests.chaos.ray_cluster import ROOT, RayCluster, ray_cluster
 from tuning.errors import NoCluster
 from tuning.execution import Block, Cluster, Lane
+from tuning.execution import connection as connection_module
 from tuning.execution.connection import Connection
 from tuning.objectives.dataset_files import dataset_id
 from tuning.provenance import installed
@@ -149,8 +150,35 @@ def test_a_machine_of_another_version_is_unfit(
     assert "the worker has 9" in ear.next()["reason"]
 
 
-def test_an_address_that_is_none_is_refused() -> None:
-    """In one line, with the reason."""
-    with pytest.raises(NoCluster, match="the Ray cluster at nowhere cannot be used: ") as refused:
-        Cluster("nowhere")
+@pytest.mark.parametrize(
+    ("address", "reason"), [("nowhere", "nowhere"), ("127.0.0.1:9", "refused")]
+)
+def test_an_address_without_a_cluster_is_refused(address: str, reason: str) -> None:
+    """At once, in one line, with the reason."""
+    with pytest.raises(NoCluster, match=f"at {address} cannot be used: .*{reason}") as refused:
+        Cluster(address)
     assert "\n" not in str(refused.value)
+
+
+def test_a_head_that_comes_back_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was trained is lost, whatever Ray knows of it; then there is another process."""
+    monkeypatch.setattr(connection_module, "SILENCE_SECONDS", 4.0)
+    ear = Ear()
+    with ray_cluster(PYTHONPATH=f"{ROOT}{os.pathsep}{ODD}") as cluster:
+        greeting = {"address": cluster.address, "datasets": None}
+        made = Connection(PROGRAM, greeting, "the cluster", SECONDS)
+        made.begin(ear)
+        made.send({"do": "train", "task": "1", "order": order("hangs", tmp_path)})
+        assert ear.next()["event"] == "begun"
+        cluster.nodes[0].kill()
+        said = ear.next()
+        while said["event"] != "the cluster was lost":
+            said = ear.next()
+        cluster.start_head()
+        while not made.is_up:
+            assert ear.machines.get(timeout=SECONDS)
+        made.send({"do": "train", "task": "2", "order": order("calm", tmp_path)})
+        assert [ear.next()["event"] for _ in range(8)][-1] == "done"
+        made.close()
