@@ -1,10 +1,10 @@
 """Cluster: blocks trained on whatever machines a Ray cluster has at the moment.
 
-The one idea: what the cluster has free is looked at every few seconds, and one block more than it
-has room for is claimed, of each kind of needs. So claims follow machines that come and go, and
-other users of the cluster; and the one that waits there for a machine is the demand that an
-autoscaler sees. The cluster keeps nothing of ours: what was trained on a machine that is gone, or
-when the whole cluster was lost, is handed back.
+The one idea: what the cluster has free is looked at every few seconds and filled; when all that was
+sent there is in training, one block more of each kind of needs is claimed, and waits. So claims
+follow machines that come and go, and other users of the cluster; and what waits there is the demand
+that an autoscaler sees. The cluster keeps nothing of ours: what was trained on a machine that is
+gone, or when the whole cluster was lost, is handed back.
 Not here: Ray (`tuning.execution.ray`), what its machines do (`tuning.execution.node`), the process
 in between (`tuning.execution.connection`), the executor that a slot has (`.remote`), claims.
 """
@@ -59,6 +59,7 @@ class Task:
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     inbox: "queue.SimpleQueue[Message]" = field(default_factory=queue.SimpleQueue)
     has_begun: bool = False
+    is_seen: bool = False  # whether the last look at the cluster saw what it takes
 
 
 class Cluster:
@@ -96,7 +97,7 @@ class Cluster:
         self._is_growing = is_growing
         self._changed = threading.Condition()  # guards what follows
         self._machines: list[Resources] = []
-        self._most: dict[Needs, int] = {}  # blocks there was room for at the last look
+        self._free: Resources = {}  # what nobody used at the last look
         self._tasks: dict[str, Task] = {}
         self._turn: Turn | None = None
         self._losses: Counter[str] = Counter()
@@ -182,7 +183,7 @@ class Cluster:
     def lose(self, reason: str) -> None:
         """Tell everybody that waits for a block that the cluster is gone."""
         with self._changed:
-            self._machines, self._most = [], {}
+            self._machines, self._free = [], {}
             for task in self._tasks.values():
                 task.inbox.put({"event": "away", "reason": reason})
 
@@ -203,12 +204,17 @@ class Cluster:
         return tuple(sorted(name for name, needs in self._needs.items() if has_room[needs]))
 
     def _has_room(self, needs: Needs) -> bool:
-        sent = [task.has_begun for task in self._tasks.values() if task.needs == needs]
-        begun = sent.count(True)
-        waiting = 1 + begun // PER_WAITING if self._is_growing else 1
-        if len(sent) >= max(begun, self._most.get(needs, 0)) + waiting:
+        if not self._is_growing and not any(_fits(needs, one) for one in self._machines):
             return False
-        return self._is_growing or any(_count(needs, machine) for machine in self._machines)
+        left = Counter(self._free)
+        for task in self._tasks.values():
+            if not task.is_seen:
+                left.subtract(_resources(task.needs))
+        if _fits(needs, left):
+            return True
+        begun = [task.has_begun for task in self._tasks.values() if task.needs == needs]
+        more = begun.count(True) // PER_WAITING if self._is_growing else 0
+        return begun.count(False) < 1 + more
 
     def _end(self, turn: Turn) -> None:
         with self._changed:
@@ -234,9 +240,9 @@ class Cluster:
             cores = sum(machine.get(CPU, 0.0) for machine in machines)
             logger.info("the Ray cluster has %d machines, %g cores", len(machines), cores)
         self._machines = list(machines)
-        begun = Counter(task.needs for task in self._tasks.values() if task.has_begun)
-        kinds = {*self._needs.values(), ONE_CORE}
-        self._most = {needs: begun[needs] + _count(needs, free) for needs in kinds}
+        self._free = free
+        for task in self._tasks.values():
+            task.is_seen = task.has_begun
         self._changed.notify_all()
 
 
@@ -245,10 +251,9 @@ def _resources(needs: Needs) -> dict[str, float]:
     return {CPU: needs.cpus, GPU: needs.gpus, MEMORY: memory}
 
 
-def _count(needs: Needs, resources: Resources) -> int:
-    """How many blocks of such needs there are resources for."""
-    wanted = {name: much for name, much in _resources(needs).items() if much}
-    return min(int(resources.get(name, 0.0) / much) for name, much in wanted.items())
+def _fits(needs: Needs, resources: Resources) -> bool:
+    """Whether there are resources for a block of such needs."""
+    return all(resources.get(name, 0.0) >= much for name, much in _resources(needs).items() if much)
 
 
 def _place(folders: Folders, modules: Sequence[str], allowance: Allowance) -> Message:

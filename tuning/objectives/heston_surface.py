@@ -19,6 +19,7 @@ from tuning.objectives.cached import hash_arrays
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.heston import PARAMETERS, Domain
 from tuning.objectives.layers import ACTIVATIONS
+from tuning.objectives.needs import Needs
 from tuning.objectives.pretrained import Scaling
 from tuning.objectives.surfaces import MATURITIES, POINTS, Surfaces, draw_surfaces
 from tuning.objectives.units import BASIS_POINTS
@@ -195,5 +196,6 @@ HESTON_SURFACE = Objective(
     config_type=Config,
     rungs=RUNGS,
     training_bytes=_training_bytes,
+    needs=Needs(memory_mib=512),
     packages=JAX,
 )

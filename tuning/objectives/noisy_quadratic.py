@@ -17,6 +17,7 @@ import numpy as np
 
 from tuning.objectives.base import TEST, VALIDATION, Floats, Folders, Objective, Problem, Trainer
 from tuning.objectives.log_noise import NoisyProblem
+from tuning.objectives.needs import Needs
 from tuning.objectives.quadratic import Moments, Quadratic
 from tuning.objectives.quadratic_problems import Config, build
 from tuning.objectives.quadratic_sampling import DRAWN_VALUES, SampledTrainer, block_names
@@ -195,4 +196,5 @@ NOISY_QUADRATIC = Objective(
     rungs=(0.25, 0.5),
     hard_cap=lambda config: build(config).cap,
     training_bytes=_training_bytes,
+    needs=Needs(memory_mib=256),
 )

@@ -18,6 +18,7 @@ from tuning.objectives.base import JAX, TEST, VALIDATION, Folders, Objective, Sc
 from tuning.objectives.dataset_files import check_source
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
+from tuning.objectives.needs import Needs
 from tuning.objectives.snapshots import ORDERS, Snapshots
 from tuning.records import Direction, Metric, check_integer
 from tuning.schedules.limits import Integer, Number, OrNone, settle
@@ -234,6 +235,7 @@ ONLINE_SURFACE = Objective(
     fixed_horizon=_horizon,
     trains_per_split=True,
     training_bytes=_training_bytes,
+    needs=Needs(memory_mib=768),
     packages=JAX,
     dataset="quotes",
 )

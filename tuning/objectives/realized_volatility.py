@@ -23,6 +23,7 @@ from tuning.objectives.dataset_files import check_source
 from tuning.objectives.footprint import network_bytes
 from tuning.objectives.idle import refuse_idle
 from tuning.objectives.lanes import OneByOne
+from tuning.objectives.needs import Needs
 from tuning.objectives.volatility import Fold
 from tuning.records import Direction, Metric, check_integer
 from tuning.schedules.limits import Among, Integer, Number, OrNone, settle
@@ -210,6 +211,7 @@ REALIZED_VOLATILITY = Objective(
     open=_open,
     inspect=_open,
     training_bytes=_training_bytes,
+    needs=Needs(memory_mib=512),
     packages=(*JAX, "scikit-learn"),
     dataset="ohlcv",
 )

@@ -26,6 +26,7 @@ from tuning.objectives.heston_surface import (
     draw_calm,
     hash_sets,
 )
+from tuning.objectives.needs import Needs
 from tuning.objectives.pretrained import SurfaceNetwork, read_network
 from tuning.objectives.surfaces import MATURITIES, Surfaces, draw_surfaces
 from tuning.objectives.units import BASIS_POINTS
@@ -195,5 +196,6 @@ REGIME_FINETUNE = Objective(
     config_type=Config,
     inspect=_given,
     training_bytes=_training_bytes,
+    needs=Needs(memory_mib=512),
     packages=JAX,
 )

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from tuning.errors import InvalidValue
 from tuning.objectives.base import TEST, VALIDATION, Folders, Objective, Score, Trainer
+from tuning.objectives.needs import Needs
 from tuning.objectives.rugged import (
     CLIP,
     DIMENSIONS,
@@ -127,4 +128,5 @@ REGIME_RUGGED = Objective(
     rungs=(0.25, 0.5),
     trains_per_split=True,
     training_bytes=_training_bytes,
+    needs=Needs(memory_mib=256),
 )
