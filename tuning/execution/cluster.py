@@ -59,6 +59,7 @@ class Task:
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     inbox: "queue.SimpleQueue[Message]" = field(default_factory=queue.SimpleQueue)
     has_begun: bool = False
+    is_over: bool = False  # whether nothing more will be said
     is_seen: bool = False  # whether the last look at the cluster saw what it takes
 
 
@@ -133,7 +134,8 @@ class Cluster:
         try:
             self._connection.send({"do": "train", "task": task.name, "order": self._order(task)})
         except TrainingLost:
-            self.forget(task, is_over=True)
+            task.is_over = True
+            self.forget(task)
             raise
         return task
 
@@ -143,12 +145,12 @@ class Cluster:
             task.has_begun = True
             self._changed.notify_all()
 
-    def forget(self, task: Task, *, is_over: bool) -> None:
+    def forget(self, task: Task) -> None:
         """Note that nobody waits for a block any more; it is stopped if it is not over."""
         with self._changed:
             self._tasks.pop(task.name, None)
             self._changed.notify_all()
-        if not is_over:
+        if not task.is_over:
             with suppress(TrainingLost):  # then it has ended, too
                 self._connection.send({"do": "stop", "task": task.name})
 

@@ -18,6 +18,7 @@ from tuning.execution.process import STOPPED
 from tuning.objectives import NO_FOLDERS, Folders
 from tuning.records import Cause
 
+ENDS = {"done", "crashed", "lost", "away", "unfit"}
 WAIT_SECONDS = 600.0  # for a machine with room, after which a block is handed back
 SILENCE_SECONDS = 60.0  # of a machine that trains, after which it is lost
 
@@ -42,7 +43,6 @@ class Remote:
         """
         task = self._cluster.send(block)
         self._inbox = task.inbox
-        is_over = False
         try:
             for message in self._messages(task):
                 event = read_event(message)
@@ -50,10 +50,9 @@ class Remote:
                     self._cluster.absolve(event.run)
                     event = replace(event, log_tail=message["log_tail"])
                 yield event
-            is_over = True
         finally:
             self._inbox = None
-            self._cluster.forget(task, is_over=is_over)
+            self._cluster.forget(task)
 
     def stop(self) -> None:
         """Stop what is trained, at once, from any thread."""
@@ -68,8 +67,13 @@ class Remote:
 
     def _messages(self, task: Task) -> Iterator[Message]:
         """What is said about the runs of a block, until it is done."""
-        while (message := self._next(task))["event"] != "done":
+        while not task.is_over:
+            message = self._next(task)
+            # What has ended by itself must not be stopped: its process may train another block.
+            task.is_over = message["event"] in ENDS
             match message["event"]:
+                case "done":
+                    return
                 case "alive":
                     continue
                 case "begun":

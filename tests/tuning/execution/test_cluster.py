@@ -180,11 +180,12 @@ def test_a_block_whose_machine_is_gone_is_no_crash(connect: Open) -> None:
         list(executor.run(block("is lost", "b")))
 
 
-def test_a_crash_is_told_with_all_that_is_known(connect: Open) -> None:
+def test_a_crash_is_told_with_all_that_is_known(connect: Open, stage: Stage) -> None:
     """Cause, traceback and last words cross both processes."""
     with pytest.raises(TrainingCrashed, match="too large") as crash:
         list(Remote(connect()).run(block("crashes")))
     told = crash.value
+    until(lambda: len(stage.asked()) == 1)  # what has ended is not stopped
     assert (told.cause, told.trace, told.log_tail) == ("memory", "line 1", "last words")
 
 
@@ -235,7 +236,7 @@ def test_a_cluster_that_was_lost_comes_back(connect: Open, stage: Stage) -> None
     with pytest.raises(TrainingLost, match="the Ray cluster at far-away:6379 was lost"):
         list(Remote(cluster).run(block("ends everything")))
     until(lambda: not other.inbox.empty())
-    cluster.forget(other, is_over=True)
+    cluster.forget(other)
     stage.have(SMALL, SMALL)
     assert "modest" in taken(cluster)
     assert list(Remote(cluster).run(block()))
