@@ -13,6 +13,7 @@ from typing import Literal
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 58
+VIOLATIONS = "violations"  # the unit of a figure that must be 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

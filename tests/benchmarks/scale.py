@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import scale_fleet
 import scale_store
-from figures import Figure, leave
+from figures import VIOLATIONS, Figure, leave
 
 PARTS: Mapping[str, Callable[[], list[Figure]]] = {
     "fleet": scale_fleet.figures,
@@ -23,6 +23,7 @@ def main() -> None:
     names = sys.argv[1:] or list(PARTS)
     found = [figure for name in names for figure in PARTS[name]()]
     leave("scale" if names == list(PARTS) else "-".join(["scale", *names]), found)
+    sys.exit(any(one.value for one in found if one.unit == VIOLATIONS))
 
 
 if __name__ == "__main__":
