@@ -51,9 +51,12 @@ def show_form(
     caller: Reader,
     source: Annotated[str | None, Query(alias="from", max_length=64)] = None,
     objective: Annotated[str | None, Query(max_length=128)] = None,
+    dataset: Annotated[str | None, Query(max_length=64)] = None,
 ) -> HTMLResponse:
-    """The form: empty, of an objective, or filled with the request of another study."""
-    started = {} if objective is None else {"objective": objective}
+    """The form: empty, of an objective and a dataset, or with the request of another study."""
+    started: dict[str, Any] = {} if objective is None else {"objective": objective}
+    if dataset is not None:
+        started["config"] = {"dataset": dataset}
     with here.store.read() as session:
         if source is not None:
             asked = studies.request_of(session, caller.project, check_study_id(source))

@@ -160,6 +160,8 @@ def seeds_for(found: Comparison, worthwhile: float, comparisons: int) -> int | N
 
 def _variance(values: Sequence[float]) -> float:
     """Sample variance; `statistics.variance` takes fifty times as long, in fractions."""
+    if min(values) == max(values):  # their mean may be a rounding away from all of them
+        return 0.0
     middle = fmean(values)
     return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
 
@@ -174,10 +176,10 @@ def _freedom(seeds: tuple[float, int], blocks: tuple[float, int]) -> float:
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Standard error of a mean; zero for a single value.
+    """Standard error of a mean; zero for a single value, or for equal ones.
 
-    >>> round(standard_error([1.0, 2.0, 3.0]), 4)
-    0.5774
+    >>> round(standard_error([1.0, 2.0, 3.0]), 4), standard_error([0.1, 0.1, 0.1])
+    (0.5774, 0.0)
     """
     return math.sqrt(_variance(values) / len(values)) if len(values) > 1 else 0.0
 

@@ -110,6 +110,13 @@ def test_every_setting_of_every_objective_has_a_control(api: TestClient) -> None
     assert page.data["request"] == {"objective": "heston_surface"}
 
 
+def test_it_begins_with_a_dataset(api: TestClient) -> None:
+    """The one whose page led here; what is no dataset is refused when the request is sent."""
+    page = visit(api, f"?objective=realized_volatility&dataset={quote(HOSTILE[:64])}")
+    config = {"dataset": HOSTILE[:64]}
+    assert page.data["request"] == {"objective": "realized_volatility", "config": config}
+
+
 def test_settings_of_any_type_can_be_made(api: TestClient) -> None:
     """Those of an objective somebody else wrote; its words are escaped."""
 
