@@ -40,6 +40,16 @@ GOOD_BARS = "date,open,high,low,close\n2020-01-01,1,2,1,1.5\n"
 BAD_BARS = "date,high,low,close\n2020-01-01,1,2,oops\n"
 
 
+ROUTES = tuple(Path(__file__).parent / name for name in ("api", "pages"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """By default routes are tested over SQLite; the suites of the store are, over both."""
+    for item in items:
+        if "[postgresql" in item.name and any(map(item.path.is_relative_to, ROUTES)):
+            item.add_marker(pytest.mark.full)
+
+
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with files of too few bars and of malformed ones, and a link to itself."""

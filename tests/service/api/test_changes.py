@@ -69,11 +69,10 @@ def test_a_change_is_told_as_the_study_stands(
     def act() -> None:
         assert api.post(f"/v1/studies/{study}:pause").status_code == 200
 
-    told = listen(act)
-    assert [(one["study"], one["revision"], one["state"]) for _, some in told for one in some] == [
-        (study, 1, "running"),
-        (study, 2, "paused"),
-    ]
+    heard = [one for _, some in listen(act) for one in some]
+    told = [(one["study"], one["revision"], one["state"]) for one in heard]
+    assert told[-1] == (study, 2, "paused")
+    assert told[:-1] in ([(study, 1, "running")], [])  # nothing, if the first look came after it
 
 
 def test_many_changes_are_few_messages(

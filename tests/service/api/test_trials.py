@@ -117,7 +117,7 @@ def test_curves_are_thinned_and_narrowed(
     """Few points with both ends and every extreme; the metrics and trials that are asked for."""
     place = f"{STUDIES}/{submit()['id']}/curves"
     plan()
-    assert api.get(place).json() == {"items": [], "next": None}
+    assert api.get(place).json() == {"items": [], "next": None, "purged_at": None}
     block = claim(lanes=3)
     assert block is not None
     steps = list(range(1000))

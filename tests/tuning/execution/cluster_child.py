@@ -18,7 +18,7 @@ from tuning.execution.link import Channel, attach
 from tuning.execution.node import write
 from tuning.records import Cause, Result, RunState
 
-FOLDER = Path(os.environ["RAY_PLAY"])
+FOLDER = Path(os.environ.get("RAY_PLAY", ""))  # none for whoever looks for doctests here
 CRASH = {
     "event": "crashed",
     "message": "too large",
