@@ -74,7 +74,6 @@ ON_BOTH = ("test_many_claimers",)
 SHARE = (
     *ON_BOTH,
     "test_five_killed_workers",
-    "test_a_cancelled_study",
     "test_a_reader_that_is_cut",
     "test_an_open_stream",
 )

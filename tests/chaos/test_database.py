@@ -16,6 +16,7 @@ from tests.chaos.test_faults import BRIEF, Watcher
 
 pytestmark = [
     pytest.mark.full,
+    pytest.mark.long,
     pytest.mark.timeout(300),  # processes start slowly on a busy machine
 ]
 RESTARTS = 2

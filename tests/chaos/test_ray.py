@@ -24,7 +24,7 @@ from tuning.execution import Inline
 from tuning.records import Budget
 from tuning.study import run_study, specify
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.full, pytest.mark.long, pytest.mark.timeout(300)]
 
 HERE = str(Path(__file__).parent)
 ROOT = Path(__file__).parents[2]

@@ -16,6 +16,7 @@ from tests.chaos.test_faults import BRIEF, trials_and_best
 
 pytestmark = [
     pytest.mark.full,
+    pytest.mark.long,
     pytest.mark.timeout(300),  # processes start slowly on a busy machine
     pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True),
 ]

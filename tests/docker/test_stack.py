@@ -27,6 +27,7 @@ STUDY = {
 
 pytestmark = [
     pytest.mark.full,
+    pytest.mark.long,
     pytest.mark.timeout(300),
     pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True),
 ]

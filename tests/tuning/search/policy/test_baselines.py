@@ -82,6 +82,7 @@ def test_five_peaks_come_near_the_best_of_a_scan(problem: str, horizon: int) -> 
     assert max(found.values()) < 0.25
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("problem", "horizon"), PROBLEMS)
 def test_three_peaks_come_near_the_best_of_a_scan_in_a_search_that_climbs(
     problem: str, horizon: int
