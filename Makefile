@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 TORCH := $(VENV)/.torch
 OBJECTIVE ?= realized_volatility
 TRIALS ?= 60
-SELECT ?= full or not full
+SELECT ?= not whole
 PARITY := .venv-parity
 PARITY_READY := $(PARITY)/.ready
 # More test processes than cores: many tests wait for leases, signals and servers.
@@ -16,7 +16,7 @@ DRAWS ?= 100
 PART ?= schedules engine study api
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full chromium parity format lock bench benchmark-objectives benchmark-search image-check clean
+.PHONY: help demo serve check test test-full chaos fuzz chromium parity format lock bench benchmark-objectives benchmark-search image-check clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,13 +50,22 @@ check: $(READY) ## format, lint, strict types, import contracts
 	@$(BIN)/lint-imports --no-cache
 
 # A hundred processes start in the tests: compiled modules are kept, whatever the caller's habit.
-test test-full: export PYTHONDONTWRITEBYTECODE :=
+test test-full chaos fuzz: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(READY) ## the default test suite
-	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "not full"
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "not full and not whole"
 
-test-full: $(TORCH) chromium ## the default suite and the slower tests (SELECT=full: these alone)
+test-full: $(TORCH) chromium ## the default suite and the slower tests (SELECT=full: without the default one)
 	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal -m "$(SELECT)"
+
+# The whole programmes of faults and of hostile input, an hour each; the suites above have a share.
+chaos fuzz: export GLIDESLOPE_TEST_WHOLE := 1
+chaos fuzz: export GLIDESLOPE_TEST_SEED := $(SEED)
+chaos: $(TORCH) ## every fault there is, on both databases: var/chaos/report.json (SEED=…)
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal tests/chaos
+
+fuzz: $(TORCH) ## hostile input and strangers at every door: var/fuzz/report.json (SEED=…)
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal tests/fuzz
 
 # Found, or installed where that may be done; without it browser tests are skipped, but not in CI.
 chromium: $(READY)

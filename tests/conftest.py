@@ -21,6 +21,13 @@ from sqlalchemy.engine import make_url
 
 from service.store.engine import Store
 from service.store.models import Base
+from tests.campaign import (  # noqa: F401 # pytest finds fixture and hooks here
+    campaign,
+    pytest_configure,
+    pytest_runtest_call,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+)
 
 BACKENDS = ("sqlite", "postgresql")
 CHAOS = Path(__file__).parent / "chaos"
