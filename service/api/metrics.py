@@ -62,6 +62,16 @@ class Metrics:
             buckets=PLANNING_BUCKETS,
             registry=own,
         )
+        writing = Histogram(
+            "glideslope_write_seconds",
+            "Time of transactions that write: wait for their turn (on SQLite one at a time; on "
+            "PostgreSQL for a connection), hold it until all is stored",
+            ("step",),
+            buckets=REQUEST_BUCKETS,
+            registry=own,
+        )
+        steps = {step: writing.labels(step) for step in ("wait", "hold")}
+        store.time_writes(lambda step, seconds: steps[step].observe(seconds))
         self._claims = Counter(
             "glideslope_claims", "Answered claims: with runs, or empty", ("answer",), registry=own
         )

@@ -24,12 +24,12 @@ from service.store import deadlines, fit, history, leases, models, studies
 from service.store.clock import now
 from service.store.leases import Isolation
 from service.store.locks import hold_name, lock_runs, lock_study, lock_study_if_free
+from service.store.queues import ACTIVE
 from tuning.documents import read_schedule
-from tuning.records import Phase, Run, RunState, StudyState, TrialState, check_integer, move
+from tuning.records import Phase, Run, RunState, TrialState, check_integer, move
 
 MAX_LANES = 1_024
 MOST_RATES = 1_000_000  # learning rates that one answer tells, beyond those of one run
-ACTIVE = (StudyState.RUNNING, StudyState.CONFIRMING)
 
 # Made once, for they are asked all the time; of rows, for nothing but their values is needed.
 _run, _trial = models.table_of(models.Run).c, models.table_of(models.Trial).c
@@ -37,13 +37,14 @@ _study = models.table_of(models.Study).c
 _CLAIMED = select(_run["id"]).where(
     _run.worker == bindparam("worker"), _run.claim == bindparam("claim")
 )
-# In words and not as values: a database takes an index of some rows for nothing else.
-_IS_LEASED = _run.state == literal_column(f"'{RunState.LEASED}'")
+# In words, as `leases.IS_LEASED`.
 _IS_SUSPECT = _run.isolation == literal_column(f"'{Isolation.WORKER}'")
-_COMPANY = select(_run.isolation).where(_run.worker == bindparam("worker"), _IS_LEASED).distinct()
+_COMPANY = (
+    select(_run.isolation).where(_run.worker == bindparam("worker"), leases.IS_LEASED).distinct()
+)
 _LANES = (
     select(_run.project, _run.study, func.count())
-    .where(_IS_LEASED)
+    .where(leases.IS_LEASED)
     .group_by(_run.project, _run.study)
 )
 _QUEUED: Select[Any] = (
@@ -242,17 +243,26 @@ def _repeat(
 def _locked_candidates(
     session: Session, company: Collection[str], wish: _Wish
 ) -> Iterator[models.Study]:
-    """Candidates in order, each locked when asked for.
+    """Candidates in order, each locked when asked for; those that others hold come last.
 
-    One lock is waited for; with that in hand, studies that others have locked are passed over, for
-    waiting in the order of fairness instead of names could end in a deadlock.
+    All that claim at once see the same study in front, so they do not queue up for it. Whoever
+    holds none waits for one at most: waiting for a second one, in the order of fairness instead of
+    names, could end in a deadlock.
     """
-    found = _candidates(session, company, wish)
-    for position, (owner, study) in enumerate(found):
-        if position == 0:
-            yield lock_study(session, owner, study)
-        elif (row := lock_study_if_free(session, owner, study)) is not None:
+    held = []
+    holds_none = True
+    for owner, study in _candidates(session, company, wish):
+        row = lock_study_if_free(session, owner, study)
+        if row is None:
+            held.append((owner, study))
+        else:
+            holds_none = False
             yield row
+    if holds_none and held:
+        yield lock_study(session, *held.pop(0))
+        for owner, study in held:
+            if (row := lock_study_if_free(session, owner, study)) is not None:
+                yield row
 
 
 def _candidates(

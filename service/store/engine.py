@@ -43,6 +43,7 @@ LONGEST_PAUSE_SECONDS = 0.5
 ALLOWED_URLS = "sqlite:///path/to/file.db or postgresql://user@host/database"
 
 Done = TypeVar("Done")
+Timer = Callable[[str, float], None]
 
 
 class Store:
@@ -72,6 +73,7 @@ class Store:
         self._writer = writing_engine(parsed, limits)
         self._reader = reading_engine(parsed, self._writer)
         self.notices = None if is_sqlite(parsed) else Notices(parsed)
+        self._time: Timer | None = None
 
     @property
     def is_local(self) -> bool:
@@ -81,6 +83,10 @@ class Store:
     def enable(self, name: str) -> None:
         """Let transactions know of something that this server does beside what it must."""
         self._info[name] = True
+
+    def time_writes(self, timer: Timer) -> None:
+        """Let someone know how long each writing transaction had to wait, and took."""
+        self._time = timer
 
     def upgrade(self) -> None:
         """Bring the schema up to date."""
@@ -113,8 +119,14 @@ class Store:
             Session(self._writer, expire_on_commit=False) as session,
         ):
             session.info.update(self._info)
+            begin = time.perf_counter()
             with session.begin():
+                session.connection()  # waits for the turn to write, or for a connection
+                turn = time.perf_counter()
                 yield session
+            if self._time is not None:
+                self._time("wait", turn - begin)
+                self._time("hold", time.perf_counter() - turn)
 
     def attempt(self, block: Callable[[Session], Done]) -> Done:
         """`write` for a block that may be called again: what left nothing is tried once more.

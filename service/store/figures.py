@@ -12,10 +12,11 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.store import models
+from service.store import models, queues
 from service.store.clock import now
 from service.store.dataset_models import Dataset
-from tuning.records import RunState, StudyState
+from service.store.leases import IS_LEASED
+from tuning.records import StudyState
 
 ATTENDING_SECONDS = 60.0  # since a worker asked for work; it does so, or writes it down, every 15
 
@@ -39,29 +40,18 @@ class Figures:
 
 def take(session: Session) -> Figures:
     """Count."""
-    study, run, at = models.Study, models.Run, now(session)
+    study, at = models.Study, now(session)
     states = dict.fromkeys((state.value for state in StudyState), 0)
     counted = session.execute(select(study.state, func.count()).group_by(study.state))
-    runs = session.execute(
-        select(run.state, func.count())
-        .where(run.state.in_([RunState.QUEUED.value, RunState.LEASED.value]))
-        .group_by(run.state)
-    )
-    waiting = select(run.project, run.study).where(run.state == RunState.QUEUED).distinct()
-    queued = waiting.subquery()
-    served = session.scalar(
-        select(func.min(func.coalesce(study.claimed, study.created)))
-        .join(queued, (study.project == queued.c.project) & (study.id == queued.c.study))
-        .where(study.state.in_([StudyState.RUNNING.value, StudyState.CONFIRMING.value]))
-    )
+    waiting = queues.of_active_studies(session)
+    oldest = min((one.served for one in waiting), default=at)
     attending = models.Worker.seen > at - timedelta(seconds=ATTENDING_SECONDS)
     held = session.execute(select(func.count(), func.coalesce(func.sum(Dataset.size), 0))).one()
-    by_state = {row[0]: row[1] for row in runs}
     return Figures(
         studies={**states, **{row[0]: row[1] for row in counted}},
-        queued_runs=by_state.get(RunState.QUEUED.value, 0),
-        leased_runs=by_state.get(RunState.LEASED.value, 0),
-        queue_age_seconds=0.0 if served is None else max(0.0, (at - served).total_seconds()),
+        queued_runs=sum(one.runs for one in waiting),
+        leased_runs=session.scalar(select(func.count()).where(IS_LEASED)) or 0,
+        queue_age_seconds=max(0.0, (at - oldest).total_seconds()),
         workers=session.scalar(select(func.count()).select_from(models.Worker).where(attending))
         or 0,
         datasets=held[0],

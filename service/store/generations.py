@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from service.errors import Conflict
 from service.store import deadlines, leases, models, outcomes, quotas, studies
-from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.locks import lock_study
+from service.store.queues import ACTIVE
 from tuning.records import Phase, RunState, StudyState, TrialState, move
 
 Document = Mapping[str, Any]

@@ -27,12 +27,12 @@ from service.store import (
     quotas,
     webhooks,
 )
-from service.store.claims import ACTIVE
 from service.store.clock import now
 from service.store.failure_models import Failure
 from service.store.identity_models import SharedStudy
 from service.store.list_models import StudyWords
 from service.store.locks import lock_runs, lock_study
+from service.store.queues import ACTIVE
 from service.store.studies import Study, estimate_end, note, to_study
 from service.store.timeouts import lift
 from tuning import rounds

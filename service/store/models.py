@@ -263,9 +263,9 @@ class Run(Base):
         ),
         Index("ix_runs_queue", "project", "study", "state", "generation", "index"),
         Index("ix_runs_trial", "project", "study", "trial", "generation", "index"),
-        Index("ix_runs_leases", "state", "lease_until"),
         Index("ix_runs_claim", "worker", "claim"),
         # With what is always the same in front, since SQLite takes the index of most columns.
+        _few("ix_runs_leases", "state", "lease_until", where="state = 'leased'"),
         _few("ix_runs_leased", "state", "project", "study", where="state = 'leased'"),
         _few("ix_runs_company", "worker", "isolation", where="state = 'leased'"),
         _few(

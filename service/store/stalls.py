@@ -11,15 +11,15 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, or_, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
-from service.store import conditions, models, studies
-from service.store.claims import ACTIVE
+from service.store import conditions, models, queues, studies
 from service.store.clock import now
 from service.store.conditions import Stall
-from service.store.leases import Isolation
+from service.store.leases import IS_LEASED
 from service.store.locks import hold_name, lock_study
+from service.store.queues import ACTIVE, Queue
 from tuning.records import RunState
 
 PRESENT_SECONDS = 60.0  # a worker that asked for work since then is there
@@ -75,12 +75,12 @@ def find(session: Session, seconds: float) -> list[tuple[str, str, Stall]]:
     ).all()
     if not rows:
         return []
-    queues, present = _queues(session), _present(session, at)
+    waiting = {(one.project, one.study): one for one in queues.of_active_studies(session)}
+    present = _present(session, at)
     found = []
     for project, name, objective, is_external, known in rows:
         for_it = [offer for owner, offer in present if owner in {None, project}]
-        queue = queues.get((project, name), (0, 0))
-        stall = _why(objective, queue, for_it, is_external=is_external)
+        stall = _why(objective, waiting.get((project, name)), for_it, is_external=is_external)
         if not _is_known(known, stall):
             found.append((project, name, stall))
     return found
@@ -100,35 +100,18 @@ def _is_known(known: Sequence[Mapping[str, Any]], stall: Stall) -> bool:
     return any(all(one[name] == value for name, value in told.items()) for one in known)
 
 
-def _queues(session: Session) -> dict[tuple[str, str], tuple[int, int]]:
-    """By project and study: how many runs are queued, and how many of them lost a worker."""
-    run = models.Run
-    is_lost = or_(run.attempt > 0, run.isolation == Isolation.WORKER)
-    query = (
-        select(run.project, run.study, func.count(), func.sum(case((is_lost, 1), else_=0)))
-        .where(run.state == RunState.QUEUED)
-        .group_by(run.project, run.study)
-    )
-    return {
-        (project, study): (queued, lost) for project, study, queued, lost in session.execute(query)
-    }
-
-
 def _why(
     objective: str,
-    queue: tuple[int, int],
+    queue: Queue | None,
     present: Sequence[Collection[str] | None],
     *,
     is_external: bool,
 ) -> Stall:
-    queued, lost = queue
-    if not queued:
+    if queue is None:
         return Stall("NotPlanned", "no run is queued: the planner has not answered")
-    if lost and not present:
-        return Stall(
-            "LeasesExpired",
-            f"the workers of {lost} of {queued} queued runs were lost, and none asks for work",
-        )
+    lost = f"the workers of {queue.lost} of {queue.runs} queued runs were lost"
+    if queue.lost and not present:
+        return Stall("LeasesExpired", f"{lost}, and none asks for work")
     hint = "start one with `glideslope worker`"
     if is_external:
         hint = f"{objective} is external, so start a trainer that claims it by this name"
@@ -140,8 +123,8 @@ def _why(
     if not offering:
         more = f": {hint}" if is_external else ""
         return Stall("NotOffered", f"no worker offers {objective} ({len(present)} there){more}")
-    if lost:
-        return Stall("LeasesExpired", f"the workers of {lost} of {queued} queued runs were lost")
+    if queue.lost:
+        return Stall("LeasesExpired", lost)
     return Stall("NotClaimed", f"no worker that offers {objective} is free ({len(offering)} busy)")
 
 
@@ -151,7 +134,7 @@ def _present(session: Session, at: datetime) -> list[tuple[str | None, Collectio
     They asked lately, or train something.
     """
     worker, run = models.Worker, models.Run
-    busy = select(run.worker).where(run.state == RunState.LEASED).distinct()
+    busy = select(run.worker).where(IS_LEASED).distinct()
     since = at - timedelta(seconds=PRESENT_SECONDS)
     query = select(worker.project, worker.all_projects, worker.objectives).where(
         or_(worker.seen >= since, worker.name.in_(busy))

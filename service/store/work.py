@@ -20,7 +20,6 @@ from service.store.clock import now
 from service.store.leases import Reply, Status, Stop
 from service.store.locks import lock_runs, lock_studies_of
 from service.store.measurements import Report, report
-from tuning.records import RunState
 
 __all__ = [
     "Beat",
@@ -70,7 +69,7 @@ def heartbeat(
 def sweep(session: Session, *, max_attempts: int) -> int:
     """Take back every run whose lease expired; returns how many."""
     at = now(session)
-    expired = (models.Run.state == RunState.LEASED) & (models.Run.lease_until <= at)
+    expired = leases.IS_LEASED & (models.Run.lease_until <= at)
     return _take_back(session, expired, at, lambda run: outcomes.lose(run, at, max_attempts))
 
 
@@ -94,7 +93,7 @@ def bereave(session: Session, worker: str, *, max_attempts: int) -> int:
 
 
 def _held_by(worker: str) -> ColumnElement[bool]:
-    return (models.Run.state == RunState.LEASED) & (models.Run.worker == worker)
+    return leases.IS_LEASED & (models.Run.worker == worker)
 
 
 def _take_back(

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from service.store import models
+from service.store import models, queues
 from service.store.clock import now
+from service.store.leases import IS_LEASED
 from service.store.stalls import PRESENT_SECONDS
-from tuning.records import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,7 @@ def everyone(session: Session, project: str | None) -> tuple[datetime, list[Work
 
 def count_queued(session: Session, project: str | None) -> int:
     """Runs that wait for a worker."""
-    run = models.Run
-    query = select(func.count()).where(run.state == RunState.QUEUED)
-    if project is not None:
-        query = query.where(run.project == project)
-    return session.scalar(query) or 0
+    return sum(one.runs for one in queues.of_active_studies(session, project))
 
 
 def _leases(session: Session, project: str | None) -> dict[str, list[Lease]]:
@@ -99,7 +95,7 @@ def _leases(session: Session, project: str | None) -> dict[str, list[Lease]]:
     query = (
         select(run, study.label, study.objective)
         .join(study, (study.project == run.project) & (study.id == run.study))
-        .where(run.state == RunState.LEASED)
+        .where(IS_LEASED)
         .order_by(run.started, run.id)
     )
     if project is not None:

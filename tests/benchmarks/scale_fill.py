@@ -15,6 +15,7 @@ from service.store.models import Base
 
 IDS = frozenset({"study", "run"})  # columns that hold an id; `id` in the tables of OWNERS
 OWNERS = frozenset({"studies", "runs"})
+KEYS = IDS | {"id"}  # one of them is in the key of all that can have a copy
 AT_ONCE = 500  # copies in one transaction
 
 
@@ -45,8 +46,8 @@ def _copy(connection: Connection, copies: Table, origin: str) -> None:
     """What belongs to the study, in the order of foreign keys."""
     for table in Base.metadata.sorted_tables:
         owner = "id" if table.name == "studies" else "study"
-        if owner not in table.c:
-            continue
+        if owner not in table.c or not KEYS & set(table.primary_key.columns.keys()):
+            continue  # what is remembered of a request has a key that the client chose
         renamed = IDS | ({"id"} if table.name in OWNERS else set())
         values = [
             copies.c.id + sql.substr(column, len(origin) + 1) if column.name in renamed else column

@@ -9,6 +9,7 @@ Not here: the fleet that is simulated (`scale_fleet.py`), reads beside an empty 
 import http.client
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -35,7 +36,9 @@ TRIALS, SEEDS, STUDIES = 100, 3, 10_000
 ASKED = 40  # times that each route is asked
 WORKERS, WORK_SECONDS, QUEUES, BATCH = 64, 30.0, 64, 64
 LONG = 10_000  # trials of a study that is not done before the time is up
-LONGEST_WAIT_MS = 1_000.0
+WAITS = re.compile(
+    r'glideslope_write_seconds_bucket\{le="(?P<bound>.+)",step="wait"\} (?P<count>\S+)'
+)
 # Streams that end with the server, or need more than an id: their speed is another matter.
 ENDLESS = frozenset({"/v1/events"})
 
@@ -213,12 +216,15 @@ def work(base: Base, server: Server) -> list[Figure]:
     with Client(server.url) as client:
         studies = [begin_study(client, seed, LONG, batch=BATCH) for seed in range(QUEUES)]
         wait_for_queue(server, QUEUES * BATCH)
+        before = turns(server)
         words = [HERE / "scale_workers.py", "127.0.0.1", server.port, WORKERS, WORK_SECONDS]
         done = subprocess.run(
             [sys.executable, *map(str, words)], stdout=subprocess.PIPE, text=True, check=True
         )
+        after = turns(server)
         for study in studies:
             client.studies.cancel(study)
+    waits = {bound: after[bound] - before[bound] for bound in after}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     say(f"{base.name}: {done.stdout.splitlines()[-1]}")
     note = (
@@ -228,14 +234,32 @@ def work(base: Base, server: Server) -> list[Figure]:
         Figure(name=f"{base.name}: claims a second", value=found["claims"], unit="1/s", note=note),
         Figure(name=f"{base.name}: runs a second", value=found["runs"], unit="1/s", note=note),
         Figure(
-            name=f"{base.name}: longest wait of a claim or tell",
+            name=f"{base.name}: transactions that waited longer than 1 s for their turn to write",
+            value=waits["+Inf"] - waits["1.0"],
+            unit="",
+            better="lower",
+            target=0,
+            note=f"of {waits['+Inf']:.0f}; {waits['+Inf'] - waits['0.5']:.0f} longer than 0.5 s",
+        ),
+        Figure(
+            name=f"{base.name}: longest claim or tell",
             value=found["slowest"],
             unit="ms",
             better="lower",
-            target=LONGEST_WAIT_MS,
-            note=f"so no lock was waited for longer; p99 of a claim {found['claim_p99']:.0f} ms",
+            note=f"as a worker sees it; of claims, the median took {found['claim_p50']:.0f} ms, "
+            f"99 % less than {found['claim_p99']:.0f}",
         ),
     ]
+
+
+def turns(server: Server) -> dict[str, float]:
+    """How many transactions waited at most so many seconds for their turn to write."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    found = [WAITS.fullmatch(line) for line in lines]
+    return {one["bound"]: float(one["count"]) for one in found if one}
 
 
 def wait_for_queue(server: Server, runs: int) -> None:

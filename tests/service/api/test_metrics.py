@@ -91,6 +91,30 @@ def test_what_there_is_to_do_is_told(
     assert look("glideslope_told_runs_total", outcome="diverged", status="ok") == 1
 
 
+def test_whoever_waits_for_a_turn_to_write_is_timed(store: Store) -> None:
+    """On SQLite a second writer waits while the first one holds the turn, and both are timed."""
+    metrics = Metrics(store)
+    waits = threading.Thread(target=write, args=(store,))
+    with store.write():
+        waits.start()
+        waits.join(0.2)
+    waits.join()
+    told = {
+        (one.name.removeprefix("glideslope_write_seconds_"), one.labels.get("step")): one.value
+        for one in samples(metrics.text().decode())
+        if one.name.startswith("glideslope_write_seconds")
+    }
+    assert told["count", "wait"] == told["count", "hold"] == 2
+    assert told["sum", "hold"] >= 0.2
+    assert told["sum", "wait"] >= (0.1 if store.is_local else 0.0)
+
+
+def write(store: Store) -> None:
+    """One transaction."""
+    with store.write():
+        pass
+
+
 def test_requests_are_timed_by_template(api: TestClient, look: Look) -> None:
     """However many studies are asked for, and whatever method or address, labels stay few."""
     for number in range(5):
@@ -134,6 +158,9 @@ def test_a_store_that_is_away_is_told(store: Store) -> None:
         def connections_in_use(self) -> dict[str, int]:
             """None."""
             return {}
+
+        def time_writes(self, timer: Any) -> None:  # noqa: ANN401 - it is never called
+            """Nobody writes."""
 
     metrics = Metrics(Away())  # type: ignore[arg-type] # as much of a store as is needed
     metrics.observe_planning("propose", 0.3)
