@@ -45,8 +45,9 @@ from service.api.metrics import Metrics
 from service.api.problems import install, responses
 from service.api.requests import Requests
 from service.api.uploads import Uploads
+from service.api.waits import Waits
 from service.errors import Forbidden, QuotaExceeded, Unidentified
-from service.housekeeping import count, forget, sweep
+from service.housekeeping import Sweeper, count, forget
 from service.loopback import is_loopback
 from service.pages import ROUTERS
 from service.pages.report import render_report
@@ -110,9 +111,10 @@ def create_app(
 
     planner = Planner(ledger(store, on_progress), metrics.observe_planning, tracing)
     planning = Loop("planner", planner.round, PLAN_SECONDS)
+    sweeper = Sweeper(store, settings, on_progress)
     sweeping = Loop(
         "sweeper",
-        lambda: metrics.expired_leases.inc(sweep(store, settings, on_progress)),
+        lambda: metrics.expired_leases.inc(sweeper.round()),
         settings.sweep_seconds,
         # After an outage of the server its workers get time to extend their leases first.
         delay_seconds=2 * settings.heartbeat_seconds,
@@ -132,6 +134,7 @@ def create_app(
         meter=meter,
         is_ready=lambda: planning.is_well and sweeping.is_well,
         bell=bell,
+        waits=Waits(bell),
         objectives=load(settings.modules),
         render_report=render_report,
         versions=versions(),

@@ -17,6 +17,7 @@ from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.api.metrics import Metrics
 from service.api.uploads import Uploads
+from service.api.waits import Waits
 from service.errors import NotFound
 from service.settings import Settings
 from service.store.engine import Store
@@ -33,9 +34,9 @@ class Context:
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `is_ready` tells whether planner and sweeper do their work; `bell` rings when a study may have
-    changed or have runs to claim. `keyring` tells who has which key, `meter` counts what asks.
-    `objectives` are those that can be tuned. `render_report` makes the HTML of a study, and
-    `versions` are those of the libraries the planner depends on.
+    changed or have runs to claim, for which the `waits` are. `keyring` tells who has which key,
+    `meter` counts what asks. `objectives` are those that can be tuned. `render_report` makes the
+    HTML of a study, and `versions` are those of the libraries the planner depends on.
     `survey` tells what is in an upload, of which few are read at once (`reading`). `metrics` are
     the figures of this server, `tracing` makes its spans.
     """
@@ -47,6 +48,7 @@ class Context:
     keyring: Keyring
     meter: Meter
     bell: Bell
+    waits: Waits
     objectives: Mapping[str, Objective]
     render_report: Callable[..., str]
     versions: Mapping[str, str]

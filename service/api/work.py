@@ -47,15 +47,20 @@ async def claim_work(
     """Hand out queued runs of one study under lease; waits up to `wait_seconds` for some.
 
     Train each run of the `block` with its `seed` and `schedule` for `updates` updates, evaluate it
-    on `splits`, and tell. If the answer was lost, ask again with the same `claim`.
+    on `splits`, and tell. If the answer was lost, ask again with the same `claim`; a request with
+    it that still waits then ends without a block. To stop waiting, ask again for no `objectives`.
     """
     deadline = time.monotonic() + body.wait_seconds
-    with here.meter.stream(caller) if body.wait_seconds else nullcontext():
+    with (
+        here.meter.stream(caller) if body.wait_seconds else nullcontext(),
+        here.waits.begin((caller.worker(body.worker), body.claim)) as is_latest,
+    ):
         ticket = here.bell.ticket()
         block = await run_in_threadpool(_claim, here, caller, body)
         while block is None and (left := deadline - time.monotonic()) > 0:
             await here.bell.wait(ticket, min(POLL_SECONDS, left))
-            if await request.is_disconnected():  # nobody would train what is handed out now
+            # Nobody would train what is handed out now.
+            if not is_latest() or await request.is_disconnected():
                 break
             ticket = here.bell.ticket()
             if await run_in_threadpool(_has_queued, here, caller, body):
@@ -84,7 +89,7 @@ def _has_queued(here: Context, caller: Caller, body: ClaimRequest) -> bool:
 def _claim(here: Context, caller: Caller, body: ClaimRequest) -> ClaimedBlock | None:
     worker = caller.worker(body.worker)
     offer = None if body.objectives is None else frozenset(body.objectives)
-    is_news = here.attendance.is_news(worker, offer)
+    is_news = offer != frozenset() and here.attendance.is_news(worker, offer)
 
     def ask(session: Any) -> work.Claim | None:  # noqa: ANN401 # the store's own
         if is_news:

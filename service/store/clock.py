@@ -6,6 +6,7 @@ the database's. A test passes its own clock to `Store(url, now=...)`.
 Not here: durations; callers add them.
 """
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import cast
@@ -25,4 +26,4 @@ def now(session: Session) -> datetime:
     if session.get_bind().dialect.name == "postgresql":
         told = session.execute(text("SELECT clock_timestamp()")).scalar_one()
         return cast("datetime", told).astimezone(UTC)
-    return datetime.now(UTC)
+    return datetime.fromtimestamp(time.time(), UTC)

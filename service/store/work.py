@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from service.store import leases, models, outcomes
@@ -35,6 +35,7 @@ __all__ = [
     "heartbeat",
     "report",
     "requeue",
+    "shorten",
     "sweep",
 ]
 
@@ -71,6 +72,17 @@ def sweep(session: Session, *, max_attempts: int) -> int:
     at = now(session)
     expired = leases.IS_LEASED & (models.Run.lease_until <= at)
     return _take_back(session, expired, at, lambda run: outcomes.lose(run, at, max_attempts))
+
+
+def shorten(session: Session, lease_seconds: float) -> None:
+    """Let no lease last longer than one that is granted now: the clock was set back."""
+    until = now(session) + timedelta(seconds=lease_seconds)
+    run = models.Run
+    session.execute(
+        update(run)
+        .where(run.state == RunState.LEASED, run.lease_until > until)
+        .values(lease_until=until)
+    )
 
 
 def requeue(session: Session, worker: str) -> int:

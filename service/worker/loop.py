@@ -1,9 +1,9 @@
 """The worker's life: slots, heartbeats, and three steps to its end.
 
 The one idea: the main thread only waits for notices (a signal, a slot that ended) and opens three
-gates one after the other. Draining: claim nothing more. Halting, `drain_seconds` later: stop
-training and put back. Over: whoever is still talking to a service that does not answer is left
-behind, and its leases run out.
+gates one after the other. Draining: claim nothing more, and wait for no work. Halting,
+`drain_seconds` later: stop training and put back. Over: whoever is still talking to a service that
+does not answer is left behind, and its leases run out.
 Not here: what a slot does (`slot`).
 """
 
@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
@@ -121,6 +121,7 @@ class Worker:
         while not self._take_notice(NOTICE_SECONDS):
             pass
         self._draining.set()
+        self._thread("withdrawal", self._withdraw).start()
         is_done = self._await_slots(self._options.drain_seconds)
         self._halting.set()
         is_done = is_done or self._await_slots(self._options.hand_back_seconds)
@@ -182,6 +183,19 @@ class Worker:
             beat(Delivery(self._client, self._options.worker, once), self._leases)
             for slot in self._slots:
                 slot.interrupt_if_lost()
+
+    def _withdraw(self) -> None:
+        """Have the claims answered that wait for work; they hold up the end for nothing.
+
+        Again, until none waits: one may arrive after its withdrawal.
+        """
+        once = Patience(seconds=0, answer_seconds=LEAST_BEAT_SECONDS)
+        while any(slot.is_waiting for slot in self._slots):
+            for slot in self._slots:
+                with suppress(ClientError):  # then it waits as long as it said
+                    slot.withdraw(once)
+            if self._halting.wait(NOTICE_SECONDS):
+                return
 
     def _await_slots(self, seconds: float) -> bool:
         """Wait until all slots ended; False if they did not."""

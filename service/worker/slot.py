@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -90,6 +90,7 @@ class Slot:
         self._is_training = False
         self._is_interrupted = False
         self._claimed = ""  # the claim that brought the block at hand
+        self._waiting = ""  # the claim that waits for work, if one does
         self._delivering = Errand(f"delivery-{number}")
         self._unsent: Callable[[], None] | None = None
 
@@ -146,6 +147,19 @@ class Slot:
         }
         return self._tracing.span("block", about, parent=reply.traceparent)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for work; then it holds none."""
+        return bool(self._waiting)
+
+    def withdraw(self, patience: Patience) -> None:
+        """Have a claim that waits answered now; may be called from any thread, again.
+
+        Its own thread puts back what it was given in the same moment.
+        """
+        if claim := self._waiting:
+            self._client.work.claim(self._request(claim, ()), patience=patience)
+
     def interrupt(self) -> None:
         """Stop what is being trained now, if anything; may be called from any thread, again."""
         with self._lock:
@@ -168,15 +182,27 @@ class Slot:
 
     def _claim(self, turn: Turn, wait_seconds: float) -> ClaimReply:
         """Ask until there is an answer, always with the same id: a lost answer comes again."""
-        request = ClaimRequest(
+        claim = secrets.token_hex(16)
+        self._waiting = claim if wait_seconds else ""
+        if self._draining.is_set():  # looked at now: whoever drains looks at the claim afterwards
+            wait_seconds = 0.0
+        try:
+            request = self._request(claim, turn.objectives, wait_seconds)
+            return self._client.work.claim(request, patience=self._claiming)
+        finally:
+            self._waiting = ""
+
+    def _request(
+        self, claim: str, objectives: Sequence[str] | None, wait_seconds: float = 0.0
+    ) -> ClaimRequest:
+        return ClaimRequest(
             worker=self._ask.worker,
-            claim=secrets.token_hex(16),
+            claim=claim,
             lanes=self._ask.lanes,
-            objectives=None if turn.objectives is None else list(turn.objectives),
+            objectives=None if objectives is None else list(objectives),
             external=False,
             wait_seconds=wait_seconds,
         )
-        return self._client.work.claim(request, patience=self._claiming)
 
     def _hold(self, reply: ClaimReply, block: ClaimedBlock, waited: float) -> None:
         leases = [lease_of(run) for run in block.runs]

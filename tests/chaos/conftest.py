@@ -76,6 +76,7 @@ SHARE = (
     "test_five_killed_workers",
     "test_a_reader_that_is_cut",
     "test_an_open_stream",
+    "test_calls_through",
 )
 
 

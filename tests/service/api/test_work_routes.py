@@ -107,6 +107,26 @@ def test_a_waiting_claim_is_answered_when_there_is_work(
     assert found[0] is not None
 
 
+def test_a_claim_asked_again_ends_the_wait_of_the_first(
+    api: TestClient, submit: Submit, plan: Callable[[], int], claim: Claim
+) -> None:
+    """Whoever asks again for nothing stops waiting; what comes then is for others."""
+    body = {"worker": "w", "claim": "one", "wait_seconds": 20}
+    found: list[dict[str, Any]] = []
+    waiting = threading.Thread(
+        target=lambda: found.append(api.post("/v1/work:claim", json=body).json())
+    )
+    waiting.start()
+    nothing = {**body, "objectives": [], "wait_seconds": 0}
+    while waiting.is_alive():  # it may not have arrived yet
+        assert api.post("/v1/work:claim", json=nothing).json()["block"] is None
+        waiting.join(0.05)
+    assert found[0]["block"] is None
+    submit()
+    plan()
+    assert claim() is not None
+
+
 def test_heartbeats_keep_a_lease(
     api: TestClient, store: Store, block: dict[str, Any], advance: Callable[[float], None]
 ) -> None:

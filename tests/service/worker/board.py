@@ -7,6 +7,7 @@ happen; nobody sleeps. It is strict: a run that is told twice by living tokens i
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,9 @@ class Board:
         self.claims: list[ClaimRequest] = []
         self.order: list[str] = []  # kinds of calls, in order
         self.waiting = 0  # claims that wait for work
+        self.withdrawals = 0  # requests that ended the wait of a claim, or should have
+        self.ignores_withdrawals = False
+        self._asked: Counter[str] = Counter()
         self._numbers = count()
         self._changed = threading.Condition()
 
@@ -104,22 +108,34 @@ class Board:
         """Everything that counted about a run, in order."""
         return [tell.outcome for tell in self.cards[run].tells]
 
-    def await_work(self, seconds: float) -> None:
-        """Wait until a claim would get anything, but not for ever."""
+    def await_work(self, request: ClaimRequest) -> None:
+        """Wait until a claim would get anything or is asked anew, but not for ever."""
         with self._changed:
+            self._asked[request.claim] += 1
+            mine = self._asked[request.claim]
             self.waiting += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._free(1), seconds)
+            self._changed.wait_for(
+                lambda: self._free(1) or self._is_repeated(request.claim, mine),
+                request.wait_seconds,
+            )
             self.waiting -= 1
+            self._changed.notify_all()
+
+    def _is_repeated(self, claim: str, before: int) -> bool:
+        return self._asked[claim] > before and not self.ignores_withdrawals
 
     # The protocol
 
     def claim(self, request: ClaimRequest) -> ClaimReply:
         """The same runs for the same claim, else the next ones of one study."""
         with self._changed:
+            cards = [card for card in self.cards.values() if card.claim == request.claim]
+            if request.objectives == []:
+                self.withdrawals += 1
+                return self._reply(request, cards)
             self.order.append("claim")
             self.claims.append(request)
-            cards = [card for card in self.cards.values() if card.claim == request.claim]
             for card in cards or self._free(request.lanes):
                 if not cards:
                     card.token = f"token {next(self._numbers)}"
@@ -127,12 +143,15 @@ class Board:
                     card.lease_until = time.monotonic() + self.lease_seconds
             cards = [card for card in self.cards.values() if card.claim == request.claim]
             self._changed.notify_all()
-            return ClaimReply(
-                claim=request.claim,
-                lease_seconds=self.lease_seconds,
-                heartbeat_seconds=self.heartbeat_seconds,
-                block=self._block(cards) if cards else None,
-            )
+            return self._reply(request, cards)
+
+    def _reply(self, request: ClaimRequest, cards: list[Card]) -> ClaimReply:
+        return ClaimReply(
+            claim=request.claim,
+            lease_seconds=self.lease_seconds,
+            heartbeat_seconds=self.heartbeat_seconds,
+            block=self._block(cards) if cards else None,
+        )
 
     def heartbeat(self, request: HeartbeatRequest) -> Replies:
         """Extend leases."""
@@ -243,7 +262,7 @@ def app_of(board: Board) -> FastAPI:
 
     @app.post("/v1/work:claim")
     def claim(request: ClaimRequest) -> ClaimReply:
-        board.await_work(request.wait_seconds)
+        board.await_work(request)
         return board.claim(request)
 
     @app.post("/v1/runs:heartbeat")

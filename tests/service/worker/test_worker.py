@@ -254,7 +254,7 @@ def test_slots_claim_in_turn_and_only_what_there_is_room_for(board: Board, hire:
     """Nobody claims while another has the turn, nor anything that the gate does not offer."""
     gate = Narrow()
     board.offer("a", "b")
-    hand = hire(hang, gate=gate, processes=3, lanes=1)
+    hand = hire(hang, gate=gate, processes=3, lanes=1, drain_seconds=0.1)
     board.until(lambda board: board.cards["a"].token and gate.refused.is_set())
 
     assert len(board.claims) == 1
@@ -399,8 +399,38 @@ def test_a_block_that_outlasts_the_drain_is_put_back(board: Board, hire: Hire) -
     assert hand.puppets[0].is_closed
 
 
+def test_slots_that_wait_for_work_end_at_once(board: Board, hire: Hire) -> None:
+    """Their claims are withdrawn, so nobody waits for work any more when the worker has ended."""
+    hand = hire(processes=3, wait_seconds=30.0, drain_seconds=60.0)
+    board.until(lambda board: board.waiting == 3)
+
+    assert hand.dismiss() == 0
+    board.until(lambda board: board.waiting == 0)
+    assert board.withdrawals >= 3
+    assert len(board.claims) == 3
+
+
+def test_a_slot_that_waits_ends_while_another_trains(board: Board, hire: Hire) -> None:
+    """What comes back from the one at the end is not handed to the other."""
+    begun = threading.Event()
+
+    def begin_and_hang(block: Block, stopped: threading.Event) -> Iterator[Event]:
+        begun.set()
+        yield from hang(block, stopped)
+
+    board.offer("a")
+    hand = hire(begin_and_hang, processes=2, wait_seconds=30.0, drain_seconds=0.5)
+    assert begun.wait(30)
+    board.until(lambda board: board.waiting == 1)
+
+    assert hand.dismiss() == 0
+    assert board.outcomes("a") == ["returned"]
+    assert len(hand.runs) == 1
+
+
 def test_runs_claimed_while_stopping_are_put_back_untrained(board: Board, hire: Hire) -> None:
     """An answer that comes after the signal is not left under lease."""
+    board.ignores_withdrawals = True  # else none may come
     hand = hire(wait_seconds=20.0)
     board.until(lambda board: board.waiting)
     hand.when_draining(lambda: board.offer("a"))
