@@ -80,7 +80,7 @@ def shorten(session: Session, lease_seconds: float) -> None:
     run = models.Run
     session.execute(
         update(run)
-        .where(run.state == RunState.LEASED, run.lease_until > until)
+        .where(leases.IS_LEASED, run.lease_until > until)
         .values(lease_until=until)
     )
 
