@@ -105,7 +105,7 @@ def answer(request: Request, error: Exception) -> JSONResponse:
     match error:
         case StaleBatch():
             more = {"replies": list(error.replies)}
-        case Unidentified():
+        case Unidentified() | Forbidden():
             headers = _challenge(error)
         case QuotaExceeded():
             headers = {"Retry-After": str(error.retry_after)}
@@ -114,9 +114,12 @@ def answer(request: Request, error: Exception) -> JSONResponse:
     return _document(request, kind, str(error), fields, headers, more)
 
 
-def _challenge(error: Unidentified) -> dict[str, str]:
+def _challenge(error: Unidentified | Forbidden) -> dict[str, str]:
     """What RFC 6750 wants a refusal to say."""
-    why = ', error="invalid_token"' if error.is_shown else ""
+    if isinstance(error, Forbidden):
+        why = f', error="insufficient_scope", scope="{error.scope}"'
+    else:
+        why = ', error="invalid_token"' if error.is_shown else ""
     return {"WWW-Authenticate": f'Bearer realm="glideslope"{why}'}
 
 

@@ -241,7 +241,8 @@ def locate(file: str, data_folder: Path | None, suffixes: tuple[str, ...] = SUFF
     try:
         path = (data_folder / relative).resolve()
         is_there = path.is_relative_to(data_folder.resolve()) and path.is_file()
-    except (OSError, RuntimeError) as error:  # a name no file system takes, a loop of links
+    # A name no file system takes or can be encoded for, a loop of links.
+    except (OSError, RuntimeError, ValueError) as error:
         raise refusal from error
     if not is_there:
         raise refusal
