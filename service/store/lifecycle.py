@@ -253,6 +253,8 @@ def _begin_round(
 
 def _leader(session: Session, row: models.Study) -> int | None:
     """The trial that the search holds for the best: its value is the study's best value."""
+    if row.best_value is None:
+        return None  # in the database no value would be equal to that of trials without one
     trial = models.Trial
     query = select(func.min(trial.number)).where(
         trial.project == row.project, trial.study == row.id, trial.value == row.best_value
@@ -270,12 +272,13 @@ def _count_confirmed(session: Session, row: models.Study) -> int:
 
 
 def fail(session: Session, project: str, study: str, error: str) -> Study:
-    """Give a study up, saying why.
+    """Give a study up that is running or confirming, saying why.
 
-    A study that ended before stays as it is. Raises NotFound.
+    Any other stays as it is: one that was paused meanwhile is asked about again once it goes on.
+    Raises NotFound.
     """
     row = lock_study(session, project, study)
-    if not StudyState(row.state).is_final:
+    if row.state in ACTIVE:
         row.error = error
         _end(session, row, StudyState.FAILED, {"error": error})
     return to_study(row)

@@ -79,9 +79,7 @@ def shorten(session: Session, lease_seconds: float) -> None:
     until = now(session) + timedelta(seconds=lease_seconds)
     run = models.Run
     session.execute(
-        update(run)
-        .where(leases.IS_LEASED, run.lease_until > until)
-        .values(lease_until=until)
+        update(run).where(leases.IS_LEASED, run.lease_until > until).values(lease_until=until)
     )
 
 

@@ -77,6 +77,7 @@ SHARE = (
     "test_a_reader_that_is_cut",
     "test_an_open_stream",
     "test_calls_through",
+    "test_a_store_does_what_its_model_does",
 )
 
 

@@ -29,6 +29,7 @@ LEASES = {
     "GLIDESLOPE_PROCESSES": "1",
     "GLIDESLOPE_MAX_ATTEMPTS": "10",  # kills come far quicker here than in any life
 }
+PROGRAM = "service.cli.main"  # or one that does the same and something worse
 LISTENING = re.compile(r"listening on (http://\S+)")
 STOP_SECONDS = 15
 
@@ -50,7 +51,9 @@ class Server:
         has_worker: bool = False,
         lease_seconds: float = 2.0,
         variables: Mapping[str, str] | None = None,
+        program: str = PROGRAM,
     ) -> None:
+        self._program = program
         self._database = database
         self._log = log
         self._has_worker = has_worker
@@ -84,7 +87,7 @@ class Server:
         with self._log.open("a") as log:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "service.cli.main", "serve", flag),
+                    *(sys.executable, "-m", self._program, "serve", flag),
                     *("--port", str(self._port), "--database", self._database),
                     *("--parent", str(os.getpid())),
                 ],
