@@ -46,7 +46,7 @@ from service.api.problems import install, responses
 from service.api.requests import Requests
 from service.api.uploads import Uploads
 from service.api.waits import Waits
-from service.errors import Forbidden, QuotaExceeded, Unidentified
+from service.errors import Forbidden, HeadersTooLarge, QuotaExceeded, Unidentified
 from service.housekeeping import Sweeper, count, forget
 from service.loopback import is_loopback
 from service.pages import ROUTERS
@@ -213,7 +213,7 @@ def _furnish(app: FastAPI, here: Context) -> None:
     app.add_middleware(Visitors)
     app.add_middleware(Requests, observe=here.metrics.observe_request, tracing=here.tracing)
     install(app)
-    refusals = responses(Unidentified, Forbidden, QuotaExceeded)
+    refusals = responses(Unidentified, Forbidden, QuotaExceeded, HeadersTooLarge)
     for routes in (  # what is asked most comes first: they are tried in this order
         studies,
         work,

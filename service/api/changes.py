@@ -19,6 +19,7 @@ from fastapi.responses import StreamingResponse
 
 from service.api.caller import Caller, Reader
 from service.api.context import Context, Here
+from service.api.event_streams import event_content
 from service.api.live import (
     PING_SECONDS,
     POLL_SECONDS,
@@ -47,7 +48,7 @@ Moment = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=LATEST)]
     "",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/event-stream": {"schema": Changes.model_json_schema()}}},
+        200: {"content": event_content(Changes)},
         **responses(),
     },
 )

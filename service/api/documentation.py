@@ -12,7 +12,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api.problems import INTERNAL, KINDS, MEDIA_TYPE, NOT_JSON, RARE, TOO_LARGE, Kind
+from service.api.problems import (
+    INTERNAL,
+    KINDS,
+    MEDIA_TYPE,
+    NOT_JSON,
+    RARE,
+    TOO_LARGE,
+    TOO_SLOW,
+    Kind,
+)
 from service.schemas.problems import Problem
 from tuning.errors import InvalidValue
 
@@ -68,10 +77,12 @@ _DETAILS: Mapping[int, str] = {
     401: "this needs an API key: `Authorization: Bearer gs_…`",
     403: "this needs the scope 'studies:write'",
     404: "there is no study 'st_x'",
+    408: "the body did not end within 30 s",
     409: "study st_x has no verdict yet; it is running",
     413: "a body has at most 1,048,576 bytes",
     422: "budget.trials: 0 is not allowed; allowed: an integer from 1 to 1,000,000",
     429: "quota trials: 90 of 100 are used, and 60 more were asked for",
+    431: "the address and the headers have more than 32,768 bytes",
     503: "the database did not answer: connection refused",
 }
 _FIELD = {
@@ -120,7 +131,9 @@ def operations(document: Document) -> Iterator[Document]:
 
 
 def _problem(status: int) -> Document:
-    known = {kind.status: kind for kind in (*KINDS.values(), NOT_JSON, TOO_LARGE, INTERNAL)}
+    known = {
+        kind.status: kind for kind in (*KINDS.values(), NOT_JSON, TOO_SLOW, TOO_LARGE, INTERNAL)
+    }
     known[422] = KINDS[InvalidValue]
     kind = known.get(status, Kind(status, f"http-{status}", "An error"))
     problem = Problem(

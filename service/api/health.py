@@ -6,7 +6,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from service.api.caller import Admin
 from service.api.context import Here
 from service.api.problems import responses
-from service.errors import Forbidden
+from service.errors import Forbidden, HeadersTooLarge, QuotaExceeded, Unidentified
 from service.schemas.catalogue import Health
 from service.schemas.keys import Scope
 from service.store import migrations
@@ -36,7 +36,7 @@ def ready(here: Here, response: Response) -> Health:
     response_class=Response,
     responses={
         200: {"content": {"text/plain": {}}, "description": "The text format of Prometheus"},
-        **responses(Forbidden),
+        **responses(Unidentified, Forbidden, QuotaExceeded, HeadersTooLarge),
     },
 )
 def read_metrics(here: Here, caller: Admin) -> Response:

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.api.caller import Caller, Viewer
 from service.api.context import Context, Here, StudyId
+from service.api.event_streams import event_content
 from service.api.problems import responses
 from service.errors import NotFound
 from service.schemas.live import LastMeasurement, StudyEvent
@@ -51,7 +52,7 @@ class News:
     "/{study}/events",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/event-stream": {"schema": StudyEvent.model_json_schema()}}},
+        200: {"content": event_content(StudyEvent)},
         204: {"description": "The study has ended, and the client knows all of it"},
         **responses(NotFound),
     },

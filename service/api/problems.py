@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.api.fields import of_cell, of_core, of_schema, readable
+from service.api.methods import is_taken, methods_at
 from service.api.requests import HEADER, bare_id, request_id
 from service.errors import (
     Conflict,
@@ -65,12 +66,14 @@ KINDS: Mapping[type[Exception], Kind] = {
 }
 NOT_JSON = Kind(400, "not-json", "The body is not JSON")
 TOO_LARGE = Kind(413, "too-large", "The body is too large")
+TOO_SLOW = Kind(408, "request-timeout", "The request took too long to arrive")
 INTERNAL = Kind(500, "internal", "Something went wrong inside the service")
 # What Starlette and FastAPI raise themselves.
 HTTP_KINDS: Mapping[int, Kind] = {
     400: NOT_JSON,
     404: Kind(404, "no-route", "There is nothing at this address"),
     405: Kind(405, "no-method", "This address does not take the method"),
+    408: TOO_SLOW,
     413: TOO_LARGE,
 }
 
@@ -89,7 +92,7 @@ def responses(
 ) -> dict[int | str, dict[str, Any]]:
     """OpenAPI entries for the errors a route may answer with, 422 and 503 among them."""
     kinds = [KINDS[error_type] for error_type in (*error_types, InvalidValue, StoreBusy)]
-    kinds += [NOT_JSON, TOO_LARGE] if has_body else []
+    kinds += [NOT_JSON, TOO_SLOW, TOO_LARGE] if has_body else []
     return {
         kind.status: {"model": Problem, "description": kind.title, "content": {MEDIA_TYPE: {}}}
         for kind in kinds
@@ -129,7 +132,16 @@ def _quota(error: QuotaExceeded) -> dict[str, Any]:
 
 
 async def _answer(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, NotFound) and not is_taken(request):
+        return _refuse_method(request)
     return answer(request, error)
+
+
+def _refuse_method(request: Request) -> JSONResponse:
+    """That an address does not take the method, and which it takes."""
+    methods = ", ".join(sorted(methods_at(request)))
+    detail = f"{request.method} is not taken here; {methods} is"
+    return _document(request, HTTP_KINDS[405], detail, [], {"Allow": methods})
 
 
 def _fields(error: Exception) -> list[FieldProblem]:
@@ -145,6 +157,8 @@ def _fields(error: Exception) -> list[FieldProblem]:
 
 async def _answer_misfit(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - the type it is registered for
+    if not is_taken(request):
+        return _refuse_method(request)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         place = f"{first['ctx']['error']} at character {first['loc'][-1]}"
@@ -157,6 +171,8 @@ async def _answer_misfit(request: Request, error: Exception) -> JSONResponse:
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - the type it is registered for
     status = error.status_code
+    if status == 405 and not is_taken(request):
+        return _refuse_method(request)
     kind = HTTP_KINDS.get(status, Kind(status, f"http-{status}", str(error.detail)))
     # FastAPI's own words for a body that is nested too deeply, say, hide the reason.
     cause = error.__cause__ if kind is NOT_JSON else None

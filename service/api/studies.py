@@ -124,7 +124,7 @@ def _names(header: str, etag: str) -> bool:
     return etag in tags or tags == ["*"]
 
 
-@router.post("", status_code=202, responses=responses(KeyReused, Conflict, has_body=True))
+@router.post("", status_code=202, responses=responses(KeyReused, NotFound, Conflict, has_body=True))
 def create_study(
     body: StudyRequest, here: Here, caller: Writer, response: Response, key: Key = None
 ) -> StudyView:
@@ -271,7 +271,7 @@ def _starts(body: StudyRequest, here: Context, caller: Caller) -> tuple[Start, .
     return gather(body.objective, earlier, read_external(body.external), imported)
 
 
-@router.post(":validate", responses=responses(has_body=True))
+@router.post(":validate", responses=responses(NotFound, has_body=True))
 def validate_study(body: StudyRequest, here: Here, caller: Writer) -> StudyCheck:
     """Check a study without starting it: its complete spec, what it costs, what to beware of."""
     spec = complete(body, here, caller)

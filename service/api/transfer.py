@@ -20,7 +20,7 @@ from service.api import tables
 from service.api.caller import Caller, Reader, Writer
 from service.api.context import Context, Here, StudyId
 from service.api.costs import within_quotas
-from service.api.imports import Checker, read_study
+from service.api.imports import SINGLE, Checker, read_study
 from service.api.problems import responses
 from service.api.records import write_members
 from service.api.studies import Key
@@ -128,7 +128,13 @@ def _blocks(file: "tempfile.SpooledTemporaryFile[bytes]") -> Iterator[bytes]:
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": {"type": "object", "title": FORMAT},
+                    "schema": {
+                        "type": "object",
+                        "title": FORMAT,
+                        "properties": {"format": {"const": FORMAT}}
+                        | {name: {"type": "object"} for name in SINGLE},
+                        "required": ["format", *SINGLE],
+                    },
                     "example": {"format": FORMAT, "exported": {}, "study": {}, "trials": []},
                 }
             },

@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service.api.connections import Punctual
 from service.app import create_app, open_store
 from service.cli.output import console
 from service.errors import ServiceError
@@ -103,6 +104,7 @@ def _server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Punctual,
             log_config=None,  # its lines go where ours do, see `service.logs`
             log_level=settings.log_level,
             access_log=False,

@@ -133,3 +133,12 @@ def test_examples_of_errors_are_as_errors_are(api: TestClient, document: Documen
         name: problem[name] for name in ("type", "title", "status", "detail")
     }
     assert json.dumps(document)  # nothing in it that JSON has no word for
+
+
+def test_a_stream_is_described_event_by_event(document: Document) -> None:
+    """With what its data hold, and without a reference that leads nowhere."""
+    for path in ("/v1/studies/{study}/events", "/v1/events"):
+        told = document["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]
+        data = told["itemSchema"]["properties"]["data"]
+        assert data["contentSchema"]["type"] == "object"
+        assert "$ref" not in json.dumps(told)
