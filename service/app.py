@@ -4,8 +4,8 @@ The one idea: everything is made here from one `Settings` and handed down; nothi
 environment or keeps a global. Not here: the command line (`service.cli`).
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -274,7 +274,19 @@ def ledger(store: Store, on_change: Callable[[], None] = lambda: None) -> Ledger
     def give_up(place: Frontier, reason: str) -> None:
         commit(place, GiveUp(reason))
 
-    return Ledger(partial(_places, store), recall, commit, give_up)
+    return Ledger(partial(_places, store), partial(_hold, store), recall, commit, give_up)
+
+
+@contextmanager
+def _hold(store: Store, place: Frontier) -> Iterator[Frontier | None]:
+    """Where a study stands, while no other server plans it; see `Ledger`."""
+    with store.turn("plan", place.project, place.study) as is_ours:
+        if store.is_local or not is_ours:
+            yield place if is_ours else None
+            return
+        with store.read() as session:  # what another server has just planned is not planned again
+            found = generations.frontiers(session, (place.project, place.study))
+        yield found[0] if found else None
 
 
 def _commit(session: Any, place: Frontier, answer: Answer) -> None:  # noqa: ANN401 # the store's own

@@ -1,14 +1,15 @@
 """One round of planning: ask the child about every study that may go on, commit its answers.
 
 The one idea: the memory of this class only saves questions; a second planner beside it, or a fresh
-one, computes the same answers, and the store lets only the first of equal answers in.
+one, computes the same answers, and the store lets only the first of equal answers in. That none
+computes what another one does already saves work, and nothing depends on it.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,10 +58,13 @@ class Place(Protocol):
 class Ledger:
     """What the planner reads and writes, as functions that the server hands in.
 
-    `load` tells a study's spec, and its history since a mark, as they are written.
+    `hold` keeps other servers from a study meanwhile; it tells where the study stands now, and None
+    if another one holds it, or if it has ended. `load` tells a study's spec, and its history since
+    a mark, as they are written.
     """
 
     places: Callable[[], list[Any]]
+    hold: Callable[[Any], AbstractContextManager[Any]]
     load: Callable[[Any, Mark], tuple[Document, Document]]
     commit: Callable[[Any, Answer], None]
     give_up: Callable[[Any, str], None]
@@ -92,7 +96,9 @@ class Planner:
             if self._is_over.is_set():
                 return
             if self._is_worth_asking(place):
-                self._plan(place)
+                with self._ledger.hold(place) as current:
+                    if current is not None and self._is_worth_asking(current):
+                        self._plan(current)
 
     def interrupt(self) -> None:
         """Kill the child, from whatever thread; a round under way ends, and none follows."""

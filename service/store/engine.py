@@ -30,6 +30,7 @@ from service.errors import Interrupted, StoreBusy
 from service.store import migrations
 from service.store.clock import CLOCK, Clock
 from service.store.faults import translated
+from service.store.locks import let_go, try_name
 from service.store.notices import Notices
 from service.store.timeouts import Limits, reaching
 from service.tracing import OFF, Tracing
@@ -164,6 +165,26 @@ class Store:
             session.info.update(self._info)
             with session.begin():
                 yield session
+
+    @contextmanager
+    def turn(self, *name: str) -> Iterator[bool]:
+        """Whether no other server on the database does what is named, which it cannot meanwhile.
+
+        It depends on a connection, which takes it along if it breaks or the server dies; so this
+        may save work, but never keep anything true. A file has one server, which is always free.
+        """
+        if self.is_local:
+            yield True
+            return
+        with translated(), self._writer.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if not try_name(alone, *name):
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                let_go(alone, *name)
 
     def connections_in_use(self) -> dict[str, int]:
         """Connections that are checked out, by pool; on PostgreSQL one pool serves both."""

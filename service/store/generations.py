@@ -45,9 +45,13 @@ class Frontier:
     closed_from: int | None = None
 
 
-def frontiers(session: Session) -> list[Frontier]:
-    """The frontier of every study that is running or confirming, oldest study first."""
+def frontiers(session: Session, only: tuple[str, str] | None = None) -> list[Frontier]:
+    """The frontier of every study that is running or confirming, oldest study first.
+
+    Of one alone, if its project and id are given.
+    """
     study = models.Study
+    mine = () if only is None else (study.project == only[0], study.id == only[1])
     rows = session.execute(
         select(
             study.project,
@@ -58,7 +62,7 @@ def frontiers(session: Session) -> list[Frontier]:
             study.closed_from,
             *(_first(state) for state in OPEN),
         )
-        .where(study.state.in_(ACTIVE))
+        .where(study.state.in_(ACTIVE), *mine)
         .order_by(study.created, study.id)
     )
     return [

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, text
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -36,13 +36,24 @@ _HELD: Select[Any] = (
 _HELD_WITHIN = _HELD.where(_run.project == bindparam("project"))
 
 
+_NAME = "hashtextextended(:name, 0)"
+
+
 def hold_name(session: Session, *parts: str) -> None:
     """Make a second transaction that holds the same name wait until this one ends."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-            {"name": "\n".join(parts)},
-        )
+        session.execute(text(f"SELECT pg_advisory_xact_lock({_NAME})"), {"name": "\n".join(parts)})
+
+
+def try_name(connection: Connection, *parts: str) -> bool:
+    """Hold a name until `let_go`, or until a connection to PostgreSQL ends, if it is free."""
+    query = text(f"SELECT pg_try_advisory_lock({_NAME})")
+    return bool(connection.execute(query, {"name": "\n".join(parts)}).scalar_one())
+
+
+def let_go(connection: Connection, *parts: str) -> None:
+    """Let go of what `try_name` holds."""
+    connection.execute(text(f"SELECT pg_advisory_unlock({_NAME})"), {"name": "\n".join(parts)})
 
 
 def lock_study(session: Session, project: str, study: str) -> models.Study:

@@ -244,6 +244,9 @@ def test_frontiers_are_of_active_studies_of_all_projects(
             Frontier("a", first, StudyState.RUNNING, 1, 0, -1),
             Frontier("b", second, StudyState.RUNNING, 1, 0, -1),
         ]
+        assert [one.study for one in generations.frontiers(session, ("b", second))] == [second]
+        assert generations.frontiers(session, ("b", first)) == []
+        assert generations.frontiers(session, ("b", ended)) == []
 
 
 def test_completes_a_study_once(

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,12 +54,13 @@ class Books:
     refuses: dict[str, Exception] = field(default_factory=dict)
     verdicts: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)  # studies that another server plans
     loads: int = 0
     marks: list[Mark] = field(default_factory=list)
 
     def ledger(self) -> Ledger:
         """These books as the planner sees them."""
-        return Ledger(self.places, self.load, self.commit, self.give_up)
+        return Ledger(self.places, self.hold, self.load, self.commit, self.give_up)
 
     def places(self) -> list[Place]:
         """All studies without an end."""
@@ -67,6 +69,12 @@ class Books:
             for name, (_, history) in self.studies.items()
             if name not in self.verdicts and name not in self.failed
         ]
+
+    @contextmanager
+    def hold(self, place: Place) -> Iterator[Place | None]:
+        """Where a study is by now, if nobody else has it."""
+        current = [one for one in self.places() if one.study == place.study]
+        yield None if place.study in self.held or not current else current[0]
 
     def load(self, place: Place, since: Mark) -> tuple[Any, Any]:
         """A study since a mark."""
@@ -179,6 +187,34 @@ def test_a_study_that_waits_is_not_asked_about_again(planner_of: PlannerOf) -> N
     planner.round()
     assert books.loads == loads + 1
     assert _next(books.studies["a"][1]) == 3
+
+
+def test_a_study_that_another_server_plans_is_left_to_it(planner_of: PlannerOf) -> None:
+    """Until that one lets go of it, say because it died."""
+    books = Books({"a": (SPEC, History()), "b": (SPEC, History())}, held={"a"})
+    planner = planner_of(books)
+    planner.round()
+    assert [_next(history) for _, history in books.studies.values()] == [0, 1]
+    books.held.clear()
+    planner.round()
+    assert [_next(history) for _, history in books.studies.values()] == [1, 2]
+
+
+def test_what_another_server_has_just_planned_is_not_asked_about(planner_of: PlannerOf) -> None:
+    """Where a study stands is looked at again once it is held."""
+    books = Books({"a": (SPEC, History())})
+    planner = planner_of(books)
+    stale = books.places()
+    planner.round()
+    planner.round()
+    planner.round()  # the study waits for results
+    loads = books.loads
+    books.places, now = lambda: stale, books.places  # type: ignore[method-assign]
+    books.hold = lambda _: nullcontext(now()[0])  # type: ignore[method-assign,assignment]
+    fresh = planner_of(books)
+    fresh._answered = planner._answered
+    fresh.round()
+    assert books.loads == loads
 
 
 def test_a_killed_child_loses_nothing(planner_of: PlannerOf) -> None:
