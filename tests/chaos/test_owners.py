@@ -10,7 +10,10 @@ import pytest
 from tests.campaign import Campaign
 from tests.chaos.processes import environment
 
-pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machine
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.timeout(1800),  # processes start slowly on a busy machine
+]
 START_SECONDS = 240.0
 REFUSAL = "another server has"
 

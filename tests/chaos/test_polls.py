@@ -17,7 +17,7 @@ from service.client import Client
 from tests.campaign import Campaign
 from tests.chaos.test_faults import BRIEF, LIMIT_SECONDS, serving
 
-pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # processes start slowly on a busy machine
 POLLERS = 4
 FINAL = {"completed", "failed", "cancelled"}
 RANKS = {"search": 0, "confirmed": 1}  # a later stage may be a worse number

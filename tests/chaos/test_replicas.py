@@ -19,13 +19,13 @@ from tests.chaos.test_faults import BRIEF, trials_and_best
 pytestmark = [
     pytest.mark.full,
     pytest.mark.long,
-    pytest.mark.timeout(300),  # processes start slowly on a busy machine
+    pytest.mark.timeout(1800),  # processes start slowly on a busy machine
     pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True),
 ]
 
 
 Start = Callable[..., list[Server]]
-READY_SECONDS = 60
+READY_SECONDS = 180  # eight start slowly on two cores
 EIGHT = 8
 
 

@@ -11,7 +11,7 @@ from tests.campaign import Campaign
 from tests.chaos.proxy import Fault, Kind, Proxy
 from tests.chaos.test_faults import BRIEF, LIMIT_SECONDS, serving
 
-pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # processes start slowly on a busy machine
 HEAD = 300  # bytes before the first event, about: the client hears of some progress each time
 FRAMES = 2000  # bytes of some events: a cut anywhere in them
 

@@ -14,7 +14,7 @@ from tests.campaign import Campaign
 from tests.chaos.processes import Server, ended
 from tests.chaos.test_network import TINY, tracebacks
 
-pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # processes start slowly on a busy machine
 LIMIT_SECONDS = 300.0  # for one answer: who waits longer hangs
 
 
