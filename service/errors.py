@@ -10,6 +10,7 @@
     ├── Foreign         the request came by way of another site
     ├── HeadersTooLarge the address and headers of a request are too long
     ├── QuotaExceeded   the project would use up more than it may
+    ├── ServerEnds      this server begins nothing new any more
     └── StoreBusy       the database cannot answer now; the whole transaction may be tried again
         └── Interrupted it would probably pass if it were tried again at once
 
@@ -127,6 +128,14 @@ class Forbidden(ServiceError):
         self.scope = scope
         # As a plain text, also if it is a member of an enum.
         super().__init__(f"this needs the scope '{scope}'" + " of all projects" * of_all)
+
+
+class ServerEnds(ServiceError):
+    """This server begins nothing new any more; the next one, or another, will."""
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__("the server is about to end and begins nothing new; ask again soon")
 
 
 class StoreBusy(ServiceError):

@@ -18,7 +18,7 @@ from service.api.meter import Meter
 from service.api.metrics import Metrics
 from service.api.uploads import Uploads
 from service.api.waits import Waits
-from service.errors import NotFound
+from service.errors import NotFound, ServerEnds
 from service.settings import Settings
 from service.store.engine import Store
 from service.tracing import OFF, Tracing
@@ -59,6 +59,11 @@ class Context:
     webhooks: Allowed = field(default_factory=Allowed)
     attendance: Attendance = field(default_factory=Attendance)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
+
+    def check_going_on(self) -> None:
+        """Refuse to begin new work while the server drains; raises ServerEnds."""
+        if self.bell.is_closed:
+            raise ServerEnds
 
 
 def context_of(request: Request) -> Context:

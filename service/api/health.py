@@ -22,7 +22,13 @@ async def live() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Health, "description": "Not ready"}})
 def ready(here: Here, response: Response) -> Health:
-    """Whether the store answers with the current schema and planner and sweeper do their work."""
+    """Whether the store answers with the current schema and planner and sweeper do their work.
+
+    A server that is about to end is not ready: it still answers, but begins nothing new.
+    """
+    if here.bell.is_closed:
+        response.status_code = 503
+        return Health(status="ending")
     with here.store.read() as session:
         is_current = migrations.is_current(session)
     if is_current and here.is_ready():

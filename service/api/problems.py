@@ -26,6 +26,7 @@ from service.errors import (
     KeyReused,
     NotFound,
     QuotaExceeded,
+    ServerEnds,
     StaleBatch,
     StoreBusy,
     Unidentified,
@@ -62,6 +63,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     KeyReused: Kind(422, "key-reused", "The idempotency key came with another body before"),
     HeadersTooLarge: Kind(431, "headers-too-large", "The address or the headers are too long"),
     QuotaExceeded: Kind(429, "quota-exceeded", "The project would use up more than it may"),
+    ServerEnds: Kind(503, "server-ends", "The server is about to end"),
     StoreBusy: Kind(503, "store-busy", "The store cannot answer now"),
 }
 NOT_JSON = Kind(400, "not-json", "The body is not JSON")

@@ -146,6 +146,7 @@ def create_study(
 def _create(
     body: StudyRequest, here: Context, caller: Caller, key: str | None, fingerprint: str
 ) -> StudyView:
+    here.check_going_on()
     spec, deadline = complete(body, here, caller), read_moment(body.deadline)
     trials = trial_limit(spec)
     cost = {"running_studies": 1, "trials": trials, "storage_bytes": 0}

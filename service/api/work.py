@@ -50,6 +50,8 @@ async def claim_work(
     on `splits`, and tell. If the answer was lost, ask again with the same `claim`; a request with
     it that still waits then ends without a block. To stop waiting, ask again for no `objectives`.
     """
+    if body.objectives != []:  # who stops waiting may always say so
+        here.check_going_on()
     deadline = time.monotonic() + body.wait_seconds
     with (
         here.meter.stream(caller) if body.wait_seconds else nullcontext(),
@@ -59,8 +61,8 @@ async def claim_work(
         block = await run_in_threadpool(_claim, here, caller, body)
         while block is None and (left := deadline - time.monotonic()) > 0:
             await here.bell.wait(ticket, min(POLL_SECONDS, left))
-            # Nobody would train what is handed out now.
-            if not is_latest() or await request.is_disconnected():
+            # Nobody would train what is handed out now, or the server ends and nobody should wait.
+            if here.bell.is_closed or not is_latest() or await request.is_disconnected():
                 break
             ticket = here.bell.ticket()
             if await run_in_threadpool(_has_queued, here, caller, body):

@@ -2,7 +2,8 @@
 
 The one idea (after Jepsen): clients write down what they asked and what they were told; afterwards
 the store is compared with it. Every invariant returns its violations as sentences, and each has a
-test with a history that breaks it. Not here: injecting faults.
+test with a history that breaks it. I1 to I10 are those of the test programme; I11 and I12 are ours.
+Not here: injecting faults, writing histories down (`recording`).
 """
 
 from collections import Counter
@@ -35,6 +36,15 @@ class Stored:
     told_token: str | None
     value: float | None
     is_ranked: bool = True
+    taken_back: int = 0  # times that its lease expired, or that it was handed back
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer of 5xx, and whether it said when to come back."""
+
+    status: int
+    can_wait: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,11 @@ class Seen:
     revisions: Sequence[int] = ()
     moves: Mapping[str, Sequence[StudyState]] = field(default_factory=dict)
     direction: Direction = Direction.MINIMIZE
+    best_value: float | None = None  # as the study holds it at the end
+    most_trials: int | None = None  # its budget
+    spent_trials: int = 0
+    handed: Sequence[tuple[str, str]] = ()  # runs and tokens that workers were given
+    refusals: Sequence[Refusal] = ()
 
 
 def check(seen: Seen) -> list[str]:
@@ -64,8 +79,11 @@ def check(seen: Seen) -> list[str]:
             budget_is_reached_exactly,
             nothing_stays_leased,
             best_never_gets_worse,
+            best_is_that_of_the_completed,
             moves_are_legal,
             accepted_results_carried_the_lease,
+            no_run_is_executed_too_often,
+            only_answers_that_can_wait,
             revisions_have_no_gap,
             trial_values_are_means_of_their_runs,
         )
@@ -110,6 +128,8 @@ def budget_is_reached_exactly(seen: Seen) -> Iterable[str]:
     """I4: a completed study made exactly the runs it announced."""
     if seen.state is StudyState.COMPLETED and seen.finished_runs != seen.expected_runs:
         yield f"I4: {seen.finished_runs} of {seen.expected_runs} runs"
+    if seen.most_trials is not None and seen.spent_trials > seen.most_trials:
+        yield f"I4: {seen.spent_trials} trials of a budget of {seen.most_trials}"
 
 
 def nothing_stays_leased(seen: Seen) -> Iterable[str]:
@@ -130,6 +150,19 @@ def best_never_gets_worse(seen: Seen) -> Iterable[str]:
             yield "I6: the stage went back from confirmed to search"
 
 
+def best_is_that_of_the_completed(seen: Seen) -> Iterable[str]:
+    """I6: the best of the search is the best value of a completed trial."""
+    values = [
+        value
+        for _, state, value in seen.trials
+        if state is TrialState.COMPLETED and value is not None
+    ]
+    pick = min if seen.direction is Direction.MINIMIZE else max
+    best = pick(values, default=None)
+    if seen.best_value != best:
+        yield f"I6: the best is {seen.best_value}, that of the completed trials {best}"
+
+
 def moves_are_legal(seen: Seen) -> Iterable[str]:
     """I7: only edges of the state machine were taken."""
     for name, states in seen.moves.items():
@@ -146,19 +179,37 @@ def accepted_results_carried_the_lease(seen: Seen) -> Iterable[str]:
             yield f"I8: {one.run} was accepted under {one.token}, another token is remembered"
 
 
+def no_run_is_executed_too_often(seen: Seen) -> Iterable[str]:
+    """I9: a run is handed out once, and once more for each time that it was taken back."""
+    tokens: dict[str, set[str]] = {}
+    for run, token in seen.handed:
+        tokens.setdefault(run, set()).add(token)
+    for one in seen.stored:
+        executions = len(tokens.get(one.run, ()))
+        if executions > 1 + one.taken_back:
+            yield f"I9: {one.run} was executed {executions} times, taken back {one.taken_back}"
+
+
+def only_answers_that_can_wait(seen: Seen) -> Iterable[str]:
+    """I10: no 5xx but 503 with Retry-After: an answer is of a committed state, or says "later"."""
+    for one in seen.refusals:
+        if one.status != 503 or not one.can_wait:
+            yield f"I10: an answer of {one.status}, Retry-After: {one.can_wait}"
+
+
 def revisions_have_no_gap(seen: Seen) -> Iterable[str]:
-    """I9: events are numbered by revision, each once, none missing."""
+    """I11: events are numbered by revision, each once, none missing."""
     if list(seen.revisions) != list(range(1, len(seen.revisions) + 1)):
         repeated = [one for one, count in Counter(seen.revisions).items() if count > 1]
-        yield f"I9: {len(seen.revisions)} events, repeated {repeated[:3]}"
+        yield f"I11: {len(seen.revisions)} events, repeated {repeated[:3]}"
 
 
 def trial_values_are_means_of_their_runs(seen: Seen) -> Iterable[str]:
-    """I10: a completed trial's value is the mean of its own ranked runs, nothing else."""
+    """I12: a completed trial's value is the mean of its own ranked runs, nothing else."""
     for number, state, value in seen.trials:
         runs = [one for one in seen.stored if one.trial == number and one.is_ranked]
         if state is TrialState.COMPLETED and value is not None:
             values = [one.value for one in runs if one.value is not None]
             mean = sum(values) / len(values) if values else None
             if mean is None or abs(mean - value) > 1e-12 * max(1.0, abs(mean)):
-                yield f"I10: trial {number} holds {value}, its runs have {values}"
+                yield f"I12: trial {number} holds {value}, its runs have {values}"

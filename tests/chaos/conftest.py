@@ -1,16 +1,20 @@
 """Databases for real servers: empty ones, which the server itself migrates."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service.api.caller import DEFAULT_PROJECT
 from service.store import events, history, models, studies, trials
 from service.store.engine import Store
 from tests.chaos.checker import Seen, Stored
-from tuning.records import Phase, StudyState
+from tests.chaos.recording import loss_of
+from tuning.evidence.score import RANKED
+from tuning.records import Phase, RunState, StudyState
 from tuning.search.policy.ladder import paired_seed
 
 HERE = Path(__file__).parent
@@ -26,7 +30,15 @@ def observe(empty_database_url: str) -> Spy:
         with store.read() as session:
             found = studies.get(session, DEFAULT_PROJECT, study)
             paired = {paired_seed(found.spec, number) for number in range(found.spec.seeds)}
-            rows = trials.page(session, DEFAULT_PROJECT, study, limit=200).items
+            rows = list(all_trials(session, study))
+            changes = all_changes(session, study)
+            taken_back = Counter(
+                run["run"]
+                for change in changes
+                if change.kind == "progress"
+                for run in change.data["runs"]
+                if run["state"] == RunState.QUEUED
+            )
             tokens = dict(session.execute(select(models.Run.id, models.Run.told_token)).all())
             stored = [
                 Stored(
@@ -35,18 +47,14 @@ def observe(empty_database_url: str) -> Spy:
                     state=run.state,
                     attempt=run.attempt,
                     told_token=tokens[run.id],
-                    value=run.result.metrics["validation"]["mse"]
-                    if run.result and "validation" in run.result.metrics
-                    else None,
+                    value=loss_of(run.result.metrics) if run.result else None,
                     # Further seeds of the leaders do not count for a trial's score.
                     is_ranked=run.run.phase is not Phase.CONFIRM and run.run.seed in paired,
+                    taken_back=taken_back[run.id],
                 )
                 for row in rows
                 for run in history.runs(session, DEFAULT_PROJECT, study, row.trial.number)
             ]
-            changes = []
-            while batch := events.after(session, DEFAULT_PROJECT, study, len(changes), limit=200):
-                changes += batch
         store.close()
         states = [StudyState(one.data["state"]) for one in changes if "state" in one.data]
         return Seen(
@@ -57,10 +65,32 @@ def observe(empty_database_url: str) -> Spy:
             trials=[(row.trial.number, row.state, row.value) for row in rows],
             revisions=[one.revision for one in changes],
             moves={study: states},
+            best_value=found.best_value,
+            most_trials=found.spec.budget.trials,
+            spent_trials=sum(row.trial.phase in RANKED for row in rows),
             **beside,  # type: ignore[arg-type] # fields of Seen
         )
 
     return read
+
+
+def all_trials(session: Session, study: str) -> Iterator[history.TrialRow]:
+    """Every trial of a study, in order."""
+    after: str | None = None
+    while True:
+        page = trials.page(session, DEFAULT_PROJECT, study, cursor=after, limit=200)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
+
+
+def all_changes(session: Session, study: str) -> list[events.Event]:
+    """Every event of a study, in order."""
+    found: list[events.Event] = []
+    while batch := events.after(session, DEFAULT_PROJECT, study, len(found), limit=200):
+        found += batch
+    return found
 
 
 @pytest.fixture
@@ -73,20 +103,11 @@ def log(tmp_path: Path) -> Path:
 ON_BOTH = ("test_many_claimers",)
 SHARE = (
     *ON_BOTH,
-    "test_five_killed_workers",
+    "test_killed_workers_lose_nothing",
     "test_a_reader_that_is_cut",
     "test_an_open_stream",
     "test_calls_through",
     "test_a_store_does_what_its_model_does",
-    "test_submissions_at_once",
-)
-# Of pairs that differ by their database alone, what the five minutes of `make test-full` leave out.
-WHOLE = (
-    "test_best_never_gets_worse_and_an_etag_is_a_body[sqlite",
-    "test_workers_behind_a_bad_network_count_every_run_once[postgresql",
-    "test_a_reader_whose_frames_are_cut_sees_every_event_once[postgresql",
-    "test_a_reader_of_a_study_that_was_deleted_is_told[postgresql",
-    "test_no_lease_runs_out_because_a_clock_is_set[sqlite",
 )
 
 
@@ -98,5 +119,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_sqlite = "[sqlite" in item.name and not item.name.startswith(SHARE)
         if on_sqlite or ("[postgresql" in item.name and not item.name.startswith(ON_BOTH)):
             item.add_marker(pytest.mark.full)
-        if item.name.startswith(WHOLE):
-            item.add_marker(pytest.mark.whole)

@@ -1,23 +1,22 @@
 """Real processes under test: a server, workers that write down what they were told, and faults.
 
 The one idea: everything runs as a user would start it, on loopback, with short leases; processes
-are stopped by their own id only. A recording worker is the real worker whose HTTP client appends
-one line before and one after each tell, so that a killed worker leaves a question without answer.
+are stopped by their own id only. A recording worker is the real worker whose HTTP client writes
+down what it asked and was answered (`tests.chaos.recording`).
 """
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
+from tests.chaos.recording import Recorder, Witness, read_told
 
-from tests.chaos.checker import Told
+__all__ = ["RecordingWorker", "Server", "Witness", "ended", "environment", "read_told"]
 
 ROOT = Path(__file__).parents[2]
 LEASES = {
@@ -32,7 +31,6 @@ LEASES = {
 PROGRAM = "service.cli.main"  # or one that does the same and something worse
 LISTENING = re.compile(r"listening on (http://\S+)")
 STOP_SECONDS = 15
-AS_MODULE = ("-m",)  # how a program is run; `tests.chaos.clocks` knows another way
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -53,11 +51,9 @@ class Server:
         lease_seconds: float = 2.0,
         variables: Mapping[str, str] | None = None,
         program: str = PROGRAM,
-        launch: Sequence[str] = AS_MODULE,
     ) -> None:
         self._program = program
         self._database = database
-        self._launch = launch
         self._log = log
         self._has_worker = has_worker
         self._variables = {"GLIDESLOPE_LEASE_SECONDS": str(lease_seconds), **(variables or {})}
@@ -90,7 +86,7 @@ class Server:
         with self._log.open("a") as log:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, *self._launch, self._program, "serve", flag),
+                    *(sys.executable, "-m", self._program, "serve", flag),
                     *("--port", str(self._port), "--database", self._database),
                     *("--parent", str(os.getpid())),
                 ],
@@ -118,14 +114,12 @@ class RecordingWorker:
         name: str,
         history: Path,
         log: Path,
-        *,
         variables: Mapping[str, str] | None = None,
-        launch: Sequence[str] = AS_MODULE,
     ) -> None:
-        program = ("tests.chaos.processes", url, name, str(history))
-        self._command = [sys.executable, *launch, *program]
-        self._variables = variables
+        self.name = name
+        self._command = [sys.executable, "-m", "tests.chaos.processes", url, name, str(history)]
         self._log = log
+        self._environment = environment(variables)
         self.process = self._start()
 
     def kill(self) -> None:
@@ -152,9 +146,7 @@ class RecordingWorker:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self._log.open("a") as log:
-            return subprocess.Popen(
-                self._command, stdout=log, stderr=log, env=environment(self._variables)
-            )
+            return subprocess.Popen(self._command, stdout=log, stderr=log, env=self._environment)
 
 
 @contextmanager
@@ -168,79 +160,18 @@ def ended(*processes: Server | RecordingWorker) -> Iterator[None]:
                 one.kill()
 
 
-def read_told(history: Path) -> list[Told]:
-    """What workers told, each with its answer or None."""
-    asked: dict[tuple[str, str], list[Told]] = {}
-    for line in history.read_text().splitlines() if history.exists() else []:
-        entry = json.loads(line)
-        told = Told(entry["run"], entry["token"], entry["value"], entry["status"])
-        asked.setdefault((told.run, told.token), []).append(told)
-    found = []
-    for entries in asked.values():
-        answered = [one for one in entries if one.status is not None]
-        found += answered or entries[:1]
-    return found
-
-
-class Recorder(httpx2.BaseTransport):
-    """A transport that appends every end that is told, before and after it is answered."""
-
-    def __init__(self, history: Path) -> None:
-        self._inner = httpx2.HTTPTransport()
-        self._history = history
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request."""
-        if not request.url.path.endswith("runs:tell"):
-            return self._inner.handle_request(request)
-        results = [
-            one
-            for one in json.loads(request.read())["results"]
-            if one["outcome"] in {"completed", "diverged", "failed"}
-        ]
-        self._write(results, [None] * len(results))
-        response = self._inner.handle_request(request)
-        response.read()
-        if response.status_code == 200:
-            replies = {one["run"]: one["status"] for one in response.json()["replies"]}
-            self._write(results, [replies[one["run"]] for one in results])
-        elif response.status_code == 409:
-            self._write(results, ["stale"] * len(results))
-        return response
-
-    def _write(self, results: list[dict[str, object]], statuses: list[str | None]) -> None:
-        lines = [
-            json.dumps(
-                {
-                    "run": one["run"],
-                    "token": one["token"],
-                    "value": _value(one),
-                    "status": status,
-                }
-            )
-            for one, status in zip(results, statuses, strict=True)
-        ]
-        # One write in append mode, so that lines of several workers never mix.
-        with self._history.open("a") as history:
-            history.write("".join(f"{line}\n" for line in lines))
-
-
-def _value(result: Mapping[str, object]) -> float | None:
-    metrics = result["metrics"]
-    assert isinstance(metrics, dict)
-    return metrics.get("validation", {}).get("mse")
-
-
 def main() -> None:
     """Be a recording worker."""
     from service.client import Client
+    from service.settings import Settings
     from service.worker import run
     from tuning.execution.link import die_with_parent
 
     url, name, history = sys.argv[1:]
     die_with_parent(os.getppid())
-    with Client(url, transport=Recorder(Path(history))) as client:
-        sys.exit(run(client, name=name, processes=1, lanes=2, drain_seconds=1.0))
+    modules = Settings().modules
+    with Client(url, transport=Recorder(Path(history), name)) as client:
+        sys.exit(run(client, name=name, processes=1, lanes=2, drain_seconds=1.0, modules=modules))
 
 
 if __name__ == "__main__":

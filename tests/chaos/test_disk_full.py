@@ -21,7 +21,7 @@ from tests.chaos.checker import check
 from tests.chaos.conftest import Spy
 from tests.chaos.cramped_server import FULL
 from tests.chaos.processes import PROGRAM, RecordingWorker, Server, ended, read_told
-from tests.chaos.test_faults import BRIEF, Watcher
+from tests.chaos.watching import BRIEF, Watcher
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 LIMIT_SECONDS = 60.0

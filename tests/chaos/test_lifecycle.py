@@ -9,7 +9,7 @@ from service.client import Client
 from tests.chaos.checker import check
 from tests.chaos.conftest import Spy
 from tests.chaos.processes import read_told
-from tests.chaos.test_faults import BODY, BRIEF, Watcher, serving
+from tests.chaos.watching import BODY, BRIEF, Watcher, serving
 
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 LONG = {**BODY, "horizon": 200_000, "rungs": []}  # half a minute a run

@@ -11,7 +11,7 @@ from tests.chaos.checker import check
 from tests.chaos.conftest import Spy
 from tests.chaos.faulty_server import NOTES, RATE, SEED
 from tests.chaos.processes import RecordingWorker, Server, ended, read_told
-from tests.chaos.test_faults import BRIEF, Watcher
+from tests.chaos.watching import BRIEF, Watcher
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 PROGRAM = "tests.chaos.faulty_server"
