@@ -290,7 +290,11 @@ def _formula(function: Function, program: _Program, horizon: int) -> list[float]
         allowed = f"at most {LONGEST_FORMULA:,} for a formula"
         raise InvalidValue("horizon", horizon, allowed)
     steps = np.arange(horizon + 1, dtype=np.float64)
-    factors = factors_of(program.within({}).applied(function, steps), horizon + 1)
+    given = program.within({}).applied(function, steps)
+    try:
+        factors = factors_of(given, horizon + 1)
+    except (TypeError, ValueError) as error:  # a text, an object, another function, a list
+        raise Unknown(function, "a formula that gives a number at every update") from error
     if not np.isfinite(factors).all():
         at = int((~np.isfinite(factors)).argmax())
         raise Unknown(function, f"a formula that is finite; at update {at:,} it is not")
