@@ -16,7 +16,7 @@ DRAWS ?= 100
 PART ?= schedules engine study api
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-full chaos fuzz chromium parity format lock bench benchmark-objectives benchmark-search image-check clean
+.PHONY: help demo serve check test test-full chaos fuzz audit sbom chromium parity format lock bench benchmark-objectives benchmark-search image-check clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -66,6 +66,12 @@ chaos: $(TORCH) ## every fault there is, on both databases: var/chaos/report.jso
 
 fuzz: $(TORCH) ## hostile input and strangers at every door: var/fuzz/report.json (SEED=…)
 	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal tests/fuzz
+
+audit: $(TORCH) ## known weaknesses of the locked versions; ends with 2 if nobody could tell
+	@$(BIN)/python tests/supply/audit.py
+
+sbom: $(TORCH) ## the bill of materials of both locks: var/sbom/*.cdx.json (CycloneDX)
+	@$(BIN)/python tests/supply/sbom.py var/sbom
 
 # Found, or installed where that may be done; without it browser tests are skipped, but not in CI.
 chromium: $(READY)
