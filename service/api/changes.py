@@ -101,7 +101,10 @@ def _look(here: Context, caller: Caller, seen: datetime) -> tuple[datetime, list
     """What changed lately, and until when that is all of it."""
     with here.store.read() as session:
         found = changes.since(session, caller.project, changes.overlap(seen))
-    return max(seen, *(one.at for one in found)) if found else seen, found
+        if found:
+            return max(seen, *(one.at for one in found)), found
+        # The clock was set back: what comes is earlier than what was told.
+        return min(seen, now(session)), found
 
 
 async def _rest(here: Context, until: float) -> None:

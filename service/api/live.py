@@ -26,6 +26,7 @@ from service.api.problems import responses
 from service.errors import NotFound
 from service.schemas.live import LastMeasurement, StudyEvent
 from service.store import curves, events
+from service.store.studies import get_standing
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -71,7 +72,8 @@ async def stream_events(
     The `Last-Event-ID` of a client that reconnects counts before `after`. `measurements=true` adds
     what the runs in training measured last: at most once a second, without an id.
     """
-    seen = last_event_id if last_event_id is not None else after or 0
+    told = last_event_id if last_event_id is not None else after or 0
+    seen = await run_in_threadpool(_place, here, caller, study, told)
     news = await run_in_threadpool(_look, here, caller, study, seen)
     if news.is_over and not news.events:
         return Response(status_code=204)
@@ -138,6 +140,15 @@ async def _stream(
         if not news.events:
             await here.bell.wait(ticket, POLL_SECONDS)
     yield f"retry: {RESTART_MILLISECONDS}\n\n"  # the server ends, and another may follow it
+
+
+def _place(here: Context, caller: Caller, study: str, told: int) -> int:
+    """Where a reader goes on: at the end if it knows more than there is, of a store restored since.
+
+    Else it would miss what happens until the study comes to that revision again.
+    """
+    with here.store.look() as connection:
+        return min(told, get_standing(connection, caller.project, study)[0])
 
 
 def _look(here: Context, caller: Caller, study: str, seen: int) -> News:

@@ -108,6 +108,15 @@ SHARE = (
     "test_an_open_stream",
     "test_calls_through",
     "test_a_store_does_what_its_model_does",
+    "test_submissions_at_once",
+)
+# Of pairs that differ by their database alone, what the five minutes of `make test-full` leave out.
+WHOLE = (
+    "test_best_never_gets_worse_and_an_etag_is_a_body[sqlite",
+    "test_workers_behind_a_bad_network_count_every_run_once[postgresql",
+    "test_a_reader_whose_frames_are_cut_sees_every_event_once[postgresql",
+    "test_a_reader_of_a_study_that_was_deleted_is_told[postgresql",
+    "test_no_lease_runs_out_because_a_clock_is_set[sqlite",
 )
 
 
@@ -119,3 +128,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_sqlite = "[sqlite" in item.name and not item.name.startswith(SHARE)
         if on_sqlite or ("[postgresql" in item.name and not item.name.startswith(ON_BOTH)):
             item.add_marker(pytest.mark.full)
+        if item.name.startswith(WHOLE):
+            item.add_marker(pytest.mark.whole)

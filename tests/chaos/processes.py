@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,7 @@ LEASES = {
 PROGRAM = "service.cli.main"  # or one that does the same and something worse
 LISTENING = re.compile(r"listening on (http://\S+)")
 STOP_SECONDS = 15
+AS_MODULE = ("-m",)  # how a program is run; `tests.chaos.clocks` knows another way
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -51,9 +52,11 @@ class Server:
         lease_seconds: float = 2.0,
         variables: Mapping[str, str] | None = None,
         program: str = PROGRAM,
+        launch: Sequence[str] = AS_MODULE,
     ) -> None:
         self._program = program
         self._database = database
+        self._launch = launch
         self._log = log
         self._has_worker = has_worker
         self._variables = {"GLIDESLOPE_LEASE_SECONDS": str(lease_seconds), **(variables or {})}
@@ -86,7 +89,7 @@ class Server:
         with self._log.open("a") as log:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", self._program, "serve", flag),
+                    *(sys.executable, *self._launch, self._program, "serve", flag),
                     *("--port", str(self._port), "--database", self._database),
                     *("--parent", str(os.getpid())),
                 ],
@@ -114,10 +117,13 @@ class RecordingWorker:
         name: str,
         history: Path,
         log: Path,
+        *,
         variables: Mapping[str, str] | None = None,
+        launch: Sequence[str] = AS_MODULE,
     ) -> None:
         self.name = name
-        self._command = [sys.executable, "-m", "tests.chaos.processes", url, name, str(history)]
+        program = ("tests.chaos.processes", url, name, str(history))
+        self._command = [sys.executable, *launch, *program]
         self._log = log
         self._environment = environment(variables)
         self.process = self._start()

@@ -22,7 +22,7 @@ from tests.chaos.processes import RecordingWorker, Server, ended, read_told
 from tests.chaos.proxy import Fault, Kind, Plan, Proxy
 from tests.chaos.watching import BRIEF, Watcher
 
-pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # processes start slowly on a busy machine
 
 TINY: dict[str, Any] = {
     "objective": "noisy_quadratic",

@@ -132,6 +132,24 @@ def test_who_comes_back_misses_nothing(
     assert told == [first, old]
 
 
+def test_a_clock_that_is_set_back_hides_no_change(
+    api: TestClient,
+    submit: Submit,
+    clock: FakeClock,
+    listen: Callable[..., list[tuple[int, Told]]],
+) -> None:
+    """What changes after it is told, though its moment is before what was told last."""
+    study = submit()["id"]
+
+    def act() -> None:
+        clock.advance(-3600)
+        time.sleep(0.8)  # for a look
+        assert api.post(f"/v1/studies/{study}:pause").status_code == 200
+
+    told = [one["state"] for _, some in listen(act) for one in some]
+    assert told[-1] == "paused"
+
+
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", str(2**53), ""])
 def test_an_id_that_is_no_moment_is_refused(api: TestClient, last: str) -> None:
     """422 that names the header."""

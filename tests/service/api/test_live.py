@@ -63,6 +63,19 @@ def test_a_reader_that_comes_back_gets_what_it_has_not_seen(
     assert again(len(whole)).status_code == 204
 
 
+def test_a_reader_that_knows_more_than_there_is_hears_what_comes(
+    api: TestClient, submit: Submit, play: Play
+) -> None:
+    """The store was restored from a copy that is older than what the reader has seen."""
+    study = submit()["id"]
+    acting = threading.Timer(0.5, play)
+    acting.start()
+    told = read(api.get(f"{STUDIES}/{study}/events", headers={"Last-Event-ID": "1000000"}).text)
+    acting.join()
+    revision = api.get(f"{STUDIES}/{study}").json()["revision"]
+    assert [number for number, _, _ in told] == list(range(2, revision + 1))
+
+
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", str(2**63), ""])
 def test_a_last_event_id_that_is_no_revision_is_refused(
     api: TestClient, submit: Submit, last: str
