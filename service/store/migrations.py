@@ -30,6 +30,7 @@ from service.store import (
     webhook_models,
 )
 from service.store.timeouts import lift
+from tuning.errors import InvalidValue
 
 TABLES = (
     models,
@@ -53,9 +54,11 @@ def upgrade(engine: Engine) -> None:
 def upgraded(engine: Engine) -> Iterator[Connection]:
     """The transaction that does so, for what must be there together with the schema or not at all.
 
-    Whoever else would migrate waits for its end.
+    Whoever else would migrate waits for its end. Raises InvalidValue, with nothing changed, for
+    tables of a later version of this program.
     """
     with _alone(engine), _transaction(engine) as connection:
+        _check_known(connection)
         command.upgrade(_config(connection), "head")
         yield connection
 
@@ -86,6 +89,21 @@ def scripts() -> Path:
 def newest() -> tuple[str, ...]:
     """The newest revision."""
     return tuple(ScriptDirectory(str(scripts())).get_heads())
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Every revision that there is a script for."""
+    return frozenset(one.revision for one in ScriptDirectory(str(scripts())).walk_revisions())
+
+
+def _check_known(connection: Connection) -> None:
+    for revision in revisions(connection):
+        if revision not in _known():
+            allowed = (
+                f"{newest()[0]} or older; a newer version of this program made these, use that one"
+            )
+            raise InvalidValue("database", f"tables of revision {revision}", allowed)
 
 
 def _run(engine: Engine, act: Callable[[Config], None]) -> None:

@@ -105,6 +105,7 @@ class Server:
                 self.url = found.group(1)
                 self._port = int(self.url.rsplit(":", 1)[1])
                 return process
+        process.stdout.close()
         raise AssertionError(f"the server ended with {process.wait()}: {self._log.read_text()}")
 
 
