@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from service.api.fields import of_cell, of_core, of_schema, readable
 from service.api.methods import is_taken, methods_at
-from service.api.requests import HEADER, bare_id, request_id
+from service.api.requests import HEADER, USUAL, bare_id, request_id
 from service.errors import (
     Conflict,
     Forbidden,
@@ -184,7 +184,7 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
 async def _answer_internal(request: Request, error: Exception) -> JSONResponse:
     logger.error("unforeseen error", exc_info=error, extra={"request": bare_id(request)})
     # This answer is given outside of `Requests`, which would have told it.
-    headers = {HEADER: bare_id(request)}
+    headers = {HEADER: bare_id(request), **USUAL}
     return _document(request, INTERNAL, "see the server's log for this request", [], headers)
 
 

@@ -1,8 +1,9 @@
 """Requests: each has an id, is timed, and leaves a line in the log.
 
-The one idea: one layer around everything else sees a request first and its answer last; what it
-tells of a request is the template of its route and the ids in it, never the address as it was
-typed, so neither logs nor metrics hold a secret, and metrics stay few however many studies.
+The one idea: one layer around everything else sees a request first and its answer last, and gives
+every answer the headers that all have; what it tells of a request is the template of its route and
+the ids in it, never the address as it was typed, so neither logs nor metrics hold a secret, and
+metrics stay few however many studies.
 Not here: what becomes of the figures (`service.api.metrics`), how lines look (`service.logs`).
 """
 
@@ -10,7 +11,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -29,6 +30,10 @@ NO_ROUTE = "none"  # nothing is at the address, or another application is
 TOLD_IDS = ("study", "dataset", "number")  # of a path, that a line of the log tells
 _KEY = "glideslope.request_id"
 _RAW_HEADER = HEADER.lower().encode()
+# Of every answer whose route says nothing else: it is what its type says, whatever it looks like,
+# and its reader's alone.
+USUAL = {"x-content-type-options": "nosniff", "cache-control": "private, no-cache"}
+_RAW_USUAL = tuple((name.encode(), value.encode()) for name, value in USUAL.items())
 
 # Method, template of the route, status, seconds until the answer began.
 Observe = Callable[[str, str, int, float], None]
@@ -74,7 +79,7 @@ class Requests:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status, answered = message["status"], time.perf_counter() - begun
-                message["headers"] = [*message.get("headers", ()), header]
+                message["headers"] = [*_with_usual(message.get("headers", ())), header]
             await send(message)
 
         try:
@@ -107,6 +112,13 @@ class Requests:
             kind="server",
         ) as span:
             await self._app(scope, receive, send_noted)
+
+
+def _with_usual(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, and the usual ones that it lacks."""
+    told = list(headers)
+    names = {name for name, _ in told}
+    return told + [usual for usual in _RAW_USUAL if usual[0] not in names]
 
 
 def _number(scope: Scope) -> str:

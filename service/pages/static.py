@@ -29,7 +29,6 @@ async def read_static(
         "ETag": etag,
         "Cache-Control": FOR_GOOD if v == asset.digest else "no-cache",
         "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
     }
     if known is not None and etag in known:
         return Response(status_code=304, headers=headers)

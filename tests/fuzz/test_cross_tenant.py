@@ -13,8 +13,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import UniqueConstraint
 
 from service.schemas.keys import Scope
+from service.store.models import Base
 from tests.campaign import Campaign
 from tests.fuzz.doors import ANSWER_SECONDS, Keys, Route, read_routes, serving
 from tests.fuzz.tenants import MINE, OTHER, Belongings, read_rows, settle, submit, wait_until_still
@@ -333,3 +335,15 @@ def test_rows_are_read(pair: Pair) -> None:
     path = f"/v1/studies/{pair.mine.ids['study'][0]}"
     assert pair.first.patch(path, json={"notes": "mine"}).status_code == 200
     assert mine["studies"] != read_rows(pair.database)["studies"]
+
+
+def test_every_row_has_a_tenant() -> None:
+    """And every key that tells rows apart tells tenants apart first of all."""
+    for name, table in Base.metadata.tables.items():
+        if name == "projects":
+            continue
+        assert not table.c.project.nullable, name
+        unique = [index for index in table.indexes if index.unique]
+        unique += [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+        for key in (table.primary_key, *unique):
+            assert "project" in key.columns, f"{name}: {key}"

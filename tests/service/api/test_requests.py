@@ -49,6 +49,20 @@ def test_an_unforeseen_error_has_its_id_too(
     assert [one.request for one in caplog.records if one.exc_info] == ["mine"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/studies", 200), ("/livez", 200), ("/nowhere", 404), ("/v1/studies?limit=x", 422)],
+)
+def test_every_answer_is_its_readers_alone(api: TestClient, path: str, status: int) -> None:
+    """And what its type says; whoever has a reason says something else."""
+    answer = api.get(path)
+    assert answer.status_code == status
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    kept = api.get("/static/site.css").headers
+    assert (kept["cache-control"], kept["x-content-type-options"]) == ("no-cache", "nosniff")
+
+
 def test_a_request_leaves_a_line(api: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     """Method, template, status, time and ids; neither the address as typed nor its query."""
     caplog.set_level(logging.INFO, LOGGER)
