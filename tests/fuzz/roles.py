@@ -5,6 +5,7 @@ knows them all, and the server is the one that users run: a process, over HTTP, 
 Its log is JSON and tells every request, so that a test can count what it says.
 """
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ ROLES: Mapping[str, Collection[Scope]] = {
     "admin": tuple(Scope),
 }
 NOBODY = "none"
+STOP_SECONDS = 120.0
 TOLD = {"GLIDESLOPE_LOG_LEVEL": "info", "GLIDESLOPE_LOG_FORMAT": "json"}
 SMALL: Mapping[str, Any] = {
     "objective": "realized_volatility",
@@ -68,6 +70,12 @@ class House:
     def url(self) -> str:
         """Where it listens."""
         return self.server.url
+
+    def stop(self) -> int:
+        """End the server in order, however long that takes; returns its exit code."""
+        self.server.process.terminate()
+        self.server.process.wait(STOP_SECONDS)
+        return self.server.stop()
 
     def headers(self, role: str) -> dict[str, str]:
         """What a role shows."""
@@ -120,3 +128,15 @@ def create(client: httpx2.Client, body: Mapping[str, Any] = SMALL, **changes: ob
     assert response.status_code == 202, response.text
     study: str = response.json()["id"]
     return study
+
+
+def claim(client: httpx2.Client, name: str, study: str) -> dict[str, Any]:
+    """Runs of an external study under lease, once the planner has proposed some."""
+    asked = {"worker": "w", "claim": name, "objectives": [EXTERNAL["objective"]]}
+    until = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < until:
+        told = client.post("/v1/work:claim", json={**asked, "wait_seconds": 20}).json()["block"]
+        if told is not None and told["study"] == study:
+            block: dict[str, Any] = told
+            return block
+    raise AssertionError("nothing was planned")

@@ -205,7 +205,7 @@ def test_nothing_that_is_written_into_a_field_does_anything(
             campaign.case()
         look_at_pages(sender, campaign)
         after = client.get(f"/v1/studies/{bystander}").json()["spec"]
-        assert house.server.stop() == 0
+        assert house.stop() == 0
     campaign.find(sender.wrong)
     campaign.find(loglines.check(house.log, sender.sent))
     if after != before:

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from tests.campaign import Campaign
-from tests.fuzz.roles import EXTERNAL, create, serving
+from tests.fuzz.roles import EXTERNAL, claim, create, serving
 
 MANY = 50
 ROOM = 20  # studies that may run at once
@@ -51,15 +51,10 @@ class Race:
         return answers
 
 
-def lease(client: httpx2.Client, study: str, claim: str) -> dict[str, Any]:
+def lease(client: httpx2.Client, study: str, name: str) -> dict[str, Any]:
     """One run of a study, once the planner has proposed some."""
-    asked = {"worker": "racer", "claim": claim, "objectives": ["my_net"], "wait_seconds": 20}
-    while True:
-        block = client.post("/v1/work:claim", json=asked).json()["block"]
-        assert block is not None, "nothing was planned"
-        if block["study"] == study:
-            found: dict[str, Any] = block["runs"][0]
-            return found
+    run: dict[str, Any] = claim(client, name, study)["runs"][0]
+    return run
 
 
 def ending(run: dict[str, Any], value: float) -> dict[str, Any]:
@@ -231,5 +226,5 @@ def test_one_of_fifty_wins(empty_database_url: str, campaign: Campaign, tmp_path
                 )
         for one in race.clients:
             one.close()
-        assert house.server.stop() == 0
+        assert house.stop() == 0
     campaign.measure("races", campaign.dose(1, 10) * len(RACES))
