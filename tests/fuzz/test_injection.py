@@ -132,7 +132,7 @@ def judge(place: Place, status: int, headers: Mapping[str, str], body: bytes) ->
         yield "a header was forged"
     if PRODUCT.encode() in body:
         yield "a template was computed"
-    if b"Traceback" in body:
+    if b"Traceback (most recent" in body:
         yield "a traceback was answered"
     if body and headers.get("content-type", "").partition(";")[0].endswith("json"):
         try:

@@ -59,7 +59,7 @@ class Search:
         for kind, forms in self.secrets.items():
             if kind not in known and any(form in text for form in forms):
                 self.found.append(f"a {kind} in {where}")
-        if "Traceback" in text and not where.startswith("the log"):
+        if "Traceback (most recent" in text and not where.startswith("the log"):
             self.found.append(f"a traceback in {where}")
 
     def visit(self, response: httpx2.Response, known: frozenset[str] = frozenset()) -> None:
