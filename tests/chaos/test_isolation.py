@@ -11,6 +11,7 @@ import pytest
 
 from service.client import Client
 from service.schemas.studies import RunView
+from tests.campaign import Campaign
 from tests.chaos.processes import ROOT, Server, ended
 
 ODD = Path(__file__).parents[1] / "contracts"
@@ -56,7 +57,7 @@ ENDS: dict[str, tuple[str, str | None, int]] = {
     ],
 )
 def test_each_study_loses_its_own_bad_runs_and_no_others(
-    tmp_path: Path, behaviours: Sequence[str], run_seconds: float
+    tmp_path: Path, behaviours: Sequence[str], run_seconds: float, campaign: Campaign
 ) -> None:
     """All at the same time on one worker of two processes; every study ends with a verdict."""
     server = Server(
@@ -83,12 +84,12 @@ def test_each_study_loses_its_own_bad_runs_and_no_others(
         for behaviour, study in studies.items():
             view = client.studies.wait(study, poll_seconds=0.1)
             assert (view.state, view.error) == ("completed", None), behaviour
-            check_runs(client, study, behaviour)
+            campaign.fault(check_runs(client, study, behaviour))
         assert server.stop() == 0
 
 
-def check_runs(client: Client, study: str, behaviour: str) -> None:
-    """Every run ended as it should, the bad ones where they began to be bad."""
+def check_runs(client: Client, study: str, behaviour: str) -> int:
+    """Every run ended as it should, the bad ones where they began to be bad; how many were bad."""
     state, cause, attempts = ENDS[behaviour]
     bad = 0
     for trial in client.trials.list(study):
@@ -100,6 +101,7 @@ def check_runs(client: Client, study: str, behaviour: str) -> None:
             else:
                 assert (run.state, run.cause, run.attempt) == ("completed", None, 0), run
     assert bad >= BODY["seeds"]
+    return bad
 
 
 def check_place(run: RunView) -> None:

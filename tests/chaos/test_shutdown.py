@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import func, select
 
 from service.api.live import RESTART_MILLISECONDS, RETRY_MILLISECONDS
+from service.client import Client
 from service.store import models
 from service.store.engine import Store
 from tests.campaign import Campaign
 from tests.chaos.processes import Server, ended
 from tests.chaos.recovery import quantile
+from tests.chaos.watching import LIMIT_SECONDS
 from tuning.records import RunState
 
 CLIENTS = 6
@@ -115,6 +117,18 @@ def load(server: Server, first: str, told: threading.Event, heard: Heard) -> lis
     ]
 
 
+def wait_for_load(server: Server, heard: Heard) -> None:
+    """Wait until clients are answered, the stream runs and the server's worker trains."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    with Client(server.url) as client:
+        while time.monotonic() < deadline:
+            trains = any(one.runs for one in client.workers.list().items)
+            if trains and heard.streamed and len(heard.created) >= 2 * CLIENTS:
+                return
+            time.sleep(0.05)
+    raise AssertionError("the server is not busy")
+
+
 def end_under_load(server: Server, name: str, log: Path) -> tuple[Heard, str, float]:
     """Tell a busy server to end; what was heard, the study that was followed, and how long."""
     heard, told = Heard(), threading.Event()
@@ -123,7 +137,7 @@ def end_under_load(server: Server, name: str, log: Path) -> tuple[Heard, str, fl
     threads = load(server, first, told, heard)
     for thread in threads:
         thread.start()
-    time.sleep(2)
+    wait_for_load(server, heard)
     begun = time.monotonic()
     told.set()
     assert server.stop() == 0, log.read_text()

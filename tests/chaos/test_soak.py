@@ -86,9 +86,9 @@ def test_what_a_server_holds_does_not_grow(
 ) -> None:
     """R20: one study after the other while workers are killed, and every one of them is right."""
     chance, studies, samples = campaign.random(), list[str](), list[Sample]()
-    over = time.monotonic() + campaign.dose(30, SECONDS)
     with serving(empty_database_url, log, tmp_path, 3, PACED) as (server, workers):
         with Client(server.url) as client:
+            over = time.monotonic() + campaign.dose(30, SECONDS)
             kill_at = time.monotonic() + KILL_SECONDS
             while time.monotonic() < over:
                 under_way = sum(1 for _ in client.studies.list(state="running"))
