@@ -251,7 +251,8 @@ def train(hands: Hands) -> None:
 def claim_and_forget(hands: Hands) -> None:
     """Claim a run and never be heard of again."""
     hands.claim()
-    hands.held.clear()
+    if hands.run is not None:
+        hands.held.pop(hands.run.run)
 
 
 @dataclass(frozen=True, slots=True)
