@@ -8,12 +8,15 @@ which split was read after how many updates.
 import ctypes
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -24,9 +27,13 @@ from tuning.objectives.base import Floats
 from tuning.objectives.lanes import OneByOne
 from tuning.records import Direction, Metric
 
+FORKS = 30
 HELPER = (sys.executable, "-c", "import signal; signal.pause()")
 RETURNED: Mapping[str, Any] = {
     "returns nan": {"loss": math.nan, "process": 0.0},
+    "returns inf": {"loss": math.inf, "process": 0.0},
+    "returns -inf": {"loss": -math.inf, "process": 0.0},
+    "returns text": {"loss": "low", "process": 0.0},
     "returns wrong shapes": {"loss": [1.0, 2.0], "process": 0.0},
     "returns wrong names": {"accuracy": 1.0},
 }
@@ -112,6 +119,30 @@ def hang() -> None:
         os.sched_yield()
 
 
+def stay_deaf() -> None:
+    """Never return, whoever asks for it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(60.0)
+
+
+def multiply() -> None:
+    """Become sixty processes that never end; no more, for a machine may have no limit to it."""
+    for _ in range(FORKS):
+        if os.fork() == 0:
+            os.fork()
+            stay_deaf()
+    stay_deaf()
+
+
+def starve() -> None:
+    """Be allowed little more memory than there is, and ask for a gigabyte."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + 2**26
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    eat()
+
+
 def let_eat() -> None:
     """Start a process that eats, and wait."""
     subprocess.Popen([sys.executable, __file__])
@@ -143,6 +174,9 @@ MISDEEDS: Mapping[str, Callable[[], object]] = {
     "eats": eat,
     "has a helper that eats": let_eat,
     "hangs": hang,
+    "stays deaf": stay_deaf,
+    "multiplies": multiply,
+    "starves": starve,
     "hangs beside a helper": hang,
     "tells": tell_surroundings,
 }
