@@ -118,8 +118,8 @@ class RecordingWorker:
         name: str,
         history: Path,
         log: Path,
-        *,
         variables: Mapping[str, str] | None = None,
+        *,
         launch: Sequence[str] = AS_MODULE,
     ) -> None:
         self.name = name
