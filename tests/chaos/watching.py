@@ -118,7 +118,7 @@ def serving(
     server = Server(url, log, variables=variables)
     told = tmp_path / "told.jsonl"
     started = [
-        RecordingWorker(server.url, f"worker-{number}", told, log, variables)
+        RecordingWorker(server.url, f"worker-{number}", told, log, variables=variables)
         for number in range(workers)
     ]
     with ended(server, *started):
