@@ -134,7 +134,7 @@ def _serve(order: Mapping[str, Any], command: Callable[..., object], serving: An
     try:
         command(order["arguments"], standalone_mode=False)
     except BaseException:  # noqa: BLE001 # a child must not go on as its parent
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type] # there is one
+        sys.excepthook(*sys.exc_info())
         os._exit(1)
     os._exit(0)
 
@@ -155,7 +155,7 @@ def _rest() -> None:
     """Let the planner do nothing: its child takes longer to start than anything else here."""
     from service.planner.planner import Planner
 
-    Planner.round = lambda _: None  # type: ignore[method-assign]
+    Planner.round = lambda self: None  # type: ignore[method-assign] # noqa: ARG005
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def test_every_boundary_is_all_or_nothing(
     """R3: a kill before the commit leaves no trace, one after it loses nothing; again is once."""
     rounds = campaign.dose(1, 10)  # on each of two databases
     with Nursery(empty_database_url, log, tmp_path / "diary.jsonl") as nursery:
-        nursery.start(plans=False, **LONG)  # makes the tables
+        nursery.start(None, plans=False, **LONG)  # makes the tables
         hands = Hands(Client(nursery.url), tmp_path)
         assert nursery.stop() == 0
         theatre = Theatre(nursery, hands, campaign)
