@@ -166,7 +166,11 @@ def test_no_wrong_key_opens_any_route(doors: Doors, campaign: Campaign) -> None:
         for way, headers in ways.items()
         for method in (route.method,)
     ]
-    asked += [("none", [], method, route.at(NOBODYS)) for route in closed for method in METHODS]
+    asked += [
+        ("none", [], method, route.at(NOBODYS))
+        for route, method in itertools.product(closed, METHODS)
+        if (method, route.path) not in OPEN_TO_ALL
+    ]
     asked += [
         (
             "query" if name != "share" else "shown query",
