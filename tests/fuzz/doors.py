@@ -180,7 +180,9 @@ def ask_raw(
         response = HTTPResponse(connection, method=method)
         try:
             response.begin()
-            told = response.read()
+            # A stream of events would never end: that it began is all there is to know.
+            is_stream = response.headers.get_content_type() == "text/event-stream"
+            told = b"" if is_stream else response.read()
         except (HTTPException, OSError):
             return Answer(0, {}, b"")
         found = {name.lower(): value for name, value in response.getheaders()}
