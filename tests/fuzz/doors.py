@@ -27,6 +27,8 @@ from service.store.engine import Store
 from tests.chaos.processes import Server, ended
 
 ANSWER_SECONDS = 30.0
+# No connection is kept: the server may be closing an idle one just when it is to be used again.
+ONCE = httpx2.Limits(max_keepalive_connections=0)
 # Nothing happens by itself while a test looks at what is stored.
 STILL = {
     "GLIDESLOPE_STALL_SECONDS": "86400",
@@ -119,7 +121,9 @@ class Keys:
     @contextmanager
     def of(url: str) -> "Iterator[Keys]":
         """Begin with the key of all projects."""
-        with httpx2.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False) as client:
+        with httpx2.Client(
+            base_url=url, timeout=ANSWER_SECONDS, limits=ONCE, trust_env=False
+        ) as client:
             wish = {"label": "first", "scopes": list(Scope), "all_projects": True}
             made = client.post("/v1/keys", json=wish)
             assert made.status_code == 201, made.text
@@ -140,6 +144,7 @@ class Keys:
             base_url=self.client.base_url,
             headers={"Authorization": f"Bearer {self.make(project, *scopes)['token']}"},
             timeout=ANSWER_SECONDS,
+            limits=ONCE,
             trust_env=False,
         )
 
