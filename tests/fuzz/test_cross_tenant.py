@@ -273,6 +273,9 @@ def test_an_idempotency_key_and_a_claim_are_their_tenants(pair: Pair, campaign: 
         answer = other.post("/v1/studies", json=request, headers={"Idempotency-Key": key})
         if answer.status_code not in {202, 422} or pair.mine.told(answer.text, json.dumps(body)):
             campaign.find([f"{answer.status_code} {answer.text[:300]}"])
+        if answer.status_code == 202:  # its own study, but with words of the first tenant
+            path = f"/v1/studies/{answer.json()['id']}"
+            assert other.patch(path, json={"label": "of the second"}).status_code == 200
     for worker in ("w", f"{MINE}/w", "x"):
         campaign.case()
         claim = {**pair.mine.claim, "worker": worker, "lanes": 64}
