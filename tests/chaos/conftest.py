@@ -99,17 +99,15 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "processes.log"
 
 
-# The share of the default suite, on SQLite; the first of them on PostgreSQL too.
-ON_BOTH = ("test_many_claimers",)
+# The share of the default suite, on SQLite.
 SHARE = (
-    *ON_BOTH,
     "test_killed_workers_lose_nothing",
-    "test_a_reader_that_is_cut",
-    "test_an_open_stream",
+    "test_many_claimers",
     "test_calls_through",
     "test_a_store_does_what_its_model_does",
-    "test_submissions_at_once",
 )
+# Of the slower tests, those that CI has the time for, too.
+IN_CI = frozenset({"test_isolation", "test_lifecycle", "test_streams", "test_worker_kills"})
 # Of pairs that differ by their database alone, what the five minutes of `make test-full` leave out.
 WHOLE = (
     "test_best_never_gets_worse_and_an_etag_is_a_body[sqlite",
@@ -126,7 +124,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.path.is_relative_to(HERE):  # this is called with the tests of all folders
             continue
         on_sqlite = "[sqlite" in item.name and not item.name.startswith(SHARE)
-        if on_sqlite or ("[postgresql" in item.name and not item.name.startswith(ON_BOTH)):
+        if on_sqlite or "[postgresql" in item.name:
             item.add_marker(pytest.mark.full)
+        if item.get_closest_marker("full") and item.path.stem not in IN_CI:
+            item.add_marker(pytest.mark.long)
         if item.name.startswith(WHOLE):
             item.add_marker(pytest.mark.whole)

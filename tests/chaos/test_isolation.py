@@ -52,7 +52,12 @@ ENDS: dict[str, tuple[str, str | None, int]] = {
 @pytest.mark.parametrize(
     ("behaviours", "run_seconds"),
     [
-        pytest.param(("calm", "eats", "kills its worker", "returns nan"), 60.0, id="some"),
+        pytest.param(
+            ("calm", "eats", "kills its worker", "returns nan"),
+            60.0,
+            id="some",
+            marks=pytest.mark.full,
+        ),
         pytest.param(tuple(ENDS), 10.0, id="all", marks=pytest.mark.full),
     ],
 )

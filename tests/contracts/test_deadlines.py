@@ -20,7 +20,7 @@ from service.store import (
     work,
 )
 from service.store.engine import Store
-from service.store.locks import lock_study
+from service.store.locks import lock_study_if_free
 from tests.conftest import FakeClock
 from tuning.errors import InvalidValue
 from tuning.records import Budget, RunState, StudySpec, StudyState, TrialState
@@ -121,11 +121,11 @@ def test_a_claim_that_waited_for_the_study_past_the_end_starts_nothing(
     assert claim("c1") is not None
     advance(59)
 
-    def lock_late(session: Session, project: str, study: str) -> models.Study:
+    def lock_late(session: Session, project: str, study: str) -> models.Study | None:
         advance(1)
-        return lock_study(session, project, study)
+        return lock_study_if_free(session, project, study)
 
-    monkeypatch.setattr(claims, "lock_study", lock_late)
+    monkeypatch.setattr(claims, "lock_study_if_free", lock_late)
     assert claim("c2") is None
 
 

@@ -18,6 +18,7 @@ from service.errors import (
     KeyReused,
     NotFound,
     QuotaExceeded,
+    ServerEnds,
     StoreBusy,
     Unidentified,
 )
@@ -41,6 +42,7 @@ RAISED: tuple[tuple[Exception, int, str], ...] = (
         "quota-exceeded",
     ),
     (StoreBusy("the database did not answer"), 503, "store-busy"),
+    (ServerEnds(), 503, "server-ends"),
     (ZeroDivisionError("secret"), 500, "internal"),
 )
 
@@ -80,7 +82,7 @@ def test_every_row_of_the_table_is_tested() -> None:
 
 def test_a_busy_store_says_when_to_come_back(client: TestClient) -> None:
     """503 carries Retry-After, as does 429; nothing else does."""
-    busy = [isinstance(error, StoreBusy | QuotaExceeded) for error, _, _ in RAISED]
+    busy = [isinstance(error, StoreBusy | ServerEnds | QuotaExceeded) for error, _, _ in RAISED]
     told = ["retry-after" in client.get(f"/{i}").headers for i in range(len(RAISED))]
     assert told == busy
 
