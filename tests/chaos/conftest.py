@@ -106,8 +106,6 @@ SHARE = (
     "test_calls_through",
     "test_a_store_does_what_its_model_does",
 )
-# Of the slower tests, those that CI has the time for, too.
-IN_CI = frozenset({"test_isolation", "test_lifecycle", "test_streams", "test_worker_kills"})
 # Of pairs that differ by their database alone, what the five minutes of `make test-full` leave out.
 WHOLE = (
     "test_best_never_gets_worse_and_an_etag_is_a_body[sqlite",
@@ -126,7 +124,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_sqlite = "[sqlite" in item.name and not item.name.startswith(SHARE)
         if on_sqlite or "[postgresql" in item.name:
             item.add_marker(pytest.mark.full)
-        if item.get_closest_marker("full") and item.path.stem not in IN_CI:
+        if item.get_closest_marker("full"):  # CI has no time for these
             item.add_marker(pytest.mark.long)
         if item.name.startswith(WHOLE):
             item.add_marker(pytest.mark.whole)

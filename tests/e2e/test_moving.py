@@ -25,6 +25,7 @@ BODY: dict[str, Any] = {
 
 
 @pytest.mark.full
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
 def test_a_study_ends_the_same_where_its_store_was_moved(

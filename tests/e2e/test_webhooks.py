@@ -11,7 +11,7 @@ from service.client import Client
 from tests.chaos.processes import Server
 from tests.service.receivers import receiving, reply
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.full, pytest.mark.long, pytest.mark.timeout(180)]
 
 
 def test_a_killed_server_loses_nothing(empty_database_url: str, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tuning.objectives.dataset_files import dataset_id
 from tuning.provenance import installed
 from tuning.schedules import Schedule, build
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.long]
 
 PROGRAM = "tuning.execution.ray"
 ODD = str(Path(__file__).parents[2] / "contracts")

@@ -100,6 +100,7 @@ def test_an_estimate_is_near_what_is_taken(
 
 
 @pytest.mark.full
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 @pytest.mark.parametrize(("name", "config", "horizon", "lanes"), HEAVY)
 def test_an_estimate_is_near_what_is_taken_by_more(
