@@ -14,6 +14,7 @@ BARS = f"date,open,high,low,close,{SECRET}\n" + "".join(
 )
 OUTSIDE = "outside.csv"
 TARGETS = (OUTSIDE, "etc/passwd", "etc/hostname.csv")
+ANY_ROOT = "/proc/self/root"  # the whole file system, by another name
 CLIMBS: tuple[Callable[[str], str], ...] = (
     lambda name: f"../{name}",
     lambda name: f"../../{name}",
@@ -38,7 +39,7 @@ CLIMBS: tuple[Callable[[str], str], ...] = (
     lambda name: f"$HOME/../{name}",
     lambda name: f"linked/{name}",
     lambda name: f"/proc/self/cwd/{name}",
-    lambda name: f"/proc/self/root/{name}",
+    lambda name: f"{ANY_ROOT}/{name}",
     lambda name: f"/dev/fd/../../{name}",
 )
 SPELLINGS: tuple[Callable[[str], str], ...] = (
