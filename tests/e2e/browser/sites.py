@@ -89,15 +89,21 @@ def finish(site: Site, request: Mapping[str, Any]) -> str:
     return study.id
 
 
+def wait_for_more(site: Site, study: str, count: int = 1) -> None:
+    """Until so many more runs of a study have finished."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    enough = site.client.studies.get(study).progress.finished_runs + count
+    while site.client.studies.get(study).progress.finished_runs < enough:
+        assert time.monotonic() < deadline, site.client.studies.get(study)
+        time.sleep(POLL_SECONDS)
+
+
 @contextmanager
 def running(site: Site, request: Mapping[str, Any]) -> Iterator[str]:
     """A study that has finished some runs and goes on; cancelled when the block ends."""
     study = site.client.studies.create(request).id
     try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while site.client.studies.get(study).progress.finished_runs < 3:
-            assert time.monotonic() < deadline, site.client.studies.get(study)
-            time.sleep(POLL_SECONDS)
+        wait_for_more(site, study, 3)
         yield study
     finally:
         if site.client.studies.get(study).state not in {"completed", "failed", "cancelled"}:
