@@ -186,7 +186,7 @@ def claim(
         return _repeat(session, before, claim, until, table=table)
     company = _company(session, worker)
     wish = _Wish(objectives, project, external)
-    for row in _locked_candidates(session, company, wish):
+    for row in _locked_candidates(session, company, wish, at):
         deadlines.keep(session, row)
         runs = _next_block(session, row, company, lanes) if row.state in ACTIVE else []
         if table and runs:
@@ -217,7 +217,8 @@ def has_queued(
 ) -> bool:
     """Whether a claim might find something; reads only, so that waiting disturbs nobody."""
     wish = _Wish(objectives, project, external)
-    return next(_candidates(session, _company(session, worker), wish), None) is not None
+    waiting = _candidates(session, _company(session, worker), wish, now(session))
+    return next(waiting, None) is not None
 
 
 def _company(session: Session, worker: str) -> set[str]:
@@ -241,7 +242,7 @@ def _repeat(
 
 
 def _locked_candidates(
-    session: Session, company: Collection[str], wish: _Wish
+    session: Session, company: Collection[str], wish: _Wish, at: datetime
 ) -> Iterator[models.Study]:
     """Candidates in order, each locked when asked for; those that others hold come last.
 
@@ -251,7 +252,7 @@ def _locked_candidates(
     """
     held = []
     holds_none = True
-    for owner, study in _candidates(session, company, wish):
+    for owner, study in _candidates(session, company, wish, at):
         row = lock_study_if_free(session, owner, study)
         if row is None:
             held.append((owner, study))
@@ -266,7 +267,7 @@ def _locked_candidates(
 
 
 def _candidates(
-    session: Session, company: Collection[str], wish: _Wish
+    session: Session, company: Collection[str], wish: _Wish, at: datetime
 ) -> Iterator[tuple[str, str]]:
     """Active studies with queued runs for such a worker, the one to be served first in front.
 
@@ -275,19 +276,18 @@ def _candidates(
     """
     if Isolation.WORKER in company:
         return
-    for project, study in _in_turn(session, session.execute(*wish.question()).all()):
+    for project, study in _in_turn(session, session.execute(*wish.question()).all(), at):
         mine = {"project": project, "study": study}
         if company and session.execute(_SUSPECTED, mine).first() is not None:
             return
         yield project, study
 
 
-def _in_turn(session: Session, waiting: Sequence[Row[Any]]) -> list[tuple[str, str]]:
+def _in_turn(session: Session, waiting: Sequence[Row[Any]], at: datetime) -> list[tuple[str, str]]:
     """Studies that wait, the one to be served first in front."""
     if len(waiting) < 2:
         return [(row.project, row.id) for row in waiting]
     by_project, by_study = _leased_lanes(session)
-    at = now(session)  # PostgreSQL is asked for it
 
     def order(row: Row[Any]) -> tuple[Any, ...]:
         waited = (at - (row.claimed or models.EPOCH)).total_seconds()

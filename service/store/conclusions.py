@@ -77,7 +77,10 @@ def conclude_trials(
             concluded.append(_conclude(study, runs, metric, horizon))
     if concluded:
         named = {"of_project": study.project, "of_study": study.id}
-        told = [{**named, "trial": t["number"], **t} for t in concluded]
+        told = [
+            {**named, "trial": one["number"], "state": one["state"], "value": one["value"]}
+            for one in concluded
+        ]
         session.execute(_CONCLUDE, told)
     return concluded
 

@@ -62,8 +62,9 @@ def keep(session: Session, row: models.Study) -> None:
 
     What came back to the queue since, from a worker that was lost, is dropped as well.
     """
-    if row.state != StudyState.RUNNING:
-        return
+    times = (row.closed_from, row.search_until, row.deadline)
+    if row.state != StudyState.RUNNING or all(one is None for one in times):
+        return  # and asks no clock: every claim comes here
     at = now(session)  # with the lock in hand: it may have been waited for
     if row.closed_from is not None:
         _drop_queued(session, row, at)

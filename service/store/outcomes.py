@@ -247,18 +247,19 @@ def _follow_study(
 ) -> None:
     session.flush()
     ended = [run for run in runs if RunState(run.state).is_final]
-    study.finished_runs += len(ended)
-    concluded = conclusions.conclude_trials(session, study, ended)
-    study.eta = studies.estimate_end(study, at)
-    changes = {
-        "runs": [{"run": run.id, "trial": run.trial, "state": run.state} for run in runs],
-        "trials": concluded,
-        "finished_runs": study.finished_runs,
-        "expected_runs": study.expected_runs,
-        "best_trial": study.best_trial,
-        "best_value": study.best_value,
-    }
-    studies.note(session, study, "progress", changes, at)
+    with session.no_autoflush:  # the study's row is written once, by the note
+        study.finished_runs += len(ended)
+        concluded = conclusions.conclude_trials(session, study, ended)
+        study.eta = studies.estimate_end(study, at)
+        changes = {
+            "runs": [{"run": run.id, "trial": run.trial, "state": run.state} for run in runs],
+            "trials": concluded,
+            "finished_runs": study.finished_runs,
+            "expected_runs": study.expected_runs,
+            "best_trial": study.best_trial,
+            "best_value": study.best_value,
+        }
+        studies.note(session, study, "progress", changes, at)
 
 
 def _crash(run: models.Run, tell: Tell, at: datetime, max_attempts: int) -> None:
