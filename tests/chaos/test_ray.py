@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from service.client import Client
-from tests.chaos import slow_objectives
+from tests.chaos import paced_objectives
 from tests.chaos.processes import Server, ended, environment
 from tests.chaos.ray_cluster import RayCluster, ray_cluster
 from tuning.evidence import describe
@@ -29,7 +29,8 @@ pytestmark = [pytest.mark.full, pytest.mark.long, pytest.mark.timeout(300)]
 HERE = str(Path(__file__).parent)
 ROOT = Path(__file__).parents[2]
 BODY: dict[str, Any] = {
-    "objective": "slope",
+    "objective": "stroll",
+    "config": {"seconds": 0.75},
     "budget": {"trials": 8},
     "seeds": 2,
     "confirm_seeds": 2,
@@ -40,7 +41,7 @@ BODY: dict[str, Any] = {
 }
 FOLDERS = {
     "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}",
-    "GLIDESLOPE_OBJECTIVES": "slow_objectives",
+    "GLIDESLOPE_OBJECTIVES": "paced_objectives",
     "GLIDESLOPE_LOG_LEVEL": "info",
     "GLIDESLOPE_PROCESSES": "8",
 }
@@ -113,19 +114,19 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 @contextmanager
 def cluster_of(cores: int) -> Iterator[RayCluster]:
-    """A cluster that finds the slow objective."""
+    """A cluster that finds the paced objective."""
     with ray_cluster(cores, **FOLDERS) as cluster:
         yield cluster
 
 
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The same study run in this process: its trials and its verdict."""
-    monkeypatch.setattr(slow_objectives, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(paced_objectives, "HASTE", 1e6)
     monkeypatch.syspath_prepend(HERE)
-    monkeypatch.setitem(sys.modules, "slow_objectives", slow_objectives)
+    monkeypatch.setitem(sys.modules, "paced_objectives", paced_objectives)
     asked = {**BODY, "budget": Budget(**BODY["budget"])}
-    spec = specify(asked.pop("objective"), objectives=slow_objectives.OBJECTIVES, **asked)
-    outcome = run_study(spec, Inline(modules=["slow_objectives"]))
+    spec = specify(asked.pop("objective"), objectives=paced_objectives.OBJECTIVES, **asked)
+    outcome = run_study(spec, Inline(modules=["paced_objectives"]))
     assert outcome.verdict is not None
     trials = [
         (one.number, one.generation, one.schedule.document()) for one in outcome.history.trials

@@ -39,8 +39,9 @@ KEPT_VARIABLES = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
     # Which device, and how much of it: several children share a GPU.
     *("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"),
-    *("XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_PYTHON_CLIENT_MEM_FRACTION"),
 )
+# How numerical libraries compute, down to the last bit: as in the process that starts the child.
+KEPT_FAMILIES = ("PYTHON", "GLIDESLOPE_LOG_", "OPENBLAS_", "MKL_", "NPY_", "XLA_")
 EXIT_SECONDS = 5.0  # between the end of a child's pipe and the end of the child
 
 _ENDS = "GLIDESLOPE_LINK"  # tells the child its two pipe ends and its parent's pid
@@ -70,7 +71,7 @@ def child_environment(threads: int = 1) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in KEPT_VARIABLES or name.startswith(("PYTHON", "GLIDESLOPE_LOG_"))
+        if name in KEPT_VARIABLES or name.startswith(KEPT_FAMILIES)
     }
     return {**kept, **dict.fromkeys(THREADS, str(threads))}
 

@@ -185,6 +185,16 @@ def test_a_child_needs_a_parent() -> None:
         attach()
 
 
+def test_the_environment_decides_the_last_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries compute in a child as here: with other kernels a sum is another number."""
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "8")
+    environment = child_environment()
+
+    assert environment["OPENBLAS_CORETYPE"] == "Haswell"
+    assert environment["OPENBLAS_NUM_THREADS"] == "1"
+
+
 def test_the_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what a program needs to run is passed on, and numerical libraries get one thread."""
     monkeypatch.setenv("GLIDESLOPE_DATABASE_URL", "postgresql://secret")
