@@ -43,6 +43,7 @@ from service.api.keyring import Keyring, Keys
 from service.api.meter import Meter
 from service.api.metrics import Metrics
 from service.api.problems import install, responses
+from service.api.readiness import Readiness, examine
 from service.api.requests import Requests
 from service.api.uploads import Uploads
 from service.api.waits import Waits
@@ -132,7 +133,7 @@ def create_app(
         on_progress=on_progress,
         keyring=keyring,
         meter=meter,
-        is_ready=lambda: planning.is_well and sweeping.is_well,
+        readiness=_readiness(store, settings, lambda: planning.is_well and sweeping.is_well),
         bell=bell,
         waits=Waits(bell),
         objectives=load(settings.modules),
@@ -330,6 +331,14 @@ def _forgetter(store: Store, settings: Settings) -> tuple[Purger, Loop]:
     keep_best, archive = settings.curve_keep_best, settings.curve_archive
     purger = Purger(store, Policy(settings.curve_days, keep_best, archive))
     return purger, Loop("forgetter", lambda: forget(store, purger), FORGET_SECONDS)
+
+
+def _readiness(store: Store, settings: Settings, is_well: Callable[[], bool]) -> Readiness:
+    """Who finds out whether this server can do its work, its disks among it."""
+    folders = [settings.dataset_folder, settings.cache_folder]
+    folders += [] if settings.curve_archive is None else [settings.curve_archive]
+    least = settings.disk_free_percent / 100
+    return Readiness(lambda: examine(store, folders, least, is_well))
 
 
 def _keyring(store: Store, settings: Settings) -> Keyring:

@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     dataset_mib: int = Field(
         default=200, ge=1, le=10_000, description="MiB that an uploaded dataset may have"
     )
+    disk_free_percent: float = Field(
+        default=5.0,
+        ge=0,
+        le=50,
+        description="percent of the disks of store, datasets and cache below which `/readyz` "
+        "answers 503; 0: none. Disks of the network do not count",
+    )
     objectives: str | None = Field(
         default=None,
         description="importable modules with tables of further objectives, separated by commas",

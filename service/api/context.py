@@ -16,6 +16,7 @@ from service.api.bell import Bell
 from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.api.metrics import Metrics
+from service.api.readiness import Readiness
 from service.api.uploads import Uploads
 from service.api.waits import Waits
 from service.errors import NotFound, ServerEnds
@@ -33,7 +34,7 @@ class Context:
     """The parts of a running service.
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
-    `is_ready` tells whether planner and sweeper do their work; `bell` rings when a study may have
+    `readiness` tells whether this server can do its work; `bell` rings when a study may have
     changed or have runs to claim, for which the `waits` are. `keyring` tells who has which key,
     `meter` counts what asks. `objectives` are those that can be tuned. `render_report` makes the
     HTML of a study, and `versions` are those of the libraries the planner depends on.
@@ -44,7 +45,7 @@ class Context:
     store: Store
     settings: Settings
     on_progress: Callable[[], None]
-    is_ready: Callable[[], bool]
+    readiness: Readiness
     keyring: Keyring
     meter: Meter
     bell: Bell

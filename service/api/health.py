@@ -9,9 +9,20 @@ from service.api.problems import responses
 from service.errors import Forbidden, HeadersTooLarge, QuotaExceeded, Unidentified
 from service.schemas.catalogue import Health
 from service.schemas.keys import Scope
-from service.store import migrations
 
 router = APIRouter(tags=["health"])
+
+NOT_READY = {
+    "model": Health,
+    "description": "Not ready: `status` says in two words why, the log of the server the rest",
+    "headers": {
+        "Retry-After": {
+            "description": "seconds after which to ask again",
+            "schema": {"type": "integer"},
+        }
+    },
+    "content": {"application/json": {"example": {"status": "no database"}}},
+}
 
 
 @router.get("/livez")
@@ -20,21 +31,18 @@ async def live() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": Health, "description": "Not ready"}})
-def ready(here: Here, response: Response) -> Health:
-    """Whether the store answers with the current schema and planner and sweeper do their work.
+@router.get("/readyz", responses={503: NOT_READY})
+async def ready(here: Here, response: Response) -> Health:
+    """Whether the store answers with the current schema, the server works, and disks have room.
 
-    A server that is about to end is not ready: it still answers, but begins nothing new.
+    The answer comes within about a second, also if the database hangs. A server that is about to
+    end is not ready: it still answers, but begins nothing new.
     """
-    if here.bell.is_closed:
+    status = "ending" if here.bell.is_closed else await here.readiness.ask()
+    if status != "ok":
         response.status_code = 503
-        return Health(status="ending")
-    with here.store.read() as session:
-        is_current = migrations.is_current(session)
-    if is_current and here.is_ready():
-        return Health(status="ok")
-    response.status_code = 503
-    return Health(status="migrating" if not is_current else "no planner")
+        response.headers["Retry-After"] = "1"
+    return Health(status=status)
 
 
 @router.get(

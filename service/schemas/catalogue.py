@@ -1,6 +1,6 @@
 """What the service offers: objectives, families, health."""
 
-from typing import Any
+from typing import Any, Literal
 
 from service.schemas.base import Schema
 
@@ -82,7 +82,10 @@ class FamilyList(Schema):
     items: list[FamilyView]
 
 
+HealthStatus = Literal["ok", "ending", "no database", "migrating", "no planner", "no room"]
+
+
 class Health(Schema):
     """Health of the service."""
 
-    status: str
+    status: HealthStatus

@@ -57,6 +57,7 @@ class Store:
         limits: what may be asked of PostgreSQL.
 
     `notices` wake the other servers on the database, and this one; None on SQLite, which has none.
+    `folder` is where the file of SQLite lies.
     Raises InvalidValue for any other URL, StoreBusy if another server holds the SQLite file.
     """
 
@@ -75,6 +76,7 @@ class Store:
         self._reader = reading_engine(parsed, self._writer)
         self.notices = None if is_sqlite(parsed) else Notices(parsed)
         self._time: Timer | None = None
+        self.folder = Path(str(parsed.database)).parent if is_sqlite(parsed) else None
 
     @property
     def is_local(self) -> bool:

@@ -18,6 +18,7 @@ REACH = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # ms; no keepalives are sent while something is unacknowledged
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
+from service.api.readiness import DEADLINE_SECONDS
 from service.app import create_app
 from service.cli.serving import SHUTDOWN_SECONDS
 from service.settings import Settings
@@ -131,6 +132,7 @@ def test_health_is_asked_where_it_is_told(manifests: list[Manifest], tmp_path: P
     api = container(pods(manifests)["api"])
     assert api["livenessProbe"]["httpGet"]["path"] == "/livez"
     assert api["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert api["readinessProbe"]["timeoutSeconds"] > DEADLINE_SECONDS + 1
     startup = api["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 300
     store = Store(f"sqlite:///{tmp_path / 'empty.db'}")
