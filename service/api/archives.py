@@ -23,6 +23,7 @@ from service.store.backup import flush
 from service.store.clock import now
 from service.store.engine import Store
 from service.store.retention import Batch, Due
+from tuning.objectives.plain_files import is_plain
 
 BATCH = 1_000  # reports that one transaction removes
 PAUSE_SECONDS = 0.1  # between two of them, for whoever else would write
@@ -144,7 +145,7 @@ def write_archive(
         with store.read() as session:
             revision, _ = studies.get_standing(session.connection(), project, study)
             file = folder / f"{study}.{revision}.json.gz"
-            if not file.exists():  # else a purge was cut short before it removed anything
+            if not is_plain(file):  # else a purge was cut short before it removed anything
                 _write(file, write_document(session, project, study), is_over)
         flush(folder)
     except OSError as error:
@@ -154,14 +155,17 @@ def write_archive(
 
 def _write(file: Path, texts: Iterable[str], is_over: Callable[[], bool]) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # keep others out
+    # Nobody else's file, nor one that a link leads to, and one that only its owner may read.
+    handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
-        with draft.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
-            for text in texts:
-                if is_over():
-                    raise CutShort
-                packed.write(text.encode())
-        flush(draft)
+        with os.fdopen(handle, "wb") as raw:
+            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:
+                for text in texts:
+                    if is_over():
+                        raise CutShort
+                    packed.write(text.encode())
+            raw.flush()
+            os.fsync(handle)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)

@@ -10,13 +10,12 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse
 
 from service.api.caller import Caller, Reader, Trainer, Writer
 from service.api.context import LONGEST_ID, Context, Here
 from service.api.costs import within_quotas
 from service.api.problems import responses
-from service.api.uploads import Upload
+from service.api.uploads import PlainFile, Upload
 from service.errors import Conflict, NotFound
 from service.schemas.base import Name
 from service.schemas.datasets import DatasetPage, DatasetView, KindName
@@ -24,6 +23,7 @@ from service.schemas.studies import Warned
 from service.store import datasets
 from service.store.datasets import Dataset
 from tuning.errors import DataError, InvalidValue
+from tuning.objectives.plain_files import is_plain
 
 PATH = "/v1/datasets"
 EXAMPLE = """unix,date,symbol,open,high,low,close,volume
@@ -98,7 +98,7 @@ def _recall(here: Context, caller: Caller, upload: Upload, kind: str) -> Dataset
             known = datasets.get(session, caller.project, upload.dataset)
         except NotFound:
             return None
-    return datasets.check_kind(known, kind) if here.uploads.path(known.id).exists() else None
+    return datasets.check_kind(known, kind) if is_plain(here.uploads.path(known.id)) else None
 
 
 def _keep(
@@ -139,21 +139,21 @@ def read_dataset(dataset: str, here: Here, caller: Reader) -> DatasetView:
 
 @router.get(
     "/{dataset}/content",
-    response_class=FileResponse,
+    response_class=PlainFile,
     responses={
         200: {"content": {"application/octet-stream": {}}},
         206: {"description": "The part that the header Range asked for"},
         **responses(NotFound),
     },
 )
-def read_content(dataset: str, here: Here, caller: Trainer) -> FileResponse:
+def read_content(dataset: str, here: Here, caller: Trainer) -> PlainFile:
     """The bytes of a dataset as they were uploaded; the ETag is their SHA-256."""
     found = find_dataset(here, caller.reach, dataset)
     path = here.uploads.path(found.id)
-    if not path.is_file():
+    if not is_plain(path):
         raise NotFound("content of dataset", found.id)
     headers = {"ETag": f'"{found.sha256}"', "Cache-Control": "private, immutable"}
-    return FileResponse(path, media_type="application/octet-stream", headers=headers)
+    return PlainFile(path, media_type="application/octet-stream", headers=headers)
 
 
 @router.delete("/{dataset}", status_code=204, responses=responses(NotFound, Conflict))

@@ -35,6 +35,7 @@ from tuning.documents import read_extension, read_number, read_schedule, read_sp
 from tuning.errors import InvalidValue, UnknownName
 from tuning.evidence import Verdict
 from tuning.evidence.score import SEARCHED
+from tuning.objectives.plain_files import open_plain
 from tuning.provenance import Provenance
 from tuning.records import (
     MAX_SCORE,
@@ -63,7 +64,7 @@ def read_study(path: Path) -> Iterator[tuple[str, int, Schema]]:
     Raises RequestValidationError or InvalidValue naming the record, or a refusal if it is no JSON.
     """
     kinds = {**SINGLE, **SECTIONS}
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         for name, place, text in read_members(stream, ("format", *SINGLE), SECTIONS):
             if name == "format":
                 if text != f'"{FORMAT}"':

@@ -14,16 +14,20 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from service.errors import StoreBusy
+from service.store.backup import flush
 from tuning.objectives.dataset_files import dataset_id
+from tuning.objectives.plain_files import open_plain, pinned
 
 CHUNK_BYTES = 2**20
 IDLE_SECONDS = 60.0  # without a byte
@@ -43,6 +47,16 @@ class Upload:
     def dataset(self) -> str:
         """The id of this content."""
         return dataset_id(self.sha256)
+
+
+class PlainFile(FileResponse):
+    """A file as an answer: the one that lies there, and none that a link leads to."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; raises OSError if there is no such file any more."""
+        with pinned(Path(self.path)) as own:
+            self.path = own
+            await super().__call__(scope, receive, send)
 
 
 class Uploads:
@@ -67,7 +81,7 @@ class Uploads:
         """Make the part the file of its dataset; under the lock that `datasets.add` takes."""
         try:
             upload.path.replace(self.path(upload.dataset))
-            _sync(self._folder)
+            flush(self._folder)
         except OSError as error:
             raise StoreBusy(f"the folder of datasets cannot be written: {error}") from error
 
@@ -82,8 +96,9 @@ class Uploads:
     def sweep(self) -> None:
         """Remove parts that a server left when it died."""
         for part in self._folder.glob(f"*{PART}"):
-            if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
-                part.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another server was faster
+                if time.time() - part.lstat().st_mtime > ABANDONED_SECONDS:
+                    part.unlink()
 
     def _begin(self) -> Path:
         try:
@@ -100,7 +115,7 @@ async def _fill(part: Path, chunks: AsyncIterator[bytes]) -> Upload:
 
     def write() -> None:
         digest.update(waiting)
-        with part.open("ab") as stream:
+        with open_plain(part, append=True) as stream:
             stream.write(waiting)
         waiting.clear()
 
@@ -111,7 +126,7 @@ async def _fill(part: Path, chunks: AsyncIterator[bytes]) -> Upload:
             if len(waiting) >= CHUNK_BYTES:
                 await run_in_threadpool(write)
         await run_in_threadpool(write)
-        await run_in_threadpool(_sync, part)
+        await run_in_threadpool(_flush, part)
     except OSError as error:
         raise StoreBusy(f"the folder of datasets cannot be written: {error}") from error
     return Upload(part, digest.hexdigest(), size)
@@ -133,10 +148,7 @@ async def _lively(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _sync(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _flush(part: Path) -> None:
+    """Have the system write a file to the disk."""
+    with open_plain(part) as stream:
+        os.fsync(stream.fileno())

@@ -24,6 +24,7 @@ from service.ui.charts.values import level_chart, prices_chart, smile_chart
 from service.ui.datasets import CHARTS, HELD, NEEDED, facts, listed
 from tuning.errors import DataError
 from tuning.objectives import samples
+from tuning.objectives.plain_files import is_plain
 
 router = page.router()
 
@@ -99,7 +100,7 @@ def _read(here: Context, dataset: Dataset) -> Mapping[str, Any] | None:
     """The sample, read anew unless somebody did so meanwhile; None if that cannot be done."""
     known = _recall(here, dataset)
     path = here.uploads.path(dataset.id)
-    if known is not None or not path.is_file():
+    if known is not None or not is_plain(path):
         return known
     cache = here.settings.cache_folder
     try:

@@ -16,6 +16,7 @@ from service.client import BadAnswer, Client, ProblemError
 from tuning.errors import TrainingCrashed
 from tuning.objectives import Objective
 from tuning.objectives.dataset_files import dataset_id, is_dataset_id
+from tuning.objectives.plain_files import is_plain
 from tuning.records import Cause
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class DatasetCache:
         if self._folder is None or not self._kinds.get(objective) or not is_dataset_id(dataset):
             return
         path = self._folder / str(dataset)
-        if path.exists():
+        if is_plain(path):
             return
         try:
             self._fetch(path)

@@ -26,6 +26,7 @@ from tuning.execution.process import Process
 from tuning.execution.watch import Allowance
 from tuning.objectives import Folders
 from tuning.objectives.dataset_files import dataset_id
+from tuning.objectives.plain_files import is_plain
 from tuning.records import Cause
 
 Message = dict[str, Any]  # Any: JSON values
@@ -145,7 +146,7 @@ def _place_dataset(order: Order, fetch: Callable[[], bytes]) -> None:
     if order["dataset"] is None:
         return
     path = Path(order["place"]["folders"][2]) / order["dataset"]
-    if path.exists():
+    if is_plain(path):
         return
     content = fetch()
     if dataset_id(hashlib.sha256(content).hexdigest()) != path.name:

@@ -23,6 +23,7 @@ from ray.exceptions import OutOfMemoryError
 
 from tuning.execution.executor import report
 from tuning.execution.link import Channel, Message, attach
+from tuning.objectives.plain_files import open_plain
 from tuning.records import Cause
 
 LOOK_SECONDS = 2.0  # between looks at which machines there are; each is a sign of life, too
@@ -112,7 +113,8 @@ class Driver:
             return []
         reference = self._parcels.pop(dataset, None)
         if reference is None:
-            reference = ray.put((self._datasets / dataset).read_bytes())
+            with open_plain(self._datasets / dataset) as file:
+                reference = ray.put(file.read())
         self._parcels[dataset] = reference
         while len(self._parcels) > KEPT_DATASETS:
             del self._parcels[next(iter(self._parcels))]

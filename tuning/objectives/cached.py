@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tuning.objectives.base import Arrays
+from tuning.objectives.plain_files import open_plain
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +92,13 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
     Raises `OSError` or `ValueError` if it cannot be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # closed before NumPy opens the file by itself
-            if sum(entry.file_size for entry in archive.infolist()) > max_bytes:
-                raise ValueError(f"longer than {max_bytes:,} bytes when unpacked")
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        with open_plain(path) as file:
+            with zipfile.ZipFile(file) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > max_bytes:
+                    raise ValueError(f"longer than {max_bytes:,} bytes when unpacked")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
     # NumPy lets through whatever a damaged archive makes the standard library raise.
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"not a whole .npz file: {error}") from error

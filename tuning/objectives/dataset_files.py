@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from tuning.errors import InvalidValue
+from tuning.objectives.plain_files import is_plain, open_plain
 
 ID_DIGITS = 32  # of the hash: 128 bits tell datasets apart
 ALLOWED = "the id of a dataset, as ds_ and 32 hexadecimal digits"
@@ -37,7 +38,7 @@ def is_dataset_id(value: object) -> bool:
 def hash_file(path: Path) -> str:
     """SHA-256 of the bytes of a file, in hexadecimal; raises `OSError` if it cannot be read."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
@@ -69,6 +70,6 @@ def locate_dataset(dataset: str, folder: Path | None) -> Path:
     if folder is None:
         raise InvalidValue("config.dataset", dataset, "null: there are no datasets here")
     path = folder / dataset
-    if not path.is_file():
+    if not is_plain(path):
         raise InvalidValue("config.dataset", dataset, "the id of a dataset that was uploaded")
     return path

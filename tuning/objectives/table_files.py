@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tuning.errors import DataError
+from tuning.objectives.plain_files import open_plain, pinned
 
 MAX_BYTES = 2**30  # of text, or of what a Parquet file unpacks to
 LONGEST_LINE = 2**16  # characters
@@ -53,7 +54,7 @@ def format_of(path: Path) -> str:
 
     Raises `DataError` if it cannot be read.
     """
-    with _read_errors(path.name), path.open("rb") as stream:
+    with _read_errors(path.name), open_plain(path) as stream:
         first = stream.read(4)
     if first == PARQUET:
         return "parquet"
@@ -89,7 +90,7 @@ def _checked(name: str, header: list[str]) -> tuple[str, ...]:
 
 def _text_rows(path: Path, name: str, kind: str) -> Iterator[Cells]:
     """The header, and the lines that are not blank."""
-    with _read_errors(name), path.open("rb") as packed:
+    with _read_errors(name), open_plain(path) as packed:
         raw = packed if kind == "csv" else gzip.GzipFile(fileobj=packed)
         counted = io.BufferedReader(_Counted(raw, name), 2**18)
         text = io.TextIOWrapper(counted, encoding="utf-8-sig", newline="")
@@ -147,7 +148,8 @@ def _open_parquet(path: Path, name: str, wanted: Wanted) -> TableFile:
     from pyarrow import ArrowException, parquet  # noqa: PLC0415 - a quarter of a second, for few
 
     try:
-        file = parquet.ParquetFile(path)
+        with pinned(path) as own:
+            file = parquet.ParquetFile(own)  # which opens it once more, and for good
     except (ArrowException, OSError) as error:
         raise DataError(f"{name}: cannot be read: {error}") from error
     shape = file.metadata

@@ -208,6 +208,23 @@ def test_an_archive_is_never_replaced_by_one_that_says_less(
 
 
 @ON_SQLITE
+def test_a_link_is_no_archive(
+    store: Store, measured: str, advance: Advance, tmp_path: Path
+) -> None:
+    """Nothing goes on its word: the archive takes its place, and what it led to stays as it was."""
+    there, folder, outside = stored(store, measured), tmp_path / "old", tmp_path / "outside"
+    name = write_archive(store, DEFAULT_PROJECT, measured, tmp_path / "other").name
+    outside.write_bytes(b"kept")
+    folder.mkdir()
+    (folder / name).symlink_to(outside)
+    advance(2 * DAY)
+    Purger(store, Policy(1, archive=folder), 0.0).round()
+    assert not (folder / name).is_symlink()
+    assert reports(folder / name) == there
+    assert outside.read_bytes() == b"kept"
+
+
+@ON_SQLITE
 def test_a_server_that_ends_does_not_wait_for_an_archive(
     store: Store, measured: str, advance: Advance, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from service.api import bodies, uploads
 from service.app import create_app
+from service.errors import StoreBusy
 from service.settings import Settings
 from service.store import projects
 from service.store.engine import Store
@@ -273,6 +274,69 @@ def test_a_part_that_a_dead_server_left_is_removed(tmp_path: Path) -> None:
         uploads.os.utime(path, (past, past))
     uploads.Uploads(tmp_path).sweep()
     assert {path.name for path in tmp_path.iterdir()} == {"b.part", "ds_x"}
+
+
+def test_a_part_that_leads_nowhere_keeps_no_server_from_starting(tmp_path: Path) -> None:
+    """A link without an end is as old as itself."""
+    link = tmp_path / "x.part"
+    link.symlink_to(tmp_path / "nowhere")
+    uploads.Uploads(tmp_path).sweep()
+    assert link.is_symlink()
+    past = time.time() - 2 * uploads.ABANDONED_SECONDS
+    uploads.os.utime(link, (past, past), follow_symlinks=False)
+    uploads.Uploads(tmp_path).sweep()
+    assert not link.is_symlink()
+
+
+@pytest.mark.parametrize("target", ["outside", "nowhere"])
+def test_a_link_in_place_of_a_dataset_is_not_followed(
+    api: TestClient, upload: Upload, tmp_path: Path, target: str
+) -> None:
+    """Its content is not there, by any way, until it is uploaded again."""
+    first = upload(bars()).json()
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"kept")
+    (path,) = api.app.state.context.settings.dataset_folder.iterdir()
+    path.unlink()
+    path.symlink_to(tmp_path / target)
+    asked = api.get(f"/v1/datasets/{first['id']}/content")
+    assert (asked.status_code, b"kept" in asked.content) == (404, False)
+    assert "kept" not in api.get(f"/datasets/{first['id']}/charts/prices").text
+    assert upload(bars()).json() == first
+    assert path.read_bytes() == bars()
+    assert not path.is_symlink()
+    assert outside.read_bytes() == b"kept"
+
+
+def test_a_link_that_comes_after_the_look_is_not_followed_either(tmp_path: Path) -> None:
+    """The file that is sent is the one that was opened."""
+    (tmp_path / "outside").write_bytes(b"kept")
+    (tmp_path / "ds_x").symlink_to(tmp_path / "outside")
+    client = TestClient(uploads.PlainFile(tmp_path / "ds_x"), raise_server_exceptions=False)
+    answer = client.get("/")
+    assert (answer.status_code, b"kept" in answer.content) == (500, False)
+
+
+def test_an_upload_is_written_through_no_link(tmp_path: Path) -> None:
+    """Not even if one takes the place of its part meanwhile."""
+    outside, folder = tmp_path / "outside", tmp_path / "sets"
+    outside.write_bytes(b"kept")
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first"
+        (part,) = folder.iterdir()
+        part.unlink()
+        part.symlink_to(outside)
+        yield b"second"
+
+    async def receive() -> None:
+        async with uploads.Uploads(folder).receive(body()):
+            pass
+
+    with pytest.raises(StoreBusy, match="is no regular file"):
+        asyncio.run(receive())
+    assert outside.read_bytes() == b"kept"
+    assert list(folder.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_told(store: Store, tmp_path: Path) -> None:

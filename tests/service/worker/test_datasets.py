@@ -79,6 +79,19 @@ def test_a_dataset_is_fetched_once(tmp_path: Path) -> None:
     assert shelf.asked == [None]
 
 
+def test_a_link_is_not_the_dataset(tmp_path: Path) -> None:
+    """It is replaced by what was fetched, and what it led to is as it was."""
+    outside, folder, shelf = tmp_path / "outside", tmp_path / "sets", Shelf()
+    outside.write_bytes(b"kept")
+    folder.mkdir()
+    (folder / ID).symlink_to(outside)
+    cache(folder, shelf).bring("realized_volatility", CONFIG)
+
+    assert not (folder / ID).is_symlink()
+    assert (folder / ID).read_bytes() == CONTENT
+    assert outside.read_bytes() == b"kept"
+
+
 def test_a_broken_connection_is_taken_up_where_it_broke(tmp_path: Path) -> None:
     """What has come in whole blocks is not asked for again."""
     shelf = Shelf(breaks=(300_000, 500_000))

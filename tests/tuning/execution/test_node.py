@@ -124,3 +124,13 @@ def test_a_dataset_is_put_where_objectives_look(order: dict[str, Any], tmp_path:
     assert said(wanted, b"damaged")[-1]["event"] == "done"  # nobody asks for it again
     assert [one.name for one in (tmp_path / "datasets").iterdir()] == [DATASET]
     assert (tmp_path / "datasets" / DATASET).read_bytes() == BYTES
+
+
+def test_a_link_is_not_the_dataset_of_a_machine(order: dict[str, Any], tmp_path: Path) -> None:
+    """The file takes its place; what it led to is neither read nor written."""
+    (tmp_path / "outside").write_bytes(b"kept")
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / DATASET).symlink_to(tmp_path / "outside")
+    assert said({**order, "dataset": DATASET}, BYTES)[-1]["event"] == "done"
+    assert not (tmp_path / "datasets" / DATASET).is_symlink()
+    assert (tmp_path / "outside").read_bytes() == b"kept"
