@@ -64,11 +64,15 @@ class KeyReused(ServiceError):
 
 
 class Unidentified(ServiceError):
-    """Whoever asks shows no key that opens anything; it is not said why a key does not."""
+    """Whoever asks shows no key that opens anything; it is not said why a key does not.
 
-    def __init__(self, *, is_shown: bool) -> None:
-        """Say whether a key was shown at all."""
+    `key` is its public id, for the log.
+    """
+
+    def __init__(self, *, is_shown: bool, key: str | None = None) -> None:
+        """Say whether a key was shown at all, and which."""
         self.is_shown = is_shown
+        self.key = key
         super().__init__(
             "this key opens nothing: it is unknown, expired or revoked"
             if is_shown

@@ -1,8 +1,8 @@
 """Logs: one line per event on standard error, as text for people or JSON for programs.
 
 The one idea: whoever logs says one sentence and puts ids (`study`, `run`, `worker`) into `extra`;
-the id of the request at hand is added here, and what looks like a secret is taken out here, so that
-no caller has to think of either.
+the id of the request at hand is added here, what looks like a secret is taken out here, and what
+would begin a line of its own is written out, so that no caller has to think of any of it.
 Not here: what is logged of a request (`service.api.requests`), what training code prints.
 """
 
@@ -38,6 +38,8 @@ _SECRETS = (
     (re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@"), rf"\1:{HIDDEN}@"),
     (re.compile(r"(?i)([?&](?:token|share|signature|sig|key)=)[^&\s\"']+"), rf"\1{HIDDEN}"),
 )
+# What would begin a new line, move a terminal's cursor or turn text round.
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -74,6 +76,10 @@ def hide_secrets(text: str) -> str:
     return text
 
 
+def _written_out(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line: time, level, logger, message, ids, and the traceback if any."""
 
@@ -102,7 +108,7 @@ class TextLines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as the library has it
         """The sentence and its ids."""
         ids = "".join(f" {name}={value}" for name, value in _extras(record).items())
-        return super().formatMessage(record) + ids
+        return _CONTROLS.sub(_written_out, super().formatMessage(record).rstrip("\n") + ids)
 
     def format(self, record: logging.LogRecord) -> str:
         """The lines of a record."""

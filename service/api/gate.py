@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.browsers import LONGEST_TOKEN, check_own, session_token
-from service.api.caller import CALLER, OPEN, Caller, is_public
+from service.api.caller import CALLER, OPEN, is_public
 from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.api.problems import answer
@@ -58,7 +58,7 @@ class Gate:
             scope[CALLER] = OPEN
         elif scope["type"] == "http" and not is_public(scope["method"], scope["path"]):
             try:
-                scope[CALLER] = await self._identify(scope)
+                await self._identify(scope)
             except ServiceError as error:
                 response = answer(Request(scope), error)
                 response.headers["Connection"] = "close"  # there may be a body, which nobody reads
@@ -66,7 +66,8 @@ class Gate:
                 return
         await self._app(scope, receive, send)
 
-    async def _identify(self, scope: Scope) -> Caller:
+    async def _identify(self, scope: Scope) -> None:
+        """Note who asks; raises ServiceError for whoever is not let in."""
         _check_size(scope)
         link = _link(scope)
         shown, cookies = _shown(scope)
@@ -75,12 +76,12 @@ class Gate:
         if is_cookie:
             token = session_token(cookies)
         caller = self._keyring.recall(token) or await self._keyring.find(token)
+        scope[CALLER] = caller  # first: a refusal is logged with who it was
         if caller is OPEN:
             self._check_origin(scope)
         elif is_cookie:
             check_own(scope)
         self._meter.count(caller)
-        return caller
 
     def _check_origin(self, scope: Scope) -> None:
         """Refuse what another site sends through a browser, or under a name it made up."""

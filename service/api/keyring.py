@@ -120,7 +120,7 @@ class Keyring:
             if caller is None:
                 self._note_stranger(token)
         if caller is None:
-            raise Unidentified(is_shown=True)
+            raise Unidentified(is_shown=True, key=read_id(token))
         return caller
 
     def admits(self, caller: Caller) -> bool:

@@ -15,9 +15,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from service import audit
+from service.api.caller import CALLER, Caller
 from service.api.fields import of_cell, of_core, of_schema, readable
 from service.api.methods import is_taken, methods_at
-from service.api.requests import HEADER, USUAL, bare_id, request_id
+from service.api.requests import HEADER, USUAL, bare_id, method_of, request_id, route_of
 from service.errors import (
     Conflict,
     Forbidden,
@@ -104,6 +106,8 @@ def responses(
 def answer(request: Request, error: Exception) -> JSONResponse:
     """The problem document of an error of the table."""
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    if kind.status in audit.REFUSALS:
+        _note(request, kind, error)
     fields = _fields(error)
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}
@@ -117,6 +121,21 @@ def answer(request: Request, error: Exception) -> JSONResponse:
             more = {"quota": _quota(error)}
             more |= {} if error.estimate is None else {"estimate": error.estimate}
     return _document(request, kind, str(error), fields, headers, more)
+
+
+def _note(request: Request, kind: Kind, error: Exception) -> None:
+    """Have the audit log tell of a refusal."""
+    caller: Caller | None = request.scope.get(CALLER)
+    known = None if caller is None else caller.key
+    audit.refused(
+        kind.status,
+        kind.type,
+        str(error),
+        method=method_of(request.scope),
+        route=route_of(request.scope),
+        client=None if request.client is None else request.client.host,
+        key=error.key if isinstance(error, Unidentified) else known,
+    )
 
 
 def _challenge(error: Unidentified | Forbidden) -> dict[str, str]:

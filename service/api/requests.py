@@ -89,14 +89,14 @@ class Requests:
                 await self._app(scope, receive, send_numbered)
         finally:
             seconds = time.perf_counter() - begun
-            self._observe(_method(scope), route_of(scope), status, answered or seconds)
+            self._observe(method_of(scope), route_of(scope), status, answered or seconds)
             if logger.isEnabledFor(logging.INFO):
                 _log(scope, status, seconds)
             request_at_hand.reset(token)
 
     async def _trace(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve within a span, which is called after the route once that is known."""
-        method = _method(scope)
+        method = method_of(scope)
 
         async def send_noted(message: Message) -> None:
             if span is not None and message["type"] == "http.response.start":
@@ -135,13 +135,14 @@ def route_of(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", NO_ROUTE)
 
 
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
+    """The method of a request, if it is one that there is."""
     method: str = scope["method"]
     return method if method in METHODS else "OTHER"
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    method, route = _method(scope), route_of(scope)
+    method, route = method_of(scope), route_of(scope)
     ids: dict[str, Any] = {
         name: value for name, value in scope.get("path_params", {}).items() if name in TOLD_IDS
     }

@@ -68,7 +68,7 @@ async def sign_in(
     check_sign_in(request.scope)
     holder = await here.keyring.find(body.key)
     if holder.key is None or holder.study is not None or holder.parent is not None:
-        raise Unidentified(is_shown=True)  # a link is no key, nor is a session
+        raise Unidentified(is_shown=True, key=holder.key)  # a link is no key, nor is a session
     here.meter.count(holder)
     before = await find_signed_in(request, here)
     made, token = await run_in_threadpool(_begin, here, holder.project, holder.key, before)
@@ -93,7 +93,7 @@ def _begin(here: Context, project: str, key: str, before: Caller | None) -> tupl
         with here.store.write() as session:
             made, token = sessions.begin(session, project, key)
     except NotFound as error:  # revoked a moment ago, or the local worker's, which no store knows
-        raise Unidentified(is_shown=True) from error
+        raise Unidentified(is_shown=True, key=key) from error
     audit.signed_in(made, key=key)
     if before is not None:
         _end(here, before)

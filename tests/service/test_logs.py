@@ -56,6 +56,16 @@ def test_a_line_is_one_object() -> None:
     }
 
 
+def test_no_words_begin_a_line_of_their_own(write: Write) -> None:
+    """Nor do they move a terminal's cursor or turn the text round, in a sentence or beside it."""
+    evil = "a\nb\rc\x1b[2Kd\x85e\u2028f\u202eg"
+    for line in (write("of %s", evil), write("x", study=evil)):
+        assert len(line.splitlines()) == 1
+        assert not {"\x1b", "\x85", "\u202e"} & set(line)
+        for letter in ("a\\nb", "\\rc", "d\\x85e" if "\\x85" in line else "d\\u0085e"):
+            assert letter in line
+
+
 def test_the_request_at_hand_is_told(write: Write) -> None:
     """Unless the caller names another."""
     token = request_at_hand.set("r1")
