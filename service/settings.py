@@ -175,6 +175,12 @@ class Settings(BaseSettings):
         ge=1,
         description="MiB that a training process may hold; 80 % of the machine's memory if none",
     )
+    run_files: int = Field(
+        default=65_536, ge=64, description="files that a training process may have open at once"
+    )
+    run_file_mib: int = Field(
+        default=65_536, ge=1, description="MiB that a file may grow to by what training writes"
+    )
     drain_seconds: float = Field(
         default=5.0,
         ge=0,
@@ -232,6 +238,8 @@ class Settings(BaseSettings):
         return Allowance(
             run_seconds=self.run_timeout_seconds,
             memory_bytes=None if mebibytes is None else mebibytes * 2**20,
+            files=self.run_files,
+            file_bytes=self.run_file_mib * 2**20,
         )
 
     @property

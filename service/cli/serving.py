@@ -48,6 +48,8 @@ WORKER_SETTINGS = {
     "log_level",
     "objectives",
     "processes",
+    "run_file_mib",
+    "run_files",
     "run_memory_mib",
     "run_timeout_seconds",
     "traces",

@@ -57,7 +57,12 @@ def tell_surroundings() -> None:
     """Tell, as an error, what a secret would be worth here."""
     own = os.getpgrp() == os.getpid()
     told = {name: os.environ.get(name) for name in ("SECRET", "OMP_NUM_THREADS")}
-    raise RuntimeError(f"{told} nice={os.nice(0)} group of its own={own}")
+    core, files, file_bytes = map(
+        resource.getrlimit,
+        (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE),
+    )
+    limits = f"{core=} {files=} {file_bytes=}"
+    raise RuntimeError(f"{told} nice={os.nice(0)} group of its own={own} {limits}")
 
 
 def imitate() -> None:

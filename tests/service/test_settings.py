@@ -15,19 +15,31 @@ def test_a_training_process_may_take_an_hour_and_most_of_the_machine() -> None:
     """Unless it is told otherwise."""
     whole = total_bytes()
     share = None if whole is None else int(MACHINE_SHARE * whole)
-    assert Settings().allowance == Allowance(run_seconds=3600.0, memory_bytes=share)
+    assert Settings().allowance == Allowance(
+        run_seconds=3600.0, memory_bytes=share, files=65_536, file_bytes=65_536 * MEBIBYTE
+    )
 
 
 def test_what_it_may_take_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In seconds and in MiB."""
+    """In seconds, in MiB and in numbers."""
     monkeypatch.setenv("GLIDESLOPE_RUN_TIMEOUT_SECONDS", "7.5")
     monkeypatch.setenv("GLIDESLOPE_RUN_MEMORY_MIB", "600")
-    assert Settings().allowance == Allowance(run_seconds=7.5, memory_bytes=600 * MEBIBYTE)
+    monkeypatch.setenv("GLIDESLOPE_RUN_FILES", "256")
+    monkeypatch.setenv("GLIDESLOPE_RUN_FILE_MIB", "12")
+    assert Settings().allowance == Allowance(
+        run_seconds=7.5, memory_bytes=600 * MEBIBYTE, files=256, file_bytes=12 * MEBIBYTE
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("RUN_TIMEOUT_SECONDS", "0"), ("RUN_TIMEOUT_SECONDS", "inf"), ("RUN_MEMORY_MIB", "0")],
+    [
+        ("RUN_TIMEOUT_SECONDS", "0"),
+        ("RUN_TIMEOUT_SECONDS", "inf"),
+        ("RUN_MEMORY_MIB", "0"),
+        ("RUN_FILES", "3"),
+        ("RUN_FILE_MIB", "0"),
+    ],
 )
 def test_nothing_is_no_allowance(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """Refused at the start of the service, by name."""
@@ -46,11 +58,18 @@ def test_a_key_is_shown_nowhere() -> None:
 
 def test_the_local_worker_is_told_what_its_server_was() -> None:
     """The allowance among it and the worker's own key, but no database."""
-    settings = Settings(run_timeout_seconds=7.5, run_memory_mib=600, api_key="gs_of_the_user")
+    settings = Settings(
+        run_timeout_seconds=7.5,
+        run_memory_mib=600,
+        run_files=99,
+        run_file_mib=3,
+        api_key="gs_of_the_user",
+    )
     told = _worker_environment(settings, "gs_of_the_worker")
     assert told["GLIDESLOPE_API_KEY"] == "gs_of_the_worker"
     assert told["GLIDESLOPE_RUN_TIMEOUT_SECONDS"] == "7.5"
     assert told["GLIDESLOPE_RUN_MEMORY_MIB"] == "600"
+    assert (told["GLIDESLOPE_RUN_FILES"], told["GLIDESLOPE_RUN_FILE_MIB"]) == ("99", "3")
     assert "GLIDESLOPE_DATABASE_URL" not in told
 
 

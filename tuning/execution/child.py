@@ -13,6 +13,7 @@ from pathlib import Path
 from tuning.errors import TrainingCrashed
 from tuning.execution.block import Block, write_event
 from tuning.execution.inline import Inline
+from tuning.execution.limits import confine
 from tuning.execution.link import Channel, Message, attach
 from tuning.execution.memory import give_way
 from tuning.execution.pinning import pin
@@ -27,6 +28,7 @@ def serve(channel: Channel) -> None:
     give_way()
     faulthandler.enable()  # a fault of compiled code then says where
     greeting = channel.receive()
+    confine(greeting["files"], greeting["file_bytes"])
     pin(greeting["core"])
     folders = Folders(
         data=_folder(greeting["data_folder"]),

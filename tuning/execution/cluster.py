@@ -266,4 +266,6 @@ def _place(folders: Folders, modules: Sequence[str], allowance: Allowance) -> Me
         "modules": list(modules),
         "run_seconds": allowance.run_seconds,
         "memory_bytes": allowance.memory_bytes,
+        "files": allowance.files,
+        "file_bytes": allowance.file_bytes,
     }

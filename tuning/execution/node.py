@@ -133,7 +133,10 @@ def _executor(order: Order) -> Process:
         _kept.clear()
         folders = Folders(*(None if name is None else Path(name) for name in place["folders"]))
         allowance = Allowance(
-            run_seconds=place["run_seconds"], memory_bytes=place["memory_bytes"] or usual_bytes()
+            run_seconds=place["run_seconds"],
+            memory_bytes=place["memory_bytes"] or usual_bytes(),
+            files=place["files"],
+            file_bytes=place["file_bytes"],
         )
         _kept[key] = Process(
             folders, place["modules"], allowance=allowance, threads=order["threads"]

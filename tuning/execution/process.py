@@ -52,6 +52,8 @@ class Process:
             "modules": list(modules),
             "core": core,
             "memory_bytes": allowance.memory_bytes,
+            "files": allowance.files,
+            "file_bytes": allowance.file_bytes,
         }
         self._lock = threading.Lock()  # held while the child is started, stopped or given up
         self._link: Link | None = None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tuning.errors import DataError
+from tuning.execution.limits import confine
 from tuning.execution.link import Message, attach
 from tuning.execution.memory import give_way
 from tuning.execution.surveying import write_error
@@ -15,6 +16,7 @@ def main() -> None:
     """Answer one request."""
     channel = attach(nice=NICE)
     give_way()
+    confine(files=None, file_bytes=None)
     channel.send(_answer(channel.receive()))
 
 

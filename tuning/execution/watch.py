@@ -3,7 +3,8 @@
 The one idea: training code may hang or grow while everything around it is well, so its process
 group is looked at from outside, by a thread of the parent, and killed when it goes too far.
 Memory is what is resident, as an address space says nothing (XLA reserves far more than it uses).
-Not here: what an objective declares to need, checked beforehand (`tuning.execution.memory`).
+Not here: what an objective declares to need, checked beforehand (`tuning.execution.memory`); what
+the kernel denies (`tuning.execution.limits`).
 """
 
 import os
@@ -35,14 +36,18 @@ class Allowance:
         run_seconds: time for one run, positive. A block gets so much for each of its lanes, which
             may be trained one after the other. None: any.
         memory_bytes: memory that the process and all it started may hold. None: any.
+        files: that it may have open at once, and so may each process that it starts. None: any.
+        file_bytes: that a file may grow to by its writing. None: any.
     """
 
     run_seconds: float | None = None
     memory_bytes: int | None = None
+    files: int | None = None
+    file_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what nothing could be trained in."""
-        for name in ("run_seconds", "memory_bytes"):
+        for name in ("run_seconds", "memory_bytes", "files", "file_bytes"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidValue(name, value, "a positive number, or none")

@@ -320,5 +320,7 @@ def test_a_machine_is_told_what_it_must_know(
         "modules": ["needy_objectives"],
         "run_seconds": None,
         "memory_bytes": None,
+        "files": None,
+        "file_bytes": None,
     }
     assert "secret" not in json.dumps(asked)

@@ -91,6 +91,8 @@ def order(behaviour: str, datasets: Path, **changes: object) -> dict[str, Any]:
             "modules": ["odd_objectives"],
             "run_seconds": None,
             "memory_bytes": None,
+            "files": None,
+            "file_bytes": None,
         },
         "dataset": None,
         "block": Block("odd", {"behaviour": behaviour}, 10, (lane,)).document(),
