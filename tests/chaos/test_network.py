@@ -163,7 +163,8 @@ def test_workers_behind_a_bad_network_count_every_run_once(
                 with Watcher(server.url, study) as watcher:
                     assert watcher.wait_for_end().state == "completed"
                 bests[study] = watcher.bests
-            assert [one.stop() for one in workers] == [0] * len(workers)
+            ends = [one.stop() for one in workers]
+            assert ends == [0] * len(workers), log.read_text()[-4000:]
         assert server.stop() == 0
     told = read_told(tmp_path / "told.jsonl")
     for study, shown in bests.items():
