@@ -14,8 +14,8 @@ from dataclasses import dataclass
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
-TEMPORARY = frozenset({429, 502, 503, 504})
-"""Statuses that say "not now"."""
+TEMPORARY = frozenset({408, 429, 502, 503, 504})
+"""Statuses that say "not now", or, 408, that a request did not arrive in time."""
 
 
 def sleep(seconds: float) -> bool:

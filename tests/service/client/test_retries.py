@@ -24,9 +24,10 @@ from tests.service.client.answers import Network, ok, study
 CUT = httpx2.ReadError("cut")
 REFUSED = httpx2.ConnectError("refused")
 BUSY = httpx2.Response(503, json={})
+LATE = httpx2.Response(408, json={})  # a request whose end never came: cut between the two
 
 
-@pytest.mark.parametrize("trouble", [CUT, REFUSED, httpx2.ReadTimeout("slow"), BUSY])
+@pytest.mark.parametrize("trouble", [CUT, REFUSED, httpx2.ReadTimeout("slow"), BUSY, LATE])
 def test_a_call_is_repeated_until_it_is_answered(trouble: httpx2.Response | Exception) -> None:
     """A lost request, a lost answer and a busy server look the same to the caller: a wait."""
     network = Network([trouble, trouble, ok(study())])
