@@ -27,7 +27,7 @@ def work(url, objective, key, train=train):
             try:
                 answer = json.load(web.urlopen(web.Request(url + path, data, headers), timeout=60))
             except (OSError, http.client.HTTPException) as error:  # the service may restart
-                if getattr(error, "code", 503) not in {409, 429, 503}:
+                if getattr(error, "code", 503) not in {408, 409, 429, 503}:
                     raise RuntimeError(error.read().decode()) from error
                 answer = json.load(error) if getattr(error, "code", 0) == 409 else time.sleep(1)
         stopped = [each["run"] for each in answer.get("replies", []) if each["stop"]]
