@@ -4,6 +4,7 @@
     ├── NotFound        no such thing in this project; another project's are not there either
     ├── Conflict        the request contradicts what is stored
     │   └── StaleBatch  no item of a batch counts any more; says of each why
+    ├── Outdated        the study is another by now than the one that was to be moved
     ├── KeyReused       an idempotency key came back with another body
     ├── Unidentified    whoever asks shows no key that opens anything
     ├── Forbidden       whoever asks may not do this
@@ -52,6 +53,20 @@ class StaleBatch(Conflict):
         self.replies = replies
         told = ", ".join(f"{one['run']}: {one['stop'] or one['status']}" for one in replies)
         super().__init__(f"every run of this batch is stale ({told})")
+
+
+class Outdated(ServiceError):
+    """The study is another by now than the one that was to be moved.
+
+    >>> raise Outdated("st_x", 9)
+    Traceback (most recent call last):
+    service.errors.Outdated: study st_x is at revision 9, which If-Match does not name
+    """
+
+    def __init__(self, study: str, revision: int) -> None:
+        """Name the study, and its revision now."""
+        self.revision = revision
+        super().__init__(f"study {study} is at revision {revision}, which If-Match does not name")
 
 
 class KeyReused(ServiceError):

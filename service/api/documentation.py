@@ -43,6 +43,7 @@ TAGS: Mapping[str, str] = {
 # What parameters mean, by name; a route that means something else says so itself.
 PARAMETERS: Mapping[str, str] = {
     "Idempotency-Key": "an id of this request: repeated, it is answered as it was, and done once",
+    "If-Match": "ETags of the study (its revision in quotes), or `*`: 412 if it is another by now",
     "If-None-Match": "the ETag of what the client has: 304 if it is still that",
     "Last-Event-ID": "the last event that was seen; those after it follow",
     "after": "the revision after which events are told",
@@ -79,6 +80,7 @@ _DETAILS: Mapping[int, str] = {
     404: "there is no study 'st_x'",
     408: "the body did not end within 30 s",
     409: "study st_x has no verdict yet; it is running",
+    412: "study st_x is at revision 9, which If-Match does not name",
     413: "a body has at most 1,048,576 bytes",
     422: "budget.trials: 0 is not allowed; allowed: an integer from 1 to 1,000,000",
     429: "quota trials: 90 of 100 are used, and 60 more were asked for",

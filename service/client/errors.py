@@ -7,6 +7,7 @@
     │   ├── Forbidden           403: the key may not do this
     │   ├── NotFound            404: no such thing in this project
     │   ├── Conflict            409: what is stored contradicts it
+    │   ├── Outdated            412: the study is another by now than `if_match` says
     │   ├── TooLarge            413: the body is larger than the service takes
     │   ├── Invalid             400, 422: a value is not allowed; `problem.errors` names each
     │   ├── QuotaExceeded       429: too much or too often; `retry_after` says when to come back
@@ -76,6 +77,10 @@ class Conflict(ProblemError):
     """409: what is stored contradicts it, or its state does not allow it."""
 
 
+class Outdated(ProblemError):
+    """412: the study is another by now than `if_match` says."""
+
+
 class TooLarge(ProblemError):
     """413: the body is larger than the service takes."""
 
@@ -106,6 +111,7 @@ BY_STATUS: dict[int, type[ProblemError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    412: Outdated,
     413: TooLarge,
     422: Invalid,
     429: QuotaExceeded,

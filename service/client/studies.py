@@ -27,7 +27,11 @@ FINAL_STATES = frozenset({"completed", "failed", "cancelled"})
 @final
 @dataclass(frozen=True, slots=True)
 class Studies(Generic[D]):
-    """`client.studies`."""
+    """`client.studies`.
+
+    Whatever moves or changes a study takes `if_match`, the `revision` that the caller has seen: it
+    raises `Outdated` if the study is at another by now, be it by a try whose answer was lost.
+    """
 
     driver: D
 
@@ -92,24 +96,24 @@ class Studies(Generic[D]):
         return get(study_path(study), parsed(StudyView))
 
     @call
-    def pause(self, study: str) -> Call[StudyView]:
+    def pause(self, study: str, *, if_match: int | None = None) -> Call[StudyView]:
         """Pause a study: nothing more is handed out; what is being trained finishes and counts."""
-        return _move(study, "pause")
+        return _move(study, "pause", if_match)
 
     @call
-    def resume(self, study: str) -> Call[StudyView]:
+    def resume(self, study: str, *, if_match: int | None = None) -> Call[StudyView]:
         """Let a paused study go on."""
-        return _move(study, "resume")
+        return _move(study, "resume", if_match)
 
     @call
-    def stop(self, study: str) -> Call[StudyView]:
+    def stop(self, study: str, *, if_match: int | None = None) -> Call[StudyView]:
         """End the search of a study: what is being trained finishes, then comes the verdict."""
-        return _move(study, "stop")
+        return _move(study, "stop", if_match)
 
     @call
-    def cancel(self, study: str) -> Call[StudyView]:
+    def cancel(self, study: str, *, if_match: int | None = None) -> Call[StudyView]:
         """Cancel a study: its runs stop, there will be no verdict."""
-        return _move(study, "cancel")
+        return _move(study, "cancel", if_match)
 
     @call
     def extend(
@@ -120,22 +124,28 @@ class Studies(Generic[D]):
         steps: int | None = None,
         seconds: float | None = None,
         evidence_budget: int | None = None,
+        if_match: int | None = None,
     ) -> Call[StudyView]:
         """Let a completed study search on with a larger budget, told in all; a verdict follows."""
         budget = {"trials": trials, "steps": steps, "seconds": seconds}
         body = {"budget": budget, "evidence_budget": evidence_budget}
-        return post(study_path(study) + ":extend", parsed(StudyView), body)
+        path = study_path(study) + ":extend"
+        return post(path, parsed(StudyView), body, headers=_match(if_match))
 
     @call
-    def suggest(self, study: str, schedule: Mapping[str, Any]) -> Call[StudyView]:
+    def suggest(
+        self, study: str, schedule: Mapping[str, Any], *, if_match: int | None = None
+    ) -> Call[StudyView]:
         """Hand a schedule to a study that searches; it is tried unless the search ends before.
 
         Args:
             study: its id.
             schedule: a document (`glideslope/schedule@1`), over any horizon.
+            if_match: the revision that the study must have.
         """
         body = {"schedule": dict(schedule)}
-        return post(study_path(study) + ":suggest", parsed(StudyView), body)
+        path = study_path(study) + ":suggest"
+        return post(path, parsed(StudyView), body, headers=_match(if_match))
 
     @call
     def clone(
@@ -158,6 +168,7 @@ class Studies(Generic[D]):
         labels: Mapping[str, str] | None = None,
         notes: str | None = None,
         priority: float | None = None,
+        if_match: int | None = None,
     ) -> Call[StudyView]:
         """Change your own words about a study, or its priority; what is None stays.
 
@@ -166,12 +177,13 @@ class Studies(Generic[D]):
         told = {"label": label, "labels": labels and dict(labels), "notes": notes}
         wishes = {**told, "priority": priority}
         given = {name: value for name, value in wishes.items() if value is not None}
-        return post(study_path(study), parsed(StudyView), given, method="PATCH")
+        headers = _match(if_match)
+        return post(study_path(study), parsed(StudyView), given, method="PATCH", headers=headers)
 
     @call
-    def delete(self, study: str) -> Call[None]:
+    def delete(self, study: str, *, if_match: int | None = None) -> Call[None]:
         """Remove a study that ended, with all that belongs to it."""
-        return post(study_path(study), nothing, method="DELETE")
+        return post(study_path(study), nothing, method="DELETE", headers=_match(if_match))
 
     @listing
     def events(
@@ -231,8 +243,12 @@ class Studies(Generic[D]):
                 raise GaveUp(f"gave up waiting for study {study}")
 
 
-def _move(study: str, verb: str) -> Call[StudyView]:
-    return post(f"{study_path(study)}:{verb}", parsed(StudyView))
+def _move(study: str, verb: str, if_match: int | None) -> Call[StudyView]:
+    return post(f"{study_path(study)}:{verb}", parsed(StudyView), headers=_match(if_match))
+
+
+def _match(revision: int | None) -> dict[str, str]:
+    return {} if revision is None else {"If-Match": f'"{revision}"'}
 
 
 def _key(given: str | None) -> dict[str, str]:

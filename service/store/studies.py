@@ -176,6 +176,11 @@ def new_id() -> str:
     return "st_" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
 
 
+def hold(session: Session, project: str, study: str) -> int:
+    """Lock a study until the transaction ends; returns its revision, or raises NotFound."""
+    return lock_study(session, project, study).revision
+
+
 def describe(
     session: Session,
     project: str,

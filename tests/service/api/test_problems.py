@@ -17,6 +17,7 @@ from service.errors import (
     HeadersTooLarge,
     KeyReused,
     NotFound,
+    Outdated,
     QuotaExceeded,
     ServerEnds,
     StoreBusy,
@@ -35,6 +36,7 @@ RAISED: tuple[tuple[Exception, int, str], ...] = (
     (NotFound("study", "st_x"), 404, "not-found"),
     (Conflict("no best yet"), 409, "conflict"),
     (IllegalMove("study", "completed", "cancelled"), 409, "illegal-move"),
+    (Outdated("st_x", 9), 412, "outdated"),
     (KeyReused("k"), 422, "key-reused"),
     (
         QuotaExceeded("trials", used=9, limit=10, asked=2, retry_after=60),

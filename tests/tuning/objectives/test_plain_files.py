@@ -10,6 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from tuning.errors import DataError, InvalidValue
+from tuning.objectives import table_files
 from tuning.objectives.cached import read_arrays, write_arrays
 from tuning.objectives.dataset_files import hash_file, locate_dataset
 from tuning.objectives.plain_files import is_plain, open_plain, pinned
@@ -98,3 +99,16 @@ def test_no_dataset_and_no_arrays_are_a_link(tmp_path: Path) -> None:
         hash_file(tmp_path / DATASET)
     with pytest.raises(InvalidValue, match="that was uploaded"):
         locate_dataset(DATASET, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_link_that_comes_after_the_first_look_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What is read is looked at anew."""
+    real, path = tmp_path / "real", tmp_path / "link"
+    parquet.write_table(pa.table({"a": [1.0]}), real)
+    path.symlink_to(real)
+    monkeypatch.setattr(table_files, "format_of", lambda _: kind)
+    with pytest.raises(DataError, match="is no regular file"):
+        list(open_file(path, "x", lambda _: [0]).rows)
