@@ -18,6 +18,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from threadpoolctl import threadpool_limits
 
 from service.store.engine import Store
 from service.store.models import Base
@@ -36,6 +37,14 @@ CHAOS = Path(__file__).parent / "chaos"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests come first, so that no process ends long after the others."""
     items.sort(key=lambda item: not item.path.is_relative_to(CHAOS))
+
+
+def pytest_collection_finish() -> None:
+    """One thread of BLAS, as in planners and training children: test processes share the cores.
+
+    Its libraries are loaded by now. Processes that tests start are as a user starts them.
+    """
+    threadpool_limits(1, user_api="blas")
 
 
 @pytest.fixture(scope="session")

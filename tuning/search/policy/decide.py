@@ -40,12 +40,14 @@ from tuning.search.policy.spending import (
     trial_cost,
 )
 from tuning.search.policy.stop import goal_reached, stop_reason
+from tuning.search.policy.threads import in_one_thread
 
 EARLY_TRIALS = 24  # until so many were proposed, a generation has `spec.batch` of them
 LAG = 2  # a search generation sees results this many generations old
 TOLD_REASONS = 3  # different ones, when too many runs failed
 
 
+@in_one_thread
 def decide(spec: StudySpec, history: History) -> Decision:
     """Decide what a study does next.
 
