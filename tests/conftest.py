@@ -5,6 +5,7 @@ emptied PostgreSQL database of its session. `GLIDESLOPE_TEST_DATABASE_URL` names
 to use instead of the one started here; its user must be allowed to create databases.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -45,6 +46,7 @@ def pytest_collection_finish() -> None:
     Its libraries are loaded by now. Processes that tests start are as a user starts them.
     """
     threadpool_limits(1, user_api="blas")
+    gc.freeze()  # eleven thousand tests stay to the end, so no collection need look at them
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,31 @@
 
 import gzip
 import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from plotly.offline import get_plotlyjs
 from starlette.testclient import TestClient
 
+from service.app import create_app
+from service.settings import Settings
+from service.store.engine import Store
 from service.ui import assets
 
 VERSIONED = re.compile(r'from "/static/([\w-]+\.js)\?v=\w+"')
+
+
+@pytest.fixture(scope="module")
+def api(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One application for all of them: nothing here changes it, or asks its database."""
+    folder = tmp_path_factory.mktemp("static")
+    store = Store(f"sqlite:///{shutil.copy(sqlite_template, folder)}")
+    app = create_app(store, Settings(cache_folder=folder, dataset_folder=folder))
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+    store.close()
 
 
 @pytest.mark.parametrize("name", sorted(assets.names()))
