@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 # Beyond what schemathesis expects. A value that fits its schema may still not make sense to the
-# core, which says so with a 422; nothing else of "all checks" is eased.
-SENSELESS = ["2xx", "3xx", "401", "403", "404", "409", "413", "422", "429"]
+# core, which says so with a 422, and a condition need not hold (412); nothing else of "all checks"
+# is eased.
+SENSELESS = ["2xx", "3xx", "401", "403", "404", "409", "412", "413", "422", "429"]
 BUSY = ["2xx", "3xx", "4xx", "503"]  # the latter with Retry-After, see `tells_when_to_come_again`
 LONGEST_WAIT = 0.1  # seconds that a long poll may take here, where nothing will happen
 STREAMS = "/events$"
