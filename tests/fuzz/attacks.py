@@ -326,7 +326,8 @@ def named() -> Iterator[str]:
 def main() -> None:
     """Do what standard input says; tell the answers and the longest wait."""
     wish = json.load(sys.stdin)
-    attack = next(one for one in ATTACKS if one.__name__ == wish.pop("attack"))
+    name = wish.pop("attack")
+    attack = next(one for one in ATTACKS if one.__name__ == name)
     target = Target(**wish)
     attack(target)
     json.dump({"answers": target.answers, "longest": target.longest}, sys.stdout)
