@@ -59,6 +59,7 @@ class Hands:
     claims: int = 0
     study: str = ""  # of the deed at hand
     run: ClaimedRun | None = None
+    splits: Sequence[str] = ()  # that the run is measured on
     held: dict[str, tuple[ClaimedRun, Sequence[str]]] = default(default_factory=dict)  # not told
     handed: list[tuple[str, str]] = default(default_factory=list)
     told: list[Told] = default(default_factory=list)
@@ -84,7 +85,7 @@ class Hands:
         block = self.client.work.claim(request).block
         assert block is not None, "the field is empty"
         self._take(block)
-        self.run = block.runs[0]
+        self.run, self.splits = block.runs[0], block.splits
 
     def _take(self, block: ClaimedBlock) -> None:
         self.handed += [(one.run, one.token) for one in block.runs]
@@ -107,7 +108,7 @@ class Hands:
     def tell(self) -> None:
         """End the run."""
         assert self.run is not None
-        self._end([self.run], ["validation"])
+        self._end([self.run], self.splits)
 
     def end_all(self) -> None:
         """End every run that is still in these hands; some may have been cancelled."""
@@ -217,9 +218,10 @@ class Hands:
         return sum(one.name == f"{self.name}.csv" for one in self.client.datasets.list())
 
     def proposed(self) -> object:
-        """How many trials all studies have."""
+        """How many trials all studies have, and runs that wait: a confirmation adds runs alone."""
         studies = [one.id for one in self.client.studies.list()]
-        return sum(1 for study in studies for _ in self.client.trials.list(study))
+        trials = sum(1 for study in studies for _ in self.client.trials.list(study))
+        return trials, self.client.workers.list().queued
 
     def judged(self) -> object:
         """How many studies are completed."""
