@@ -118,7 +118,17 @@ def _answer(connection: socket.socket) -> tuple[int, Mapping[str, str], bytes]:
     head, _, body = told.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = httpx2.Headers([tuple(one.split(": ", 1)) for one in lines])
+    if headers.get("transfer-encoding") == "chunked":
+        body = b"".join(_chunks(body))
     return int(first.split()[1]), headers, body
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    """The pieces of a body of which each tells its length."""
+    while body:
+        length, _, rest = body.partition(b"\r\n")
+        yield rest[: int(length, 16)]
+        body = rest[int(length, 16) + 2 :]
 
 
 def judge(place: Place, status: int, headers: Mapping[str, str], body: bytes) -> Iterator[str]:

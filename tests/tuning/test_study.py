@@ -35,6 +35,13 @@ def test_everything_has_a_default() -> None:
     assert (spec.evidence_budget, spec.early_stop, spec.starts) == (None, True, ())
 
 
+@pytest.mark.parametrize("horizon", [0, 10_000_001, 10**400])
+def test_a_horizon_is_checked_before_anything_is_reckoned_from_it(horizon: int) -> None:
+    """Also one that no float can hold."""
+    with pytest.raises(InvalidValue, match=r"horizon: .* from 1 to 10,000,000"):
+        specify(NAME, horizon=horizon)
+
+
 @pytest.mark.parametrize(
     ("trials", "baselines", "peaks"),
     [
