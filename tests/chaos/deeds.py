@@ -60,6 +60,7 @@ class Hands:
     study: str = ""  # of the deed at hand
     run: ClaimedRun | None = None
     splits: Sequence[str] = ()  # that the run is measured on
+    trial: int = 0  # of the field, which the deed is about
     held: dict[str, tuple[ClaimedRun, Sequence[str]]] = default(default_factory=dict)  # not told
     handed: list[tuple[str, str]] = default(default_factory=list)
     told: list[Told] = default(default_factory=list)
@@ -244,6 +245,12 @@ def cancelled(hands: Hands) -> None:
     hands.client.studies.cancel(hands.study)
 
 
+def chosen(hands: Hands) -> None:
+    """A trial of the field that can still be cancelled."""
+    open_trials = hands.client.trials.list(hands.field, state=["proposed", "running"])
+    hands.trial = next(iter(open_trials)).number
+
+
 def train(hands: Hands) -> None:
     """Make a study, and train it to its end."""
     hands.create()
@@ -295,8 +302,7 @@ ROUTES: Mapping[str, Deed] = {
         lambda hands: hands.client.studies.delete(hands.study), Hands.is_there, cancelled
     ),
     f"POST {STUDY}/trials/{{number}}:cancel": Deed(
-        lambda hands: hands.client.trials.cancel(hands.field, hands.number % TRIALS),
-        Hands.revision,
+        lambda hands: hands.client.trials.cancel(hands.field, hands.trial), Hands.revision, chosen
     ),
     "POST /v1/datasets": Deed(Hands.upload, Hands.uploaded),
 }
