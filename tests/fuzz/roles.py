@@ -18,7 +18,7 @@ from service.api.caller import DEFAULT_PROJECT
 from service.app import open_store
 from service.schemas.keys import Scope
 from service.settings import Settings
-from service.store import keys
+from service.store import keys, projects
 from tests.chaos.processes import Server, ended
 
 # What each role may do; a writer looks at what it wrote.
@@ -29,6 +29,7 @@ ROLES: Mapping[str, Collection[Scope]] = {
     "admin": tuple(Scope),
 }
 NOBODY = "none"
+NEIGHBOUR = "neighbour"  # an admin of another project, whom nothing here may disturb
 STOP_SECONDS = 120.0
 TOLD = {"GLIDESLOPE_LOG_LEVEL": "info", "GLIDESLOPE_LOG_FORMAT": "json"}
 SMALL: Mapping[str, Any] = {
@@ -118,6 +119,11 @@ def make_keys(database: str) -> tuple[dict[str, str], dict[str, str]]:
         for role, scopes in ROLES.items():
             key, tokens[role] = keys.create(session, DEFAULT_PROJECT, label=role, scopes=scopes)
             ids[role] = key.id
+        projects.ensure(session, NEIGHBOUR)
+        key, tokens[NEIGHBOUR] = keys.create(
+            session, NEIGHBOUR, label=NEIGHBOUR, scopes=tuple(Scope)
+        )
+        ids[NEIGHBOUR] = key.id
     store.close()
     return tokens, ids
 

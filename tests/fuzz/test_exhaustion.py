@@ -21,7 +21,7 @@ import pytest
 from tests.campaign import Campaign
 from tests.chaos.processes import environment
 from tests.fuzz.attacks import GONE, named
-from tests.fuzz.roles import EXTERNAL, House, create, serving
+from tests.fuzz.roles import EXTERNAL, NEIGHBOUR, House, create, serving
 
 MOST_MIB = 50
 MOST_TIMES = 3.0
@@ -56,12 +56,12 @@ class Watch:
 
 @contextmanager
 def watching(house: House, study: str) -> Iterator[Watch]:
-    """Ask for a study all the time, and look at the memory."""
+    """Ask for a neighbour's study all the time, and look at the memory."""
     watch, is_over = Watch(), threading.Event()
     process = psutil.Process(house.server.process.pid)
 
     def look() -> None:
-        with house.client("read") as client:
+        with house.client(NEIGHBOUR) as client:
             while not is_over.wait(PAUSE_SECONDS):
                 begun = time.perf_counter()
                 try:
@@ -137,12 +137,15 @@ def test_nobody_uses_the_server_up(attack: str, campaign: Campaign, tmp_path: Pa
     with (
         serving(f"sqlite:///{tmp_path / 'fuzz.db'}", tmp_path) as house,
         house.client("admin") as client,
+        house.client(NEIGHBOUR) as neighbour,
     ):
         study = create(client, EXTERNAL)
         create(client, EXTERNAL)
-        with watching(house, study) as before:
+        # An attacker may use up the quotas of a project, but of no other one.
+        theirs = create(neighbour, EXTERNAL)
+        with watching(house, theirs) as before:
             time.sleep(5)  # how it is when nothing happens
-        with watching(house, study) as beside:
+        with watching(house, theirs) as beside:
             told = run(house, attack, study, campaign)
         answers = told["answers"]
         assert isinstance(answers, dict)
