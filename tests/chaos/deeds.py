@@ -175,7 +175,8 @@ class Hands:
         studies = list(self.client.studies.list())
         for study in studies:
             if study.id != self.field and study.finished_at is None:
-                self.client.studies.cancel(study.id)
+                with suppress(Conflict):  # it may end by itself meanwhile
+                    self.client.studies.cancel(study.id)
         self.end_all()
         self.finish(self.field)
         return [one.id for one in studies]
