@@ -14,6 +14,7 @@ from service.addresses import Allowed
 from service.api.attendance import Attendance
 from service.api.bell import Bell
 from service.api.keyring import Keyring
+from service.api.looks import Looks
 from service.api.meter import Meter
 from service.api.metrics import Metrics
 from service.api.readiness import Readiness
@@ -35,7 +36,8 @@ class Context:
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `readiness` tells whether this server can do its work; `bell` rings when a study may have
-    changed or have runs to claim, for which the `waits` are. `keyring` tells who has which key,
+    changed or have runs to claim, for which the `waits` are, and streams share their `looks`.
+    `keyring` tells who has which key,
     `meter` counts what asks. `objectives` are those that can be tuned. `render_report` makes the
     HTML of a study, and `versions` are those of the libraries the planner depends on.
     `survey` tells what is in an upload, of which few are read at once (`reading`). `metrics` are
@@ -59,6 +61,7 @@ class Context:
     tracing: Tracing = OFF
     webhooks: Allowed = field(default_factory=Allowed)
     attendance: Attendance = field(default_factory=Attendance)
+    looks: Looks = field(default_factory=Looks)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 
     def check_going_on(self) -> None:

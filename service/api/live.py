@@ -43,9 +43,10 @@ LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=LARGE
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a look found after a revision, and whether that is the end of it."""
+    """What a look found after a revision, up to `seen`, and whether that is the end of it."""
 
-    events: Sequence[events.Event]
+    frames: Sequence[str]
+    seen: int
     is_over: bool
 
 
@@ -74,8 +75,8 @@ async def stream_events(
     """
     told = last_event_id if last_event_id is not None else after or 0
     seen = await run_in_threadpool(_place, here, caller, study, told)
-    news = await run_in_threadpool(_look, here, caller, study, seen)
-    if news.is_over and not news.events:
+    news = await run_in_threadpool(_look, here, caller.project, study, seen)
+    if news.is_over and not news.frames:
         return Response(status_code=204)
     stream = counted(here, _stream(here, caller, study, request, seen, measurements=measurements))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -118,12 +119,13 @@ async def _stream(
             return
         ticket = here.bell.ticket()
         try:
-            news = await run_in_threadpool(_look, here, caller, study, seen)
+            look = partial(_look, here, caller.project, study, seen)
+            news = await here.looks.share(ticket, (caller.project, study, seen), look)
         except NotFound:  # deleted meanwhile
             return
-        for event in news.events:
-            seen = event.revision
-            yield _frame(study, event)
+        for frame in news.frames:
+            yield frame
+        seen = news.seen
         if news.is_over:
             return
         at = time.monotonic()
@@ -137,7 +139,7 @@ async def _stream(
         if at - pinged >= PING_SECONDS:
             pinged = at
             yield ": ping\n\n"
-        if not news.events:
+        if not news.frames:
             await here.bell.wait(ticket, POLL_SECONDS)
     yield f"retry: {RESTART_MILLISECONDS}\n\n"  # the server ends, and another may follow it
 
@@ -151,11 +153,12 @@ def _place(here: Context, caller: Caller, study: str, told: int) -> int:
         return min(told, get_standing(connection, caller.project, study)[0])
 
 
-def _look(here: Context, caller: Caller, study: str, seen: int) -> News:
+def _look(here: Context, project: str, study: str, seen: int) -> News:
     with here.store.read() as session:
-        found = events.after(session, caller.project, study, seen)
+        found = events.after(session, project, study, seen)
         last = found[-1].revision if found else seen
-        return News(found, events.is_over(session, caller.project, study, last))
+        is_over = events.is_over(session, project, study, last)
+    return News([_frame(study, event) for event in found], last, is_over)
 
 
 def _measure(here: Context, caller: Caller, study: str) -> list[LastMeasurement]:
