@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuning import defaults
-from tuning.checks import check_integer
-from tuning.declarations import MAX_HORIZON
 from tuning.defaults import BASELINES
 from tuning.errors import InvalidValue, UnknownName
 from tuning.evidence import Verdict, conclude_study, rank_trials
@@ -171,7 +169,6 @@ def specify(
     limits = defaults.peak_range(found, peak, found.cap(settings))
     space = defaults.space(sampler, families, limits, ranges or {}, fixed or {}, constraints)
     updates = found.horizon(settings, folders, horizon)
-    check_integer("horizon", updates, 1, MAX_HORIZON)  # before anything is reckoned from it
     cap = defaults.cap(peak, found.cap(settings))
     spec = StudySpec(
         objective=objective,

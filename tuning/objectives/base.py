@@ -292,8 +292,11 @@ class Objective:
     def horizon(self, config: Config, folders: Folders, asked: int | None = None) -> int:
         """Updates of a full training: those asked for, or the objective's own.
 
-        Raises `InvalidValue` naming `horizon` if the data allow no other than their own.
+        Raises `InvalidValue` naming `horizon` if it is not from 1 to 10,000,000, or if the data
+        allow no other than their own.
         """
+        if asked is not None:
+            check_integer("horizon", asked, 1, MAX_HORIZON)
         if self.fixed_horizon is None:
             return self.default_horizon if asked is None else asked
         only = self.fixed_horizon(config, folders)
