@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from anyio import CancelScope
 from fastapi.concurrency import run_in_threadpool
 
 KEPT_SECONDS = 0.1  # where another server's notice is lost, its change is seen so much later
@@ -41,8 +42,12 @@ class Looks:
             task = asyncio.ensure_future(run_in_threadpool(look))
             task.add_done_callback(_hear)
             self._lately[key] = (task, at + KEPT_SECONDS)
-        # One reader that leaves shall not end the look of the others.
-        found: Found = await asyncio.shield(self._lately[key][0])
+        task = self._lately[key][0]
+        # A reader that leaves does not end the look of the others, but waits for it, as for one of
+        # its own: the store is not closed while anybody looks.
+        with CancelScope(shield=True):
+            await asyncio.wait([task])
+        found: Found = task.result()
         return found
 
 
