@@ -21,6 +21,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from threadpoolctl import threadpool_limits
 
+from service import audit
+from service.floods import Sparing
 from service.store.engine import Store
 from service.store.models import Base
 from tests.campaign import (  # noqa: F401 # pytest finds fixture and hooks here
@@ -47,6 +49,13 @@ def pytest_collection_finish() -> None:
     """
     threadpool_limits(1, user_api="blas")
     gc.freeze()  # eleven thousand tests stay to the end, so no collection need look at them
+
+
+@pytest.fixture(autouse=True)
+def own_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has all of the audit log's lines, and hears nothing of a flood before it."""
+    quiet = Sparing(audit.logger, later=lambda _seconds, _act: None)
+    monkeypatch.setattr(audit.logger, "filters", [quiet])
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from service import audit, logs
 from service.errors import QuotaExceeded
-from service.floods import MOST, Sparing
+from service.floods import MOST
 from service.store.tokens import make_token
 from tests.service.api.test_identity import Make, bearer, make
 
@@ -30,7 +30,6 @@ def lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers = []
-    monkeypatch.setattr(audit.logger, "filters", [Sparing(audit.logger)])
     logs.start(stream)
 
     def told() -> list[str]:
