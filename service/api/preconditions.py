@@ -2,8 +2,9 @@
 
 The one idea: the ETag of a study is its revision, and who moves it may say which one that was; it
 is compared under the lock of the study, in the transaction that moves it, so nothing comes between.
-Tags are compared strongly: one that a proxy has weakened names nothing.
-Not here: If-None-Match, which spares an answer (`service.api.studies`).
+Tags are compared strongly: one that a proxy has weakened names nothing. It does where it only
+spares an answer (If-None-Match).
+Not here: what is answered then (`service.api.studies`).
 """
 
 import re
@@ -37,12 +38,20 @@ def check_match(session: Any, project: str, study: str, header: str | None) -> N
         raise Outdated(study, revision)
 
 
-def names(header: str, tag: str) -> bool:
-    """Whether an If-Match header names a strong ETag.
+def names(header: str, tag: str, *, takes_weak: bool = False) -> bool:
+    """Whether an If-Match or If-None-Match header names an ETag, which is a strong one.
+
+    Args:
+        header: one tag, several, or `*`.
+        tag: the ETag of the study as it is.
+        takes_weak: whether one that a proxy has weakened counts as well.
 
     >>> names('"6", "7"', '"7"'), names("*", '"7"'), names('W/"7"', '"7"'), names("7", '"7"')
     (True, True, False, False)
+    >>> names('W/"7"', '"7"', takes_weak=True)
+    True
     """
     if header.strip() == "*":
         return True
-    return any(f'"{text}"' == tag for weak, text in _TAG.findall(header) if not weak)
+    tags = _TAG.findall(header)
+    return any(f'"{text}"' == tag for weak, text in tags if takes_weak or not weak)

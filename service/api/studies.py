@@ -20,7 +20,7 @@ from service.api.datasets import check_dataset
 from service.api.exports import Format, code_response
 from service.api.external import read_external
 from service.api.fields import merge_patch, read_moment
-from service.api.preconditions import etag
+from service.api.preconditions import etag, names
 from service.api.problems import responses
 from service.api.schedules import laid_out
 from service.api.views import best_view, study_view, warnings_of, written
@@ -107,18 +107,12 @@ def _read(
     with here.store.look() as connection:
         if known is not None or is_for_end:  # who polls mostly knows: it must cost next to nothing
             revision, state = studies.get_standing(connection, caller.project, study)
-            is_known = known is not None and _names(known, etag(revision))
+            is_known = known is not None and names(known, etag(revision), takes_weak=True)
             if is_known or (is_for_end and not state.is_final):
                 return Response(status_code=304, headers={"ETag": etag(revision)})
         found = glances.read(connection, caller.project, study)
     told = {"ETag": etag(found.study.revision)}
     return written(study_view(found.study, found.best, found.document), told)
-
-
-def _names(header: str, tag: str) -> bool:
-    """Whether an If-None-Match header names the ETag; a proxy may have weakened it (RFC 9110)."""
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return tag in tags or tags == ["*"]
 
 
 @router.post("", status_code=202, responses=responses(KeyReused, NotFound, Conflict, has_body=True))

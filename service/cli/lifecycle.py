@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from service.cli.files import read_object, read_schedule
-from service.cli.options import DEFAULT_URL, AsJson, StudyId, Url
+from service.cli.options import DEFAULT_URL, AsJson, IfMatch, StudyId, Url
 from service.cli.output import console, print_json, print_study
 from service.cli.study import parse_labels, parse_setting
 from service.client import Client
@@ -23,21 +23,36 @@ app = typer.Typer()
 
 
 @app.command()
-def pause(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+def pause(
+    study: StudyId,
+    if_match: IfMatch = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
     """Pause a study: no run starts any more, those being trained finish and count."""
-    _move(lambda client: client.studies.pause(study), url, as_json=as_json)
+    _move(lambda client: client.studies.pause(study, if_match=if_match), url, as_json=as_json)
 
 
 @app.command()
-def resume(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+def resume(
+    study: StudyId,
+    if_match: IfMatch = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
     """Let a paused study go on."""
-    _move(lambda client: client.studies.resume(study), url, as_json=as_json)
+    _move(lambda client: client.studies.resume(study, if_match=if_match), url, as_json=as_json)
 
 
 @app.command()
-def stop(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+def stop(
+    study: StudyId,
+    if_match: IfMatch = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
     """End the search of a study now; what was found is confirmed and judged."""
-    _move(lambda client: client.studies.stop(study), url, as_json=as_json)
+    _move(lambda client: client.studies.stop(study, if_match=if_match), url, as_json=as_json)
 
 
 @app.command()
@@ -46,6 +61,7 @@ def cancel(
     trial: Annotated[
         int | None, typer.Option(min=0, help="Cancel this trial alone; the search goes on.")
     ] = None,
+    if_match: IfMatch = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -53,8 +69,8 @@ def cancel(
 
     def move(client: Client) -> StudyView:
         if trial is None:
-            return client.studies.cancel(study)
-        client.trials.cancel(study, trial)
+            return client.studies.cancel(study, if_match=if_match)
+        client.trials.cancel(study, trial, if_match=if_match)
         return client.studies.get(study)
 
     _move(move, url, as_json=as_json)
@@ -66,12 +82,17 @@ def suggest(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A schedule, as for `schedule preview`.")
     ],
+    if_match: IfMatch = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Hand a schedule to a study that searches; it is tried unless the search ends before."""
     schedule = read_schedule(file, "FILE")
-    _move(lambda client: client.studies.suggest(study, schedule), url, as_json=as_json)
+
+    def move(client: Client) -> StudyView:
+        return client.studies.suggest(study, schedule, if_match=if_match)
+
+    _move(move, url, as_json=as_json)
 
 
 @app.command()
@@ -115,6 +136,7 @@ def describe(
     priority: Annotated[
         float | None, typer.Option(help="Weight beside other studies, from 0.01 to 100.")
     ] = None,
+    if_match: IfMatch = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -122,16 +144,21 @@ def describe(
     told = None if labels is None else parse_labels(labels)
     with Client(url) as client:
         changed = client.studies.describe(
-            study, label=label, labels=told, notes=notes, priority=priority
+            study, label=label, labels=told, notes=notes, priority=priority, if_match=if_match
         )
     print_study(changed, as_json=as_json)
 
 
 @app.command()
-def delete(study: StudyId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+def delete(
+    study: StudyId,
+    if_match: IfMatch = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
     """Remove a study that ended, with its trials, curves and verdicts."""
     with Client(url) as client:
-        client.studies.delete(study)
+        client.studies.delete(study, if_match=if_match)
     if as_json:
         print_json({"deleted": study})
     else:
@@ -147,6 +174,7 @@ def extend(
     evidence_budget: Annotated[
         int | None, typer.Option(help="Updates that the next confirmation may take.")
     ] = None,
+    if_match: IfMatch = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -154,7 +182,12 @@ def extend(
 
     def move(client: Client) -> StudyView:
         return client.studies.extend(
-            study, trials=trials, steps=steps, seconds=seconds, evidence_budget=evidence_budget
+            study,
+            trials=trials,
+            steps=steps,
+            seconds=seconds,
+            evidence_budget=evidence_budget,
+            if_match=if_match,
         )
 
     _move(move, url, as_json=as_json)

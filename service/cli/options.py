@@ -65,3 +65,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StudyId = Annotated[
     str, typer.Argument(metavar="STUDY", help="Id of the study.", autocompletion=complete_study)
 ]
+IfMatch = Annotated[
+    int | None,
+    typer.Option(metavar="REVISION", min=0, help="Only if the study is at this revision still."),
+]

@@ -100,6 +100,11 @@ def study_path(study: str) -> str:
     return "/v1/studies/" + segment(study)
 
 
+def match(revision: int | None) -> dict[str, str]:
+    """The header of what shall happen only to this revision of a study; none for any."""
+    return {} if revision is None else {"If-Match": f'"{revision}"'}
+
+
 def parsed(schema: type[Answer]) -> Callable[[httpx2.Response], Answer]:
     """Read a schema; fields that a newer server added are ignored, the rest is strict."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar, final
 
-from service.client.calls import Call, get, nothing, parsed, post, study_path, whole
+from service.client.calls import Call, get, match, nothing, parsed, post, study_path, whole
 from service.client.drivers import Driver
 from service.client.errors import GaveUp
 from service.client.flows import Flow, Pause, Telling, pages, perform
@@ -130,7 +130,7 @@ class Studies(Generic[D]):
         budget = {"trials": trials, "steps": steps, "seconds": seconds}
         body = {"budget": budget, "evidence_budget": evidence_budget}
         path = study_path(study) + ":extend"
-        return post(path, parsed(StudyView), body, headers=_match(if_match))
+        return post(path, parsed(StudyView), body, headers=match(if_match))
 
     @call
     def suggest(
@@ -145,7 +145,7 @@ class Studies(Generic[D]):
         """
         body = {"schedule": dict(schedule)}
         path = study_path(study) + ":suggest"
-        return post(path, parsed(StudyView), body, headers=_match(if_match))
+        return post(path, parsed(StudyView), body, headers=match(if_match))
 
     @call
     def clone(
@@ -177,13 +177,13 @@ class Studies(Generic[D]):
         told = {"label": label, "labels": labels and dict(labels), "notes": notes}
         wishes = {**told, "priority": priority}
         given = {name: value for name, value in wishes.items() if value is not None}
-        headers = _match(if_match)
+        headers = match(if_match)
         return post(study_path(study), parsed(StudyView), given, method="PATCH", headers=headers)
 
     @call
     def delete(self, study: str, *, if_match: int | None = None) -> Call[None]:
         """Remove a study that ended, with all that belongs to it."""
-        return post(study_path(study), nothing, method="DELETE", headers=_match(if_match))
+        return post(study_path(study), nothing, method="DELETE", headers=match(if_match))
 
     @listing
     def events(
@@ -244,11 +244,7 @@ class Studies(Generic[D]):
 
 
 def _move(study: str, verb: str, if_match: int | None) -> Call[StudyView]:
-    return post(f"{study_path(study)}:{verb}", parsed(StudyView), headers=_match(if_match))
-
-
-def _match(revision: int | None) -> dict[str, str]:
-    return {} if revision is None else {"If-Match": f'"{revision}"'}
+    return post(f"{study_path(study)}:{verb}", parsed(StudyView), headers=match(if_match))
 
 
 def _key(given: str | None) -> dict[str, str]:

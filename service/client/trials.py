@@ -6,7 +6,7 @@ from typing import Generic, TypeAlias, TypeVar, final
 
 import httpx2
 
-from service.client.calls import Call, get, parsed, post, study_path
+from service.client.calls import Call, get, match, parsed, post, study_path
 from service.client.drivers import Driver
 from service.client.flows import Telling, pages
 from service.client.methods import call, listing
@@ -82,9 +82,16 @@ class Trials(Generic[D]):
         return pages(found, self.driver.patience)
 
     @call
-    def cancel(self, study: str, trial: int) -> Call[TrialView]:
-        """Cancel one trial: its runs stop, and the search goes on without it."""
-        return post(f"{study_path(study)}/trials/{trial}:cancel", parsed(TrialView))
+    def cancel(self, study: str, trial: int, *, if_match: int | None = None) -> Call[TrialView]:
+        """Cancel one trial: its runs stop, and the search goes on without it.
+
+        Args:
+            study: its id.
+            trial: its number.
+            if_match: the revision that the study must have.
+        """
+        path = f"{study_path(study)}/trials/{trial}:cancel"
+        return post(path, parsed(TrialView), headers=match(if_match))
 
 
 def _runs(response: httpx2.Response) -> Runs:

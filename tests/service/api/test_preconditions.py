@@ -20,6 +20,7 @@ MOVES: dict[str, tuple[str, str, Any]] = {
     "suggest": ("POST", ":suggest", {"schedule": FLAT.document()}),
     "describe": ("PATCH", "", {"label": "other"}),
     "delete": ("DELETE", "", None),
+    "cancel a trial": ("POST", "/trials/{trial}:cancel", None),
 }
 
 Submit = Callable[..., dict[str, Any]]
@@ -33,6 +34,7 @@ def test_another_revision_is_refused_before_anything_else(
     study = submit()
     method, suffix, body = MOVES[move]
     path = f"{STUDIES}/{study['id']}"
+    suffix = suffix.format(trial=0)
     stale = {"If-Match": f'"{study["revision"] + 1}"'}
     refused = api.request(method, path + suffix, json=body, headers=stale)
     assert refused.status_code == 412, refused.text
@@ -87,10 +89,26 @@ def test_the_client_moves_what_it_has_seen(api: TestClient, submit: Submit) -> N
         assert client.studies.cancel(study, if_match=paused.revision).state == "cancelled"
 
 
+def test_the_answer_to_a_move_has_the_tag_of_the_next(api: TestClient, submit: Submit) -> None:
+    """Of the study, at the address of the study; with it the next move needs no other question."""
+    path = f"{STUDIES}/{submit()['id']}"
+    tag = api.get(path).headers["ETag"]
+    for move in ("pause", "resume", "describe", "cancel"):
+        method, suffix, body = MOVES[move]
+        moved = api.request(method, path + suffix, json=body, headers={"If-Match": tag})
+        assert (moved.status_code, moved.headers["Content-Location"]) == (200, path), moved.text
+        assert moved.headers["ETag"] not in {tag, ""}
+        tag = moved.headers["ETag"]
+        assert tag == f'"{moved.json()["revision"]}"'
+    assert api.get(path).headers["ETag"] == tag
+    assert api.get(path, headers={"If-None-Match": f'"0", W/{tag}'}).status_code == 304
+
+
 def test_every_move_tells_of_it(api: TestClient) -> None:
     """In the description of the API: the header and its refusal."""
     paths = api.get("/openapi.json").json()["paths"]
     for method, suffix, _ in MOVES.values():
-        told = paths[f"/v1/studies/{{study}}{suffix}"][method.lower()]
+        path = f"/v1/studies/{{study}}{suffix.format(trial='{number}')}"
+        told = paths[path][method.lower()]
         assert "If-Match" in {one["name"] for one in told["parameters"]}, suffix
         assert "application/problem+json" in told["responses"]["412"]["content"], suffix

@@ -1,6 +1,7 @@
 """`glideslope study ...` against a real server with a real worker: one tiny study to its end."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,37 @@ def test_a_study_is_moved_from_its_first_pause_to_its_end(
     assert glideslope("study", "cancel", clone["id"]).code == 0
     assert json.loads(glideslope("study", "delete", study, "--json").out) == {"deleted": study}
     assert glideslope("study", "delete", study).code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("pause",), ("resume",), ("stop",), ("cancel",), ("cancel", "--trial", "0")),
+        *(("extend", "--trials", "900"), ("describe", "--label", "other"), ("delete",)),
+        ("suggest", "one.json"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_may_mean_the_study_that_was_seen(
+    glideslope: Command,
+    request_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: Sequence[str],
+) -> None:
+    """With `--if-match` it is refused for any other revision, with 2, and nothing happens."""
+    monkeypatch.chdir(tmp_path)
+    Path("one.json").write_text(json.dumps(Schedule(Linear(0.01), 100).document()))
+    options = ("--json", "--horizon", "10000", "--trials", "500", "--label", "mine")
+    created = glideslope("study", "create", "--file", str(request_file), *options)
+    study = json.loads(created.out)["id"]
+    verb, *more = words
+    refused = glideslope("study", verb, study, *more, "--if-match", "0")
+    assert (refused.code, "If-Match does not name" in refused.err) == (2, True)
+    seen = json.loads(glideslope("study", "pause", study, "--json").out)
+    assert (seen["state"], seen["label"]) == ("paused", "mine")
+    matched = ("--if-match", str(seen["revision"]), "--json")
+    assert json.loads(glideslope("study", "cancel", study, *matched).out)["state"] == "cancelled"
 
 
 def test_a_study_is_handed_schedules(
