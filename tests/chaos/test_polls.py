@@ -97,8 +97,8 @@ def test_best_never_gets_worse_and_an_etag_is_a_body(
         pollers = [Poller(study, is_knowing=number % 2 == 1) for number in range(POLLERS)]
         polling = [pool.submit(one.poll, server.url, least // POLLERS, over) for one in pollers]
         try:
-            for one in polling[::2]:
-                one.result(HANGS_SECONDS)
+            for asking in polling[::2]:
+                asking.result(HANGS_SECONDS)
             late = wait(polling[1::2], LATE_SECONDS).not_done
             campaign.find("one who knew an ETag never heard of the end" for _ in late)
         finally:
