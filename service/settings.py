@@ -13,7 +13,7 @@ from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_val
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.quotas import Quotas
-from tuning.execution import Allowance
+from tuning.execution import Allowance, Network
 from tuning.execution.memory import usual_bytes
 from tuning.execution.pinning import usable_cores
 from tuning.objectives import Folders
@@ -181,6 +181,17 @@ class Settings(BaseSettings):
     run_file_mib: int = Field(
         default=65_536, ge=1, description="MiB that a file may grow to by what training writes"
     )
+    run_network: Network = Field(
+        default=Network.AUTO,
+        description="network of a training process: none, or the worker does not start; auto, none "
+        "where the kernel allows it; shared, the worker's",
+    )
+    run_user: str | None = Field(
+        default=None,
+        min_length=1,
+        description="user, by name or number, that training processes run as; takes a worker of "
+        "root. The worker's own if none",
+    )
     drain_seconds: float = Field(
         default=5.0,
         ge=0,
@@ -240,6 +251,8 @@ class Settings(BaseSettings):
             memory_bytes=None if mebibytes is None else mebibytes * 2**20,
             files=self.run_files,
             file_bytes=self.run_file_mib * 2**20,
+            network=self.run_network,
+            user=self.run_user,
         )
 
     @property

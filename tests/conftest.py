@@ -32,6 +32,9 @@ from tests.campaign import (  # noqa: F401 # pytest finds fixture and hooks here
     pytest_sessionfinish,
     pytest_sessionstart,
 )
+from tuning.errors import InvalidValue
+from tuning.execution import Network
+from tuning.execution.isolating import isolate
 
 BACKENDS = ("sqlite", "postgresql")
 CHAOS = Path(__file__).parent / "chaos"
@@ -212,3 +215,12 @@ def _administer(server: str, *statements: str) -> None:
         for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
+
+
+@pytest.fixture
+def has_walls() -> None:
+    """Only where the kernel walls training in."""
+    try:
+        isolate(Network.NONE, None)
+    except InvalidValue as error:
+        pytest.skip(str(error))

@@ -34,6 +34,7 @@ from service.client import BadAnswer, Client, ClientError, ProblemError, Unreach
 from service.client.addresses import API_KEY, open_http
 from service.errors import ServiceError
 from service.schemas.base import Name
+from service.secrecy import keep_secrets
 from service.settings import Settings
 from service.tracing import start as start_tracing
 from service.worker import run as run_worker
@@ -152,6 +153,7 @@ def worker(
     """
     if parent is not None:
         die_with_parent(parent)
+    keep_secrets()
     settings = Settings()
     _check_name(name)
     tracing = start_tracing("glideslope-worker", settings.traces)

@@ -22,13 +22,16 @@ from service.app import create_app, open_store
 from service.cli.output import console
 from service.errors import ServiceError
 from service.loopback import is_loopback
+from service.secrecy import keep_secrets
 from service.settings import Settings
 from service.store import keys as stored_keys
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.tracing import start as start_tracing
 from service.worker import supervise
+from service.worker.apart import settle
 from tuning.errors import InvalidValue
+from tuning.execution import Network
 from tuning.execution.link import die_with_parent
 
 LOCAL_WORKER = "local"
@@ -51,7 +54,9 @@ WORKER_SETTINGS = {
     "run_file_mib",
     "run_files",
     "run_memory_mib",
+    "run_network",
     "run_timeout_seconds",
+    "run_user",
     "traces",
 }
 
@@ -60,6 +65,9 @@ def serve_until_signalled(settings: Settings, *, has_worker: bool, parent: int |
     """Serve until SIGINT or SIGTERM."""
     if parent is not None:
         die_with_parent(parent)
+    keep_secrets()
+    if has_worker and (settings.run_network is Network.NONE or settings.run_user is not None):
+        settle(settings.allowance)  # else its worker would refuse to start, again and again
     sys.setswitchinterval(SWITCH_SECONDS)
     with _listen(settings) as listener:
         _serve(settings, listener, has_worker=has_worker)

@@ -21,6 +21,8 @@ from tuning.records import Cause
 
 logger = logging.getLogger(__name__)
 
+READABLE = 0o640  # by the group of the folder, too, which a training user may be of
+
 
 class DatasetCache:
     """The datasets that were fetched.
@@ -67,6 +69,7 @@ class DatasetCache:
                     part.write(block)
                 part.close()
                 _check_name(path.name, digest.hexdigest())
+                Path(part.name).chmod(READABLE)
                 Path(part.name).replace(path)
             except BaseException:
                 Path(part.name).unlink(missing_ok=True)

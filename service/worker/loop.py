@@ -23,6 +23,7 @@ from types import FrameType
 from service.client import Client, ClientError, Forbidden, NotAuthenticated, Patience
 from service.client.patience import TEMPORARY
 from service.tracing import OFF, Tracing
+from service.worker.apart import settle
 from service.worker.datasets import DatasetCache
 from service.worker.delivery import Delivery
 from service.worker.gate import Gate, Open
@@ -263,7 +264,11 @@ def run(
 
     Returns:
         0 after a signal, 1 if the worker could not go on.
+
+    Raises `InvalidValue` if training cannot be kept apart as the allowance asks.
     """
+    if cluster is None:
+        settle(allowance)
     known = load(modules)
     options = Options(
         worker=name or worker_name(),

@@ -65,6 +65,21 @@ def tell_surroundings() -> None:
     raise RuntimeError(f"{told} nice={os.nice(0)} group of its own={own} {limits}")
 
 
+def spy() -> None:
+    """Tell, as an error, what the worker was told when it was started."""
+    told = Path(f"/proc/{os.getppid()}/environ").read_text(encoding="utf-8")
+    raise RuntimeError(f"the worker knows {told}")
+
+
+def introduce() -> None:
+    """Tell, as an error, who this is and where."""
+    place = Path.cwd()
+    (place / "left").touch()
+    is_home = place == Path(os.environ["TMPDIR"]) == Path.home()
+    ids, groups = [*os.getresuid(), *os.getresgid()], os.getgroups()
+    raise RuntimeError(f"{ids=} {groups=} {is_home=}")
+
+
 def imitate() -> None:
     """Print what looks like the last message of a child."""
     print('{"event": "done"}', flush=True)  # noqa: T201 - the very point
@@ -184,6 +199,8 @@ MISDEEDS: Mapping[str, Callable[[], object]] = {
     "starves": starve,
     "hangs beside a helper": hang,
     "tells": tell_surroundings,
+    "spies": spy,
+    "introduces itself": introduce,
 }
 
 

@@ -7,6 +7,7 @@ from tuning.execution.block import Block, Ended, Event, Lane, Measured
 from tuning.execution.cluster import Cluster
 from tuning.execution.executor import Executor
 from tuning.execution.inline import Inline
+from tuning.execution.isolation import Network
 from tuning.execution.process import Process
 from tuning.execution.remote import Remote, on_ray
 from tuning.execution.simulated import Chances, Simulated
@@ -26,6 +27,7 @@ __all__ = [
     "Inline",
     "Lane",
     "Measured",
+    "Network",
     "Process",
     "Remote",
     "Simulated",

@@ -268,4 +268,6 @@ def _place(folders: Folders, modules: Sequence[str], allowance: Allowance) -> Me
         "memory_bytes": allowance.memory_bytes,
         "files": allowance.files,
         "file_bytes": allowance.file_bytes,
+        "network": allowance.network,
+        "user": allowance.user,
     }

@@ -5,7 +5,8 @@ child prints disturbs nothing. The child's life hangs on its parent's: the kerne
 parent dies, and a guardian beside it then kills its whole process group. The parent in turn kills
 whatever a dead child left in the group, so the end of the child is seen as the end of the pipe.
 Only a process that leaves the group, by a session of its own, escapes both.
-Not here: what is said over the link (`tuning.execution.process`, `tuning.execution.child`).
+Not here: what is said over the link (`tuning.execution.process`, `tuning.execution.child`), how a
+child is kept apart (`tuning.execution.isolation`).
 """
 
 import ctypes
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tuning.errors import TrainingCrashed
+from tuning.execution.isolation import Isolation, clear_room
 
 Message = dict[str, Any]
 
@@ -44,7 +46,8 @@ KEPT_VARIABLES = (
 KEPT_FAMILIES = ("PYTHON", "GLIDESLOPE_LOG_", "OPENBLAS_", "MKL_", "NPY_", "XLA_")
 EXIT_SECONDS = 5.0  # between the end of a child's pipe and the end of the child
 
-_ENDS = "GLIDESLOPE_LINK"  # tells the child its two pipe ends and its parent's pid
+_ENDS = "GLIDESLOPE_LINK"  # tells the child its two pipe ends, its parent's pid and its room
+_NOT_APART = Isolation(is_walled=False)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -73,6 +76,9 @@ def child_environment(threads: int = 1) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in KEPT_VARIABLES or name.startswith(KEPT_FAMILIES)
     }
+    if kept.get("PYTHONPATH"):  # the child may stand in another folder
+        places = kept["PYTHONPATH"].split(os.pathsep)
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(place).absolute()) for place in places)
     return {**kept, **dict.fromkeys(THREADS, str(threads))}
 
 
@@ -82,8 +88,11 @@ class Link:
     `send` and `receive` belong to one thread at a time; `kill` may be called from any.
     """
 
-    def __init__(self, process: "subprocess.Popen[bytes]", inward: int, outward: int) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", inward: int, outward: int, room: str
+    ) -> None:
         self._process = process
+        self._room = room
         self._inward = os.fdopen(inward, encoding="utf-8")
         self._outward = os.fdopen(outward, "w", encoding="utf-8")
         self._lock = threading.Lock()  # held while the child is signalled or reaped
@@ -96,6 +105,7 @@ class Link:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         output: int = 2,
+        isolation: Isolation | None = None,
     ) -> "Link":
         """Start `python -m module arguments…` in a session of its own, and connect to it.
 
@@ -104,38 +114,44 @@ class Link:
             arguments: of the command line.
             environment: all of it; `child_environment()` by default.
             output: where what it prints goes, as a file descriptor; standard error by default.
+            isolation: how it is kept apart, in a fresh folder; None: as little as any child.
 
         Returns:
             At once; what is sent waits until the child reads it.
         """
+        apart = _NOT_APART if isolation is None else isolation
         variables = child_environment() if environment is None else dict(environment)
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
-        variables[_ENDS] = f"{theirs_in} {theirs_out} {os.getpid()}"
+        room = ""
         try:
+            if isolation is not None:
+                room = apart.make_room()
+                variables |= apart.variables(room)
+            variables[_ENDS] = f"{theirs_in} {theirs_out} {os.getpid()} {room}"
             process = (
                 _starter()
                 .submit(
-                    subprocess.Popen,
-                    # -P: a file in the working directory must not stand in for a module.
-                    [sys.executable, "-P", "-m", module, *arguments],
-                    env=variables,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,  # prints of training code go where errors go
-                    stderr=output,
-                    pass_fds=(theirs_in, theirs_out),
-                    start_new_session=True,
+                    _spawn,
+                    apart,
+                    apart.command(module, arguments),
+                    room,
+                    variables,
+                    (theirs_in, theirs_out),
+                    output,
                 )
                 .result()
             )
         except BaseException:
             os.close(ours_in)
             os.close(ours_out)
+            if room:
+                clear_room(room)
             raise
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        return Link(process, ours_in, ours_out)
+        return Link(process, ours_in, ours_out, room)
 
     @property
     def pid(self) -> int:
@@ -197,10 +213,33 @@ class Link:
         with self._lock:
             self._kill_group()
             self._process.wait()
+        if self._room:
+            clear_room(self._room)
 
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _spawn(
+    isolation: Isolation,
+    command: Sequence[str],
+    room: str,
+    variables: Mapping[str, str],
+    ends: tuple[int, int],
+    output: int,
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - a module of ours
+        command,
+        cwd=room or None,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=output,  # prints of training code go where errors go
+        stderr=output,
+        pass_fds=ends,
+        start_new_session=True,
+        **isolation.identity(),
+    )
 
 
 class Channel:
@@ -240,20 +279,22 @@ def attach(*, nice: int = 0) -> Channel:
     ends = os.environ.pop(_ENDS, None)  # not for the processes this one starts
     if ends is None:
         raise TrainingCrashed("this module is started by its parent, not by hand")
-    inward, outward, parent = (int(end) for end in ends.split())
+    *numbers, room = ends.split(" ", 3)
+    inward, outward, parent = map(int, numbers)
+    # The guardian first: it removes the room even if the parent is dead by now.
+    guardian = _guard(inward, room)
     die_with_parent(parent)
     for end in (inward, outward):
         os.set_inheritable(end, False)  # noqa: FBT003 - it takes no keywords
-    guardian = _guard(inward)
     os.nice(nice)
     return Channel(inward, outward, guardian)
 
 
-def _guard(inward: int) -> "subprocess.Popen[bytes]":
-    """Start what ends this process group when the pipe that comes in does."""
+def _guard(inward: int, room: str) -> "subprocess.Popen[bytes]":
+    """Start what ends this group, and removes the room, when the pipe that comes in does."""
     program = str(Path(__file__).with_name("guardian.py"))
     return subprocess.Popen(  # noqa: S603 - a file of ours
-        [sys.executable, "-I", "-S", program, str(inward)],
+        [sys.executable, "-I", "-S", program, str(inward), room],
         stdin=subprocess.DEVNULL,
         pass_fds=(inward,),
     )

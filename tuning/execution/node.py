@@ -18,9 +18,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tuning.errors import DataError, TrainingCrashed
+from tuning.errors import DataError, InvalidValue, TrainingCrashed
 from tuning.execution.block import Block, Ended, Event, write_event
 from tuning.execution.executor import report
+from tuning.execution.isolating import isolate
+from tuning.execution.isolation import Network
 from tuning.execution.memory import usual_bytes
 from tuning.execution.process import Process
 from tuning.execution.watch import Allowance
@@ -81,6 +83,10 @@ def _fault(order: Order) -> str:
     for module in order["place"]["modules"]:
         if not _is_found(module):
             return f"{here} does not find the module {module} of GLIDESLOPE_OBJECTIVES"
+    try:
+        isolate(Network(order["place"]["network"]), order["place"]["user"])
+    except InvalidValue as error:
+        return f"{here} cannot keep training apart: {error}"
     return ""
 
 
@@ -137,6 +143,8 @@ def _executor(order: Order) -> Process:
             memory_bytes=place["memory_bytes"] or usual_bytes(),
             files=place["files"],
             file_bytes=place["file_bytes"],
+            network=Network(place["network"]),
+            user=place["user"],
         )
         _kept[key] = Process(
             folders, place["modules"], allowance=allowance, threads=order["threads"]
@@ -157,4 +165,5 @@ def _place_dataset(order: Order, fetch: Callable[[], bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
         part.write(content)
+    Path(part.name).chmod(0o640)  # as a worker's, see `GLIDESLOPE_RUN_USER`
     Path(part.name).replace(path)  # whole or not at all

@@ -1,9 +1,10 @@
 """The process executor: trains in a child process that may crash.
 
 The one idea: training code is not trusted to return. It runs in a child with its own session, one
-thread per numerical library and an environment without secrets; the child is kept from block to
-block, and replaced when a block killed it, or went beyond its allowance. Not here: the child's
-program (`tuning.execution.child`), nor how an allowance is watched (`tuning.execution.watch`).
+thread per numerical library, an environment without secrets, no network and a fresh folder to stand
+in; the child is kept from block to block, and replaced when a block killed it, or went beyond its
+allowance. Not here: the child's program (`tuning.execution.child`), how an allowance is watched
+(`tuning.execution.watch`), how a child is kept apart (`tuning.execution.isolation`).
 """
 
 import threading
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from tuning.errors import TrainingCrashed
 from tuning.execution.block import Block, Ended, Event, read_event
+from tuning.execution.isolating import isolate
+from tuning.execution.isolation import Isolation
 from tuning.execution.link import Link, Message, child_environment
 from tuning.execution.log import Log
 from tuning.execution.watch import UNLIMITED, Allowance, Watch
@@ -33,6 +36,8 @@ class Process:
         core: the processor the child is pinned to; None leaves it free.
         allowance: what training may take; a block that takes more crashes.
         threads: of each numerical library in the child.
+
+    Raises `InvalidValue` if this machine cannot keep the child apart as the allowance asks.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Process:
         threads: int = 1,
     ) -> None:
         self._allowance = allowance
+        self._isolation = isolate(allowance.network, allowance.user)
         self._threads = threads
         self._greeting = {
             "data_folder": _resolved(folders.data),
@@ -102,7 +108,7 @@ class Process:
                 if self._log is not None:
                     self._log.clear()  # the block before may have been somebody else's
                 return before
-            link, self._log = _start(self._threads)
+            link, self._log = _start(self._threads, self._isolation)
             self._link = link
         if before is not None:  # it died or was stopped between two blocks
             before.close()
@@ -142,12 +148,13 @@ class Process:
             raise TrainingCrashed(told, Cause.RAISED) from error
 
 
-def _start(threads: int) -> tuple[Link, Log]:
+def _start(threads: int, isolation: Isolation) -> tuple[Link, Log]:
     """A child whose words are listened to, as soon as they are said."""
     log = Log()
     try:
         environment = {**child_environment(threads), "PYTHONUNBUFFERED": "1"}
-        return Link.start(PROGRAM, environment=environment, output=log.inlet), log
+        link = Link.start(PROGRAM, environment=environment, output=log.inlet, isolation=isolation)
+        return link, log
     finally:
         log.begin()
 

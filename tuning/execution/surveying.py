@@ -1,8 +1,8 @@
 """Surveying apart: a table of unknown origin is read in a child process that may die of it.
 
 The one idea: an upload may be an archive that unpacks without end, or a file made to crash its
-reader; the child that reads it has no secrets, so much memory, so much time, and the server goes on
-whatever becomes of it.
+reader; the child that reads it has no secrets, no network where the kernel allows it, so much
+memory, so much time, and the server goes on whatever becomes of it.
 Not here: what is read (`tuning.objectives.datasets`), the child's program
 (`tuning.execution.survey_child`).
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tuning.errors import BadCell, BadTable, DataError, TrainingCrashed, UnknownName
+from tuning.execution.isolating import isolate
 from tuning.execution.link import Link
 from tuning.execution.watch import Allowance, Watch
 from tuning.objectives.datasets import KINDS
@@ -37,13 +38,14 @@ def survey_apart(
     if kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)
     request = {
-        "path": str(path),
+        "path": str(path.absolute()),  # the child stands in another folder
         "kind": kind,
         "dataset": dataset,
         "name": name,
-        "cache": None if cache is None else str(cache),
+        "cache": None if cache is None else str(cache.absolute()),
     }
-    with closing(Link.start("tuning.execution.survey_child")) as link:
+    isolation = isolate(allowance.network, allowance.user)
+    with closing(Link.start("tuning.execution.survey_child", isolation=isolation)) as link:
         with Watch(link, allowance, lanes=1) as watch:
             with suppress(BrokenPipeError):  # the end of its pipe will tell
                 link.send(request)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self, final
 
 from tuning.errors import InvalidValue, TrainingCrashed
+from tuning.execution.isolation import Network
 from tuning.execution.link import Link
 from tuning.records import Cause
 
@@ -38,12 +39,16 @@ class Allowance:
         memory_bytes: memory that the process and all it started may hold. None: any.
         files: that it may have open at once, and so may each process that it starts. None: any.
         file_bytes: that a file may grow to by its writing. None: any.
+        network: that it may have.
+        user: name or number of who it is. None: who started it.
     """
 
     run_seconds: float | None = None
     memory_bytes: int | None = None
     files: int | None = None
     file_bytes: int | None = None
+    network: Network = Network.AUTO
+    user: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what nothing could be trained in."""

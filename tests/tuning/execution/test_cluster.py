@@ -322,5 +322,7 @@ def test_a_machine_is_told_what_it_must_know(
         "memory_bytes": None,
         "files": None,
         "file_bytes": None,
+        "network": "auto",
+        "user": None,
     }
     assert "secret" not in json.dumps(asked)

@@ -93,6 +93,8 @@ def order(behaviour: str, datasets: Path, **changes: object) -> dict[str, Any]:
             "memory_bytes": None,
             "files": None,
             "file_bytes": None,
+            "network": "auto",
+            "user": None,
         },
         "dataset": None,
         "block": Block("odd", {"behaviour": behaviour}, 10, (lane,)).document(),
