@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from service.cli.serving import _worker_environment
 from service.settings import Settings
-from tuning.execution import Allowance
+from tuning.execution import Allowance, Network
 from tuning.execution.memory import MACHINE_SHARE, total_bytes
 
 MEBIBYTE = 2**20
@@ -26,8 +26,15 @@ def test_what_it_may_take_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLIDESLOPE_RUN_MEMORY_MIB", "600")
     monkeypatch.setenv("GLIDESLOPE_RUN_FILES", "256")
     monkeypatch.setenv("GLIDESLOPE_RUN_FILE_MIB", "12")
+    monkeypatch.setenv("GLIDESLOPE_RUN_NETWORK", "none")
+    monkeypatch.setenv("GLIDESLOPE_RUN_USER", "trainer")
     assert Settings().allowance == Allowance(
-        run_seconds=7.5, memory_bytes=600 * MEBIBYTE, files=256, file_bytes=12 * MEBIBYTE
+        run_seconds=7.5,
+        memory_bytes=600 * MEBIBYTE,
+        files=256,
+        file_bytes=12 * MEBIBYTE,
+        network=Network.NONE,
+        user="trainer",
     )
 
 
@@ -39,6 +46,8 @@ def test_what_it_may_take_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RUN_MEMORY_MIB", "0"),
         ("RUN_FILES", "3"),
         ("RUN_FILE_MIB", "0"),
+        ("RUN_NETWORK", "some"),
+        ("RUN_USER", ""),
     ],
 )
 def test_nothing_is_no_allowance(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -63,6 +72,8 @@ def test_the_local_worker_is_told_what_its_server_was() -> None:
         run_memory_mib=600,
         run_files=99,
         run_file_mib=3,
+        run_network="shared",
+        run_user="trainer",
         api_key="gs_of_the_user",
     )
     told = _worker_environment(settings, "gs_of_the_worker")
@@ -70,6 +81,7 @@ def test_the_local_worker_is_told_what_its_server_was() -> None:
     assert told["GLIDESLOPE_RUN_TIMEOUT_SECONDS"] == "7.5"
     assert told["GLIDESLOPE_RUN_MEMORY_MIB"] == "600"
     assert (told["GLIDESLOPE_RUN_FILES"], told["GLIDESLOPE_RUN_FILE_MIB"]) == ("99", "3")
+    assert (told["GLIDESLOPE_RUN_NETWORK"], told["GLIDESLOPE_RUN_USER"]) == ("shared", "trainer")
     assert "GLIDESLOPE_DATABASE_URL" not in told
 
 

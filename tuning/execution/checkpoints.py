@@ -120,10 +120,12 @@ class Checkpoints:
 
     def _read(self, lane: Lane) -> Checkpoint | None:
         path = None if self._folder is None else self._path(self._folder, lane)
-        if path is None or not path.exists():
+        if path is None:
             return None
         try:
             return _read(path)
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, KeyError) as error:
             logger.warning("a checkpoint cannot be read, its run begins anew: %s", error)
             return None

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,8 +93,9 @@ class Isolation:
 
 def clear_room(room: str) -> None:
     """Remove a folder with all that is in it, once nobody uses it any more."""
+    waiting = threading.Event()
     for pause in CLEARING_PAUSES_SECONDS:
-        time.sleep(pause)
+        waiting.wait(pause)
         shutil.rmtree(room, ignore_errors=True)
         if not os.path.lexists(room):
             return

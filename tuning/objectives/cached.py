@@ -127,10 +127,10 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 def _read(path: Path, recipe: str) -> dict[str, np.ndarray] | None:
     """The arrays of a file made by `recipe`; None if there is none, or it is damaged."""
-    if not path.exists():
-        return None
     try:
         arrays = read_arrays(path)
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
         logger.warning("a cached file cannot be read and is made anew: %s", error)
         return None

@@ -129,3 +129,9 @@ def test_what_needs_no_dataset_fetches_none(tmp_path: Path) -> None:
     ):
         cache(tmp_path, asked).bring(objective, config)
     assert asked.asked == []
+
+
+def test_the_group_of_the_folder_may_read(tmp_path: Path) -> None:
+    """Training may be another user's, and its group is then the folder's."""
+    cache(tmp_path, Shelf()).bring("realized_volatility", CONFIG)
+    assert (tmp_path / ID).stat().st_mode & 0o777 == 0o640

@@ -138,3 +138,11 @@ def test_a_link_is_not_the_dataset_of_a_machine(order: dict[str, Any], tmp_path:
     assert said({**order, "dataset": DATASET}, BYTES)[-1]["event"] == "done"
     assert not (tmp_path / "datasets" / DATASET).is_symlink()
     assert (tmp_path / "outside").read_bytes() == b"kept"
+
+
+def test_a_machine_that_cannot_keep_training_apart_says_so(order: dict[str, Any]) -> None:
+    """As far as the worker was told to; nothing is trained."""
+    order["place"]["user"] = "no such user"
+    (unfit,) = said(order)
+    assert unfit["event"] == "unfit"
+    assert "cannot keep training apart: user: 'no such user' is not allowed" in unfit["reason"]

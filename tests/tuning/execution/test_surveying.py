@@ -1,8 +1,11 @@
 """Surveys in a process of their own: the same answers, and no harm from what kills the reader."""
 
 import gzip
+import threading
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tuning.errors import BadTable, DataError, UnknownName
@@ -24,6 +27,43 @@ def test_the_child_tells_what_a_survey_tells(tmp_path: Path) -> None:
     assert told == survey(path, "ohlcv", ID).document()
     kept = sorted(one.name.partition("-")[0] for one in (tmp_path / "cache").iterdir())
     assert kept == ["bars", "sample"]
+
+
+def test_a_relative_path_is_meant_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child stands in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("bars")
+    path.write_text(BARS)
+
+    told = survey_apart(path, "ohlcv", ID, name="mine", cache=Path("cache"))
+    assert told == survey(path, "ohlcv", ID).document()
+    assert (tmp_path / "cache").is_dir()
+
+
+@pytest.mark.usefixtures("has_walls")
+def test_the_reader_is_walled(tmp_path: Path) -> None:
+    """Whoever makes it run code of theirs is alone with their own upload."""
+    path = tmp_path / "bars"
+    path.write_bytes(gzip.compress(b"date,high,low,close\n" + b"\n" * 2**28, compresslevel=1))
+    before = {one.pid for one in psutil.Process().children()}
+
+    def read() -> None:
+        with suppress(DataError):
+            survey_apart(path, "ohlcv", ID, name="mine", allowance=Allowance(run_seconds=10.0))
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    networks = {Path("/proc/self/ns/net").readlink()}
+    while reading.is_alive() and len(networks) == 1:
+        for one in psutil.Process().children():
+            if one.pid not in before:
+                with suppress(OSError):
+                    networks.add(Path(f"/proc/{one.pid}/ns/net").readlink())
+        reading.join(0.02)
+    reading.join()
+    assert len(networks) == 2
 
 
 def test_the_child_tells_every_bad_cell(tmp_path: Path) -> None:
