@@ -8,6 +8,8 @@ to use instead of the one started here; its user must be allowed to create datab
 import gc
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,9 +34,6 @@ from tests.campaign import (  # noqa: F401 # pytest finds fixture and hooks here
     pytest_sessionfinish,
     pytest_sessionstart,
 )
-from tuning.errors import InvalidValue
-from tuning.execution import Network
-from tuning.execution.isolating import isolate
 
 BACKENDS = ("sqlite", "postgresql")
 CHAOS = Path(__file__).parent / "chaos"
@@ -219,8 +218,7 @@ def _administer(server: str, *statements: str) -> None:
 
 @pytest.fixture
 def has_walls() -> None:
-    """Only where the kernel walls training in."""
-    try:
-        isolate(Network.NONE, None)
-    except InvalidValue as error:
-        pytest.skip(str(error))
+    """Only where the kernel gives a process namespaces; asked without any code of ours."""
+    probe = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x50000000) != 0)"
+    if subprocess.run([sys.executable, "-c", probe], check=False).returncode:
+        pytest.skip("this kernel gives nobody namespaces of users and networks")
