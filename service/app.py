@@ -73,6 +73,7 @@ from service.store import shares as stored_shares
 from service.store import studies as stored_studies
 from service.store.engine import Store
 from service.store.generations import Frontier
+from service.store.reach import EVERYTHING, reaching
 from service.store.timeouts import Limits
 from service.tracing import OFF, Tracing
 from tuning.evidence import note_test_reads
@@ -350,7 +351,7 @@ def _keyring(store: Store, settings: Settings) -> Keyring:
 
 
 def _look_up_keys(store: Store) -> Keys:
-    with store.read() as session:
+    with reaching(EVERYTHING), store.read() as session:
         return Keys(
             stored_keys.usable(session),
             stored_keys.exist(session),

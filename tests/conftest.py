@@ -2,7 +2,8 @@
 
 Migrations run once per session; every test then starts with a copy of the file, or with the
 emptied PostgreSQL database of its session. `GLIDESLOPE_TEST_DATABASE_URL` names a PostgreSQL server
-to use instead of the one started here; its user must be allowed to create databases.
+to use instead of the one started here; its user must be a superuser. The databases belong to a
+plain role, and tests connect as that: superusers pass by the walls between projects.
 """
 
 import gc
@@ -61,8 +62,8 @@ def own_audit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server, as the URL of its administrative database."""
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server, as the URL of its administrative database, for a superuser."""
     given = os.environ.get("GLIDESLOPE_TEST_DATABASE_URL")
     if given:
         yield given
@@ -78,6 +79,21 @@ def postgres_url() -> Iterator[str]:
     _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     yield url
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The same for a plain role, which may create databases."""
+    role = f"glideslope_{uuid4().hex}"
+    _administer(
+        postgres_server,
+        f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '{role}'",
+        # For rows without what they refer to, of earlier versions.
+        f"GRANT SET ON PARAMETER session_replication_role TO {role}",
+    )
+    url = make_url(postgres_server).set(username=role, password=role)
+    yield url.render_as_string(hide_password=False)
+    _administer(postgres_server, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 @pytest.fixture(scope="session")

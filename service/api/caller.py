@@ -15,6 +15,7 @@ from fastapi.security.base import SecurityBase
 
 from service.errors import Forbidden, NotFound, Unidentified
 from service.schemas.keys import Scope
+from service.store import reach
 
 DEFAULT_PROJECT = "default"
 # Addresses that tell nobody's secrets.
@@ -23,6 +24,7 @@ STATIC = "/static/"  # what lies below is part of the program
 SIGN_IN = ("POST", "/v1/sessions")  # whose caller shows a key in the body
 
 CALLER = "glideslope.caller"  # its place in the scope of a request
+CROSSING = frozenset({Scope.WORK, Scope.ADMIN})  # what a caller of all projects does for all
 
 
 def is_public(method: str, path: str) -> bool:
@@ -82,17 +84,23 @@ class Needs(SecurityBase):
         self.is_shared = is_shared
 
     async def __call__(self, request: Request) -> Caller:
-        """The caller of a request."""
+        """The caller of a request, which from now on reaches what is the caller's."""
         caller: Caller = request.scope[CALLER]
+        self._check(caller, request)
+        crosses = caller.all_projects and self.scope in CROSSING
+        reach.settle(reach.EVERYTHING if crosses else caller.project)
+        return caller
+
+    def _check(self, caller: Caller, request: Request) -> None:
         if self.scope in caller.scopes or (self.scope is None and caller.study is None):
-            return caller
+            return
         if self.scope is None:
             raise Unidentified(is_shown=False)
         if self.is_shared and caller.study is not None:
             asked = request.path_params["study"]
             if asked != caller.study:
                 raise NotFound("study", asked)
-            return caller
+            return
         raise Forbidden(self.scope)
 
 

@@ -22,6 +22,7 @@ from service.schemas.datasets import DatasetPage, DatasetView, KindName
 from service.schemas.studies import Warned
 from service.store import datasets
 from service.store.datasets import Dataset
+from service.store.reach import EVERYTHING, reaching
 from tuning.errors import DataError, InvalidValue
 from tuning.objectives.plain_files import is_plain
 
@@ -162,7 +163,8 @@ def delete_dataset(dataset: str, here: Here, caller: Writer) -> None:
     _check_id(dataset)
     with here.store.write() as session:
         datasets.delete(session, caller.project, dataset)
-    with here.store.write() as session:  # a transaction of its own: see `is_unused`
+    # A transaction of its own: see `is_unused`. The file is that of every project that has it.
+    with reaching(EVERYTHING), here.store.write() as session:
         if datasets.is_unused(session, dataset):
             here.uploads.discard(dataset)
 

@@ -20,6 +20,7 @@ from service.api.meter import Meter
 from service.api.problems import answer
 from service.errors import Foreign, HeadersTooLarge, ServiceError, Unidentified
 from service.loopback import is_loopback
+from service.store.reach import NOTHING, reaching
 
 MOST_HEADER_BYTES = 2**15  # with the address
 MOST_HOSTS = 100  # names by which this machine asked, that are remembered
@@ -53,10 +54,17 @@ class Gate:
         self._open = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] == "http" and scope["path"] in self._open and not _is_passed_on(scope):
+        """Serve one connection; a request reaches no row yet, whatever it is let in for."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with reaching(NOTHING):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in self._open and not _is_passed_on(scope):
             scope[CALLER] = OPEN
-        elif scope["type"] == "http" and not is_public(scope["method"], scope["path"]):
+        elif not is_public(scope["method"], scope["path"]):
             try:
                 await self._identify(scope)
             except ServiceError as error:

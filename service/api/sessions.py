@@ -27,6 +27,7 @@ from service.schemas.keys import Scope
 from service.schemas.sessions import SessionRequest, SessionView
 from service.store import sessions
 from service.store.keys import Key
+from service.store.reach import reaching
 
 MAX_BODY_BYTES = 1_024  # there is a key in it, and nothing else
 
@@ -90,7 +91,7 @@ async def find_signed_in(request: Request, here: Context) -> Caller | None:
 
 def _begin(here: Context, project: str, key: str, before: Caller | None) -> tuple[Key, str]:
     try:
-        with here.store.write() as session:
+        with reaching(project), here.store.write() as session:  # nobody has asked who signs in
             made, token = sessions.begin(session, project, key)
     except NotFound as error:  # revoked a moment ago, or the local worker's, which no store knows
         raise Unidentified(is_shown=True, key=key) from error
@@ -105,7 +106,7 @@ def _end(here: Context, caller: Caller) -> None:
     """End the session of a caller; whoever shows a key itself has none."""
     if caller.key is None or caller.parent is None:
         return
-    with here.store.write() as session:
+    with reaching(caller.project), here.store.write() as session:
         sessions.end(session, caller.project, caller.key)
     here.keyring.forget()
     audit.signed_out(caller.key, caller.project, key=caller.parent)

@@ -10,6 +10,7 @@ from service.api.context import Here
 from service.api.problems import responses
 from service.schemas.workers import LeaseView, WorkerList, WorkerView
 from service.store import workers
+from service.store.reach import EVERYTHING, reaching
 
 router = APIRouter(prefix="/v1/workers", tags=["work"])
 
@@ -20,7 +21,7 @@ def list_workers(here: Here, caller: Reader) -> WorkerList:
 
     A project sees its own and those of all projects; of these, only what they train for it.
     """
-    with here.store.read() as session:
+    with reaching(caller.reach or EVERYTHING), here.store.read() as session:
         return read_workers(session, caller)
 
 

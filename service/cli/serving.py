@@ -6,6 +6,7 @@ server that ends unasked, or an error on the way, ends everything in the same or
 """
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ from service.loopback import is_loopback
 from service.secrecy import keep_secrets
 from service.settings import Settings
 from service.store import keys as stored_keys
+from service.store import walls
 from service.store import work as stored_work
 from service.store.engine import Store
 from service.tracing import start as start_tracing
@@ -34,7 +36,10 @@ from tuning.errors import InvalidValue
 from tuning.execution import Network
 from tuning.execution.link import die_with_parent
 
+logger = logging.getLogger(__name__)
+
 LOCAL_WORKER = "local"
+MOST_NAMED = 5  # tables in a warning
 SHUTDOWN_SECONDS = 5
 SIGNAL_SECONDS = 0.2
 # A thread that computes, as the planner's when it writes down a long history, keeps the one that
@@ -78,6 +83,7 @@ def _serve(settings: Settings, listener: socket.socket, *, has_worker: bool) -> 
     tracing = start_tracing("glideslope-server", settings.traces)
     store = open_store(settings, tracing)
     _check_keys(store, settings)
+    _check_walls(store)
     name = _worker_name(settings)
     # What this server's own worker held died with the previous server.
     _requeue(store, name)
@@ -181,6 +187,19 @@ def _check_keys(store: Store, settings: Settings) -> None:
         "127.0.0.1 as long as there is no API key; make one first, with `glideslope key create` "
         "and the same --database, and whoever asks must show it",
     )
+
+
+def _check_walls(store: Store) -> None:
+    """Warn whoever serves as a role that PostgreSQL keeps behind no wall."""
+    with store.read() as session:
+        breaches = walls.breaches(session)
+    if breaches:
+        logger.warning(
+            "projects are kept apart by this program alone: PostgreSQL shows the role of "
+            "GLIDESLOPE_DATABASE_URL every row of %s; serve as a role of its own that owns the "
+            "database and is neither SUPERUSER nor BYPASSRLS",
+            "all tables" if len(breaches) > MOST_NAMED else ", ".join(breaches),
+        )
 
 
 def _requeue(store: Store, name: str) -> None:

@@ -9,6 +9,7 @@ from service.api.context import Here
 from service.api.workers import read_workers
 from service.pages import page
 from service.store.clock import now
+from service.store.reach import EVERYTHING, reaching
 from service.ui.workers import listed, summary
 
 router = page.router()
@@ -17,7 +18,7 @@ router = page.router()
 @router.get("/workers")
 def show_workers(request: Request, here: Here, caller: Reader) -> HTMLResponse:
     """Workers of the last day."""
-    with here.store.read() as session:
+    with reaching(caller.reach or EVERYTHING), here.store.read() as session:
         found = read_workers(session, caller)
         at = now(session)
     return page.respond(

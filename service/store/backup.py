@@ -54,7 +54,10 @@ def _source(url: URL) -> Path:
         shown = URL.create(
             "postgresql", url.username, None, url.host, url.port, url.database
         ).render_as_string()
-        allowed = f"SQLite; for PostgreSQL: pg_dump --format=custom --file=FILE '{shown}'"
+        allowed = (
+            "SQLite; for PostgreSQL: PGOPTIONS='-c glideslope.project=*' pg_dump "
+            f"--enable-row-security --format=custom --file=FILE '{shown}'"
+        )
         raise InvalidValue("database", url.render_as_string(hide_password=True), allowed)
     path = Path(str(url.database))
     if not path.is_file():

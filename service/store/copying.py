@@ -44,6 +44,7 @@ from service.store.clock import now
 from service.store.engine import Store, is_sqlite, parse_url, reading_engine
 from service.store.faults import translated
 from service.store.models import Base
+from service.store.walls import let_down
 from tuning.errors import InvalidValue
 
 BATCH = 500  # rows
@@ -108,7 +109,8 @@ def copy_store(
         begin(2 * sum(_count(reading, table) for table in _tables()))
         with closing(Store(target)) as store, store.upgraded() as writing:
             _make_room(writing, new)
-            copied = [_copy(reading, writing, table, progress) for table in _tables()]
+            with let_down(writing):
+                copied = [_copy(reading, writing, table, progress) for table in _tables()]
             for one in copied:
                 _compare(writing, one, progress)
             _gather_statistics(writing)

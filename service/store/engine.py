@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from service.errors import Interrupted, StoreBusy
-from service.store import migrations
+from service.store import migrations, reach
 from service.store.clock import CLOCK, Clock
 from service.store.faults import translated
 from service.store.locks import let_go, try_name
@@ -41,6 +41,7 @@ READERS = 41  # of SQLite; at least the threads that may ask at once, and the ev
 ATTEMPT_SECONDS = 2.0  # no attempt starts later than this after the first one
 FIRST_PAUSE_SECONDS = 0.02  # at most, before the second attempt; it doubles each time
 LONGEST_PAUSE_SECONDS = 0.5
+AUTOCOMMIT = "AUTOCOMMIT"  # without transactions, which alone reach any row
 ALLOWED_URLS = "sqlite:///path/to/file.db or postgresql://user@host/database"
 
 Done = TypeVar("Done")
@@ -179,7 +180,7 @@ class Store:
             yield True
             return
         with translated(), self._writer.connect() as connection:
-            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            alone = connection.execution_options(isolation_level=AUTOCOMMIT)
             if not try_name(alone, *name):
                 yield False
                 return
@@ -303,6 +304,11 @@ def _postgres_engine(url: URL, limits: Limits | None) -> Engine:
         cursor.execute("; ".join(commands))
         cursor.close()
         connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
+            reach.tell(connection)
 
     return engine
 

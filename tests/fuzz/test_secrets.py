@@ -18,9 +18,10 @@ from urllib.parse import quote
 import httpx2
 import psutil
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
+from service.store.engine import parse_url, reading_engine
 from service.store.models import Base
 from tests.campaign import Campaign
 from tests.chaos.processes import environment
@@ -150,10 +151,8 @@ def _ask(
 
 def dump(database: str) -> Iterator[tuple[str, str]]:
     """Every table as text, and the files of SQLite as they are."""
-    url = make_url(database)
-    engine = create_engine(
-        url if "sqlite" in database else url.set(drivername="postgresql+psycopg")
-    )
+    url = parse_url(database)
+    engine = reading_engine(url)
     with engine.connect() as connection:
         for name, table in Base.metadata.tables.items():
             rows = connection.execute(select(table)).all()
