@@ -21,7 +21,6 @@ from service.errors import ServiceError
 from service.store import figures
 from service.store.engine import Store
 from service.store.figures import Figures
-from service.store.reach import EVERYTHING, reaching
 
 FRESH_SECONDS = 5.0  # how long what was read from the store is told again
 REQUEST_BUCKETS = (
@@ -157,7 +156,7 @@ class _StoreCollector(Collector):
             if self._clock() - self._read_at >= FRESH_SECONDS:
                 self._read_at = self._clock()
                 try:
-                    with reaching(EVERYTHING), self._store.read() as session:
+                    with self._store.read() as session:
                         self._figures = figures.take(session)
                 except ServiceError:
                     self._figures = None
