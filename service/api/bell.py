@@ -16,6 +16,7 @@ class Bell:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next = asyncio.Event()
         self._is_closed = False
+        self._closing = asyncio.Event()
 
     def hang(self) -> None:
         """Belong to the running event loop from now on; rings before this are not heard."""
@@ -46,6 +47,14 @@ class Bell:
             async with asyncio.timeout(seconds):
                 await ticket.wait()
 
+    async def rest(self, seconds: float) -> None:
+        """Wait so long, whatever rings, unless the server ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
     def _swing(self) -> None:
+        if self._is_closed:
+            self._closing.set()
         self._next.set()
         self._next = asyncio.Event()

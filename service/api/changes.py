@@ -4,31 +4,25 @@ The one idea: whoever looks at many studies need not hear everything that happen
 it is worth looking again; so a study that changed is told as it stands, at most once a second. A
 message's id is a moment: who comes back with it is told what changed since then and a little before
 it, so nothing is missed and some may come twice.
-Not here: what changed (`service.store.changes`), what happens to one study (`service.api.live`).
+Not here: what changed (`service.store.changes`), what happens to one study (`service.api.live`),
+when a stream looks (`service.api.streams`).
 """
 
-import time
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from service.api.caller import Caller, Reader
+from service.api.caller import Reader
 from service.api.context import Context, Here
 from service.api.event_streams import event_content
-from service.api.live import (
-    PING_SECONDS,
-    POLL_SECONDS,
-    RESTART_MILLISECONDS,
-    RETRY_MILLISECONDS,
-    Stream,
-    counted,
-)
 from service.api.problems import responses
+from service.api.streams import Stream, Told, frame
 from service.schemas.live import Changes, StudyChange
 from service.store import changes
 from service.store.clock import now
@@ -53,43 +47,39 @@ Moment = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=LATEST)]
     },
 )
 async def stream_changes(
-    here: Here, request: Request, caller: Reader, last_event_id: Moment = None
+    here: Here, caller: Reader, last_event_id: Moment = None
 ) -> StreamingResponse:
     """The studies of the project that change, as server-sent events `changes`, for ever.
 
     It begins with those that changed some seconds ago, or since the `Last-Event-ID` of a client
     that reconnects. A study that changes often is told once a second, as it then stands.
     """
-    begin = None if last_event_id is None else _moment(last_event_id)
-    stream = counted(here, _stream(here, caller, request, begin))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    here.meter.open_stream(caller)
-    return Stream(stream, headers, partial(here.meter.close_stream, caller))
+    if last_event_id is None:
+        seen = await run_in_threadpool(_present, here)
+    else:
+        seen = _moment(last_event_id)
+    return Stream(here, caller, _Watcher(here, caller.project, seen).turn)
 
 
-async def _stream(
-    here: Context, caller: Caller, request: Request, begin: datetime | None
-) -> AsyncIterator[str]:
-    pinged = time.monotonic()
-    seen = await run_in_threadpool(_present, here) if begin is None else begin
-    told: set[changes.Change] = set()
-    yield f"retry: {RETRY_MILLISECONDS}\n\n"
-    while not here.bell.is_closed and not await request.is_disconnected():
-        if not here.keyring.admits(caller):  # its key was revoked meanwhile
-            return
-        ticket = here.bell.ticket()
-        seen, found = await run_in_threadpool(_look, here, caller, seen)
-        fresh = [one for one in found if one not in told]
-        told = set(found)
-        looked = time.monotonic()
-        if fresh:
-            yield _frame(seen, fresh)
-        elif looked - pinged >= PING_SECONDS:
-            pinged = looked
-            yield ": ping\n\n"
-        await _rest(here, looked + (TOLD_SECONDS if fresh else LOOK_SECONDS))
-        await here.bell.wait(ticket, POLL_SECONDS)
-    yield f"retry: {RESTART_MILLISECONDS}\n\n"  # the server ends, and another may follow it
+class _Watcher:
+    """What one reader of a project was told, and what is told to it next."""
+
+    def __init__(self, here: Context, project: str, seen: datetime) -> None:
+        self._here = here
+        self._project = project
+        self._seen = seen
+        self._told: set[changes.Change] = set()
+
+    async def turn(self, ticket: asyncio.Event) -> Told:
+        """What changed lately and was not told last time."""
+        look = partial(_look, self._here, self._project, self._seen)
+        about = (self._project, self._seen)
+        self._seen, found = await self._here.looks.share(ticket, about, look)
+        fresh = [one for one in found if one not in self._told]
+        self._told = set(found)
+        if not fresh:
+            return Told(rest_seconds=LOOK_SECONDS)
+        return Told(_frame(self._seen, fresh), rest_seconds=TOLD_SECONDS)
 
 
 def _present(here: Context) -> datetime:
@@ -97,23 +87,17 @@ def _present(here: Context) -> datetime:
         return now(session)
 
 
-def _look(here: Context, caller: Caller, seen: datetime) -> tuple[datetime, list[changes.Change]]:
+def _look(here: Context, project: str, seen: datetime) -> tuple[datetime, list[changes.Change]]:
     """What changed lately, and until when that is all of it."""
     with here.store.read() as session:
-        found = changes.since(session, caller.project, changes.overlap(seen))
+        found = changes.since(session, project, changes.overlap(seen))
         if found:
             return max(seen, *(one.at for one in found)), found
         # The clock was set back: what comes is earlier than what was told.
         return min(seen, now(session)), found
 
 
-async def _rest(here: Context, until: float) -> None:
-    """Wait until a moment, whatever rings, unless the server ends."""
-    while not here.bell.is_closed and (left := until - time.monotonic()) > 0:
-        await here.bell.wait(here.bell.ticket(), left)
-
-
-def _frame(seen: datetime, fresh: Sequence[changes.Change]) -> str:
+def _frame(seen: datetime, fresh: Sequence[changes.Change]) -> bytes:
     told = Changes(
         studies=[
             StudyChange(study=one.study, revision=one.revision, state=one.state, at=one.at)
@@ -121,7 +105,7 @@ def _frame(seen: datetime, fresh: Sequence[changes.Change]) -> str:
         ]
     )
     number = round(seen.timestamp() * MICROSECONDS)
-    return f"id: {number}\nevent: {KIND}\ndata: {told.model_dump_json()}\n\n"
+    return frame(KIND, told.model_dump_json(), number)
 
 
 def _moment(number: int) -> datetime:

@@ -18,6 +18,7 @@ from service.api.looks import Looks
 from service.api.meter import Meter
 from service.api.metrics import Metrics
 from service.api.readiness import Readiness
+from service.api.turns import Turns
 from service.api.uploads import Uploads
 from service.api.waits import Waits
 from service.errors import NotFound, ServerEnds
@@ -36,10 +37,10 @@ class Context:
 
     `on_progress` is called after a transaction that may let a study go on or put runs back;
     `readiness` tells whether this server can do its work; `bell` rings when a study may have
-    changed or have runs to claim, for which the `waits` are, and streams share their `looks`.
-    `keyring` tells who has which key,
-    `meter` counts what asks. `objectives` are those that can be tuned. `render_report` makes the
-    HTML of a study, and `versions` are those of the libraries the planner depends on.
+    changed or have runs to claim, for which the `waits` are; streams share their `looks` and take
+    `turns`. `keyring` tells who has which key, `meter` counts what asks. `objectives`
+    are those that can be tuned. `render_report` makes the HTML of a study, and `versions` are those
+    of the libraries the planner depends on.
     `survey` tells what is in an upload, of which few are read at once (`reading`). `metrics` are
     the figures of this server, `tracing` makes its spans.
     """
@@ -62,6 +63,7 @@ class Context:
     webhooks: Allowed = field(default_factory=Allowed)
     attendance: Attendance = field(default_factory=Attendance)
     looks: Looks = field(default_factory=Looks)
+    turns: Turns = field(default_factory=Turns)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 
     def check_going_on(self) -> None:

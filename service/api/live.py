@@ -1,28 +1,29 @@
 """The live stream of a study: its events over SSE, gap-free, and what its runs measure now.
 
 The one idea: an event's id is the study's revision, so a reader that was cut off names the last one
-it has seen and misses nothing and sees nothing twice. A stream holds neither a thread nor a
-connection to the database while nothing happens: it looks again when the bell rings, and now and
-then. Once the study has ended and all was told, the stream ends, and asking again is answered 204,
-upon which a browser's `EventSource` stops asking.
-Not here: what an event says (`service.store.events`).
+it has seen and misses nothing and sees nothing twice. Readers who have seen the same are told the
+same, which is looked up and written out once for all of them. Once the study has ended and all was
+told, the stream ends, and asking again is answered 204, upon which a browser's `EventSource` stops
+asking.
+Not here: what an event says (`service.store.events`), when a stream looks (`service.api.streams`).
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
-from service.api.caller import Caller, Viewer
+from service.api.caller import Viewer
 from service.api.context import Context, Here, StudyId
 from service.api.event_streams import event_content
 from service.api.problems import responses
+from service.api.streams import Stream, Told, frame
 from service.errors import NotFound
 from service.schemas.live import LastMeasurement, StudyEvent
 from service.store import curves, events
@@ -30,11 +31,8 @@ from service.store.studies import get_standing
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
-POLL_SECONDS = 0.5  # between two looks when no bell rings: another server's notice may be lost
-RETRY_MILLISECONDS = 1_000  # after which a client whose connection broke should come again
-RESTART_MILLISECONDS = 3_000  # likewise, once this server ended
-PING_SECONDS = 15.0  # so that whatever is on the way keeps the connection
 MEASURED_SECONDS = 1.0  # least time between two events of measurements
+MOST_BYTES = 2**16  # told at once, but for a single event that is larger
 LARGEST_REVISION = 2**63 - 1
 
 Revision = Annotated[int | None, Query(ge=0, le=LARGEST_REVISION)]
@@ -43,11 +41,12 @@ LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=LARGE
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a look found after a revision, up to `seen`, and whether that is the end of it."""
+    """What a look found after a revision, up to `seen`; if there is more, if that is the end."""
 
-    frames: Sequence[str]
+    frames: bytes
     seen: int
-    is_over: bool
+    is_more: bool
+    is_end: bool
 
 
 @router.get(
@@ -62,7 +61,6 @@ class News:
 async def stream_events(
     study: StudyId,
     here: Here,
-    request: Request,
     caller: Viewer,
     after: Revision = None,
     last_event_id: LastEventId = None,
@@ -74,96 +72,79 @@ async def stream_events(
     what the runs in training measured last: at most once a second, without an id.
     """
     told = last_event_id if last_event_id is not None else after or 0
-    seen = await run_in_threadpool(_place, here, caller, study, told)
-    news = await run_in_threadpool(_look, here, caller.project, study, seen)
-    if news.is_over and not news.frames:
+    seen, is_over = await run_in_threadpool(_place, here, caller.project, study, told)
+    if is_over:
         return Response(status_code=204)
-    stream = counted(here, _stream(here, caller, study, request, seen, measurements=measurements))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    here.meter.open_stream(caller)
-    return Stream(stream, headers, partial(here.meter.close_stream, caller))
+    reader = _Reader(here, caller.project, study, seen, with_measurements=measurements)
+    return Stream(here, caller, reader.turn)
 
 
-class Stream(StreamingResponse):
-    """A stream of events; `on_end` is called however it ends, once it was begun or refused."""
+class _Reader:
+    """What one reader of a study has seen, and what is told to it next."""
 
     def __init__(
-        self, events: AsyncIterator[str], headers: Mapping[str, str], on_end: Callable[[], None]
+        self, here: Context, project: str, study: str, seen: int, *, with_measurements: bool
     ) -> None:
-        super().__init__(events, media_type="text/event-stream", headers=headers)
-        self._on_end = on_end
+        self._here = here
+        self._project = project
+        self._study = study
+        self._seen = seen
+        self._with_measurements = with_measurements
+        self._measured_at = time.monotonic()
+        self._steps: Mapping[str, int] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._on_end()
+    async def turn(self, ticket: asyncio.Event) -> Told:
+        """The events since the last one, and now and then what is measured."""
+        look = partial(_look, self._here, self._project, self._study, self._seen)
+        about = (self._project, self._study, self._seen)
+        news = await self._here.looks.share(ticket, about, look)
+        self._seen = news.seen
+        frames = news.frames
+        if self._with_measurements and not news.is_end:
+            frames += await self._measurements()
+        return Told(frames, is_more=news.is_more, is_end=news.is_end)
 
-
-async def counted(here: Context, stream: AsyncIterator[str]) -> AsyncIterator[str]:
-    """A stream that the metrics know of while it is open."""
-    with here.metrics.open_streams.track_inprogress():
-        async for frame in stream:
-            yield frame
-
-
-async def _stream(
-    here: Context, caller: Caller, study: str, request: Request, seen: int, *, measurements: bool
-) -> AsyncIterator[str]:
-    pinged = measured = time.monotonic()
-    known: Mapping[str, int] = {}
-    yield f"retry: {RETRY_MILLISECONDS}\n\n"
-    while not here.bell.is_closed and not await request.is_disconnected():
-        if not here.keyring.admits(caller):  # its key was revoked meanwhile
-            return
-        ticket = here.bell.ticket()
-        try:
-            look = partial(_look, here, caller.project, study, seen)
-            news = await here.looks.share(ticket, (caller.project, study, seen), look)
-        except NotFound:  # deleted meanwhile
-            return
-        for frame in news.frames:
-            yield frame
-        seen = news.seen
-        if news.is_over:
-            return
+    async def _measurements(self) -> bytes:
+        """What was measured since it was told last, if that is long enough ago."""
         at = time.monotonic()
-        if measurements and at - measured >= MEASURED_SECONDS:
-            measured = at
-            latest = await run_in_threadpool(_measure, here, caller, study)
-            fresh = [one for one in latest if known.get(one.run) != one.step]
-            known = {one.run: one.step for one in latest}
-            if fresh:
-                yield _unnumbered(study, fresh)
-        if at - pinged >= PING_SECONDS:
-            pinged = at
-            yield ": ping\n\n"
-        if not news.frames:
-            await here.bell.wait(ticket, POLL_SECONDS)
-    yield f"retry: {RESTART_MILLISECONDS}\n\n"  # the server ends, and another may follow it
+        if at - self._measured_at < MEASURED_SECONDS:
+            return b""
+        self._measured_at = at
+        measure = partial(_measure, self._here, self._project, self._study)
+        latest = await self._here.looks.share(None, (self._project, self._study), measure)
+        fresh = [one for one in latest if self._steps.get(one.run) != one.step]
+        self._steps = {one.run: one.step for one in latest}
+        return _unnumbered(self._study, fresh) if fresh else b""
 
 
-def _place(here: Context, caller: Caller, study: str, told: int) -> int:
-    """Where a reader goes on: at the end if it knows more than there is, of a store restored since.
+def _place(here: Context, project: str, study: str, told: int) -> tuple[int, bool]:
+    """Where a reader goes on, and whether nothing will come: all is over, and told.
 
-    Else it would miss what happens until the study comes to that revision again.
+    One that knows more than there is, of a store restored since, goes on at the end, else it would
+    miss what happens until the study comes to that revision again.
     """
     with here.store.look() as connection:
-        return min(told, get_standing(connection, caller.project, study)[0])
+        latest, state = get_standing(connection, project, study)
+    return min(told, latest), told >= latest and state.is_final
 
 
 def _look(here: Context, project: str, study: str, seen: int) -> News:
     with here.store.read() as session:
         found = events.after(session, project, study, seen)
-        last = found[-1].revision if found else seen
-        is_over = events.is_over(session, project, study, last)
-    return News([_frame(study, event) for event in found], last, is_over)
+        latest, state = get_standing(session.connection(), project, study)
+    frames = b""
+    for event in found:
+        one = _frame(study, event)
+        if frames and len(frames) + len(one) > MOST_BYTES:
+            break
+        frames += one
+        seen = event.revision
+    return News(frames, seen, is_more=seen < latest, is_end=seen >= latest and state.is_final)
 
 
-def _measure(here: Context, caller: Caller, study: str) -> list[LastMeasurement]:
+def _measure(here: Context, project: str, study: str) -> list[LastMeasurement]:
     with here.store.read() as session:
-        rows = curves.latest(session, caller.project, study)
+        rows = curves.latest(session, project, study)
     return [
         LastMeasurement(
             run=row.run,
@@ -175,14 +156,14 @@ def _measure(here: Context, caller: Caller, study: str) -> list[LastMeasurement]
     ]
 
 
-def _frame(study: str, event: events.Event) -> str:
+def _frame(study: str, event: events.Event) -> bytes:
     told = StudyEvent(
         study=study, revision=event.revision, kind=event.kind, at=event.at, data=dict(event.data)
     )
-    return f"id: {event.revision}\nevent: {event.kind}\ndata: {told.model_dump_json()}\n\n"
+    return frame(event.kind, told.model_dump_json(), event.revision)
 
 
-def _unnumbered(study: str, fresh: Sequence[LastMeasurement]) -> str:
+def _unnumbered(study: str, fresh: Sequence[LastMeasurement]) -> bytes:
     data = {"runs": [one.model_dump() for one in fresh]}
     told = StudyEvent(study=study, kind="measurements", data=data)
-    return f"event: measurements\ndata: {told.model_dump_json()}\n\n"
+    return frame(told.kind, told.model_dump_json())

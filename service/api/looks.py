@@ -27,11 +27,11 @@ class Looks:
         self._lately: dict[Hashable, tuple[asyncio.Task[Any], float]] = {}
 
     async def share(
-        self, ticket: asyncio.Event, about: Hashable, look: Callable[[], Found]
+        self, ticket: asyncio.Event | None, about: Hashable, look: Callable[[], Found]
     ) -> Found:
         """What `look`, in a thread, finds `about` something, or found since the last ring.
 
-        Raises what it raises.
+        Without a ticket, what it found a moment ago will do, whatever rang. Raises what it raises.
         """
         loop, at = asyncio.get_running_loop(), time.monotonic()
         for key, (task, until) in list(self._lately.items()):
@@ -43,12 +43,18 @@ class Looks:
             task.add_done_callback(_hear)
             self._lately[key] = (task, at + KEPT_SECONDS)
         task = self._lately[key][0]
-        # A reader that leaves does not end the look of the others, but waits for it, as for one of
-        # its own: the store is not closed while anybody looks.
-        with CancelScope(shield=True):
-            await asyncio.wait([task])
+        if not task.done():
+            await _wait_out(task)
         found: Found = task.result()
         return found
+
+
+async def _wait_out(task: asyncio.Task[Any]) -> None:
+    """Wait for a look, even if whoever waits is told to leave."""
+    # A reader that leaves does not end the look of the others, but waits for it, as for one of its
+    # own: the store is not closed while anybody looks.
+    with CancelScope(shield=True):
+        await asyncio.wait([task])
 
 
 def _hear(task: asyncio.Task[Any]) -> None:

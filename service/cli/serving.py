@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 LOCAL_WORKER = "local"
 MOST_NAMED = 5  # tables in a warning
 SHUTDOWN_SECONDS = 5
+# Not yet sent, in the system's buffer of a connection: without a limit the system takes megabytes
+# for a client that does not read. What is under way to one that reads is not limited by it.
+MOST_UNSENT_BYTES = 2**17
 SIGNAL_SECONDS = 0.2
 # A thread that computes, as the planner's when it writes down a long history, keeps the one that
 # answers waiting for so long, and that after each of the ten system calls of an answer.
@@ -151,6 +154,8 @@ def _listen(settings: Settings) -> socket.socket:
     # is TCP by name; with it every answer would wait 40 ms for an acknowledgement.
     listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # not everywhere; its connections inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT_BYTES)
     try:
         listener.bind(address)
     except OSError as error:

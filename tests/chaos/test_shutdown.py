@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
-from service.api.live import RESTART_MILLISECONDS, RETRY_MILLISECONDS
+from service.api.streams import RESTART_MILLISECONDS, RETRY_MILLISECONDS
 from service.client import Client
 from service.store import models
 from service.store.engine import Store
