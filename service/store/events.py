@@ -48,9 +48,3 @@ def after(
         .limit(check_limit(limit))
     )
     return [Event(row.revision, row.kind, row.data, row.at) for row in rows]
-
-
-def is_over(session: Session, project: str, study: str, revision: int) -> bool:
-    """Whether a study has ended and nothing came after a revision; raises NotFound."""
-    latest, state = studies.get_standing(session.connection(), project, study)
-    return latest <= revision and state.is_final

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -13,7 +15,7 @@ import psutil
 import pytest
 from fastapi import FastAPI, Request
 
-from service.cli.serving import _check_keys, _listen, _server
+from service.cli.serving import MOST_UNSENT_BYTES, _check_keys, _listen, _server
 from service.settings import Settings
 from service.store.engine import Store
 from tuning.errors import InvalidValue
@@ -69,6 +71,22 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
 
     asyncio.run(connect())
     assert delays == [1]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="the system has no such limit")
+def test_little_is_kept_for_a_client_that_does_not_read() -> None:
+    """The system takes some hundred KiB for it, no megabytes; the server is held up then."""
+    taken = 0
+    with (
+        _listen(Settings(port=0)) as listener,
+        socket.create_connection(listener.getsockname()[:2]),
+        listener.accept()[0] as connection,
+    ):
+        connection.settimeout(0)
+        while select.select([], [connection], [], 0.5)[1]:  # it may take more, for half a second
+            with suppress(BlockingIOError):
+                taken += connection.send(b"x" * 2**14)
+    assert MOST_UNSENT_BYTES <= taken <= 8 * MOST_UNSENT_BYTES
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,23 @@ def test_a_closed_bell_wakes_all_who_wait_and_says_so() -> None:
         assert bell.is_closed
 
     asyncio.run(scene())
+
+
+def test_a_rest_is_ended_by_no_ring_but_by_the_end() -> None:
+    """Who rests has something to tell already; nobody rests while the server ends."""
+
+    async def scene() -> None:
+        bell = Bell()
+        bell.hang()
+        resting = asyncio.ensure_future(bell.rest(3600))
+        for _ in range(3):
+            await asyncio.sleep(0)
+            bell.ring()
+        await asyncio.sleep(0)
+        assert not resting.done()
+        bell.close()
+        async with asyncio.timeout(30):
+            await resting
+        await bell.rest(0.0)
+
+    asyncio.run(scene())

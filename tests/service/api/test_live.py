@@ -196,3 +196,18 @@ def test_a_wait_beyond_its_range_is_refused(api: TestClient, submit: Submit, wai
     refused = api.get(f"{STUDIES}/{submit()['id']}?wait={wait}")
     assert refused.status_code == 422
     assert "wait" in refused.text
+
+
+def test_a_stream_ends_with_its_key(
+    api: TestClient, submit: Submit, holder: Callable[..., TestClient]
+) -> None:
+    """As soon as it is revoked, though nothing happens to the study."""
+    study = submit()["id"]
+    reader = holder("default", "studies:read")
+    keys = api.get("/v1/keys").json()["items"]
+    (key,) = [one["id"] for one in keys if one["scopes"] == ["studies:read"]]
+    end = threading.Timer(0.5, lambda: api.delete(f"/v1/keys/{key}"))
+    end.start()
+    told = read(reader.get(f"{STUDIES}/{study}/events").text)
+    end.join()
+    assert [kind for _, kind, _ in told] == ["created"]

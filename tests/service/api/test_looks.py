@@ -99,3 +99,13 @@ def test_an_error_is_told_to_all() -> None:
         return await asyncio.gather(*asked, return_exceptions=True)
 
     assert [type(one) for one in asyncio.run(play())] == [NotFound] * 3
+
+
+def test_where_the_answer_of_a_moment_ago_will_do_rings_do_not_count() -> None:
+    """Without a ticket; however many ask."""
+    place, shared = Place(), Looks()
+
+    async def play() -> list[int]:
+        return [await shared.share(None, "study", place.look) for _ in range(3)]
+
+    assert asyncio.run(play()) == [1, 1, 1]
