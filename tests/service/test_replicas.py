@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from service import app as application
-from service.api import changes, live, studies, work
+from service.api import streams, studies, work
 from service.api.browsers import COOKIE
 from service.cli.serving import _listen, _server
 from service.settings import Settings
@@ -82,7 +82,7 @@ def replicas(
     """Both of them; the first key is made at the first one."""
     folder = tmp_path_factory.mktemp("replicas")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (changes, live, studies, work):
+        for module in (streams, studies, work):
             patch.setattr(module, "POLL_SECONDS", NEVER)
         for name in ("PLAN_SECONDS", "TELL_SECONDS"):
             patch.setattr(application, name, NEVER)
