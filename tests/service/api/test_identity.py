@@ -10,13 +10,14 @@ from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
 
 from service.api.browsers import LONGEST_TOKEN
-from service.api.caller import PUBLIC, Needs, is_public
+from service.api.caller import PUBLIC, is_public
 from service.api.keyring import LATEST_SECONDS, Keyring
 from service.app import create_app
 from service.schemas.keys import Scope
 from service.settings import Settings
 from service.store.engine import Store
 from service.store.tokens import make_token
+from tests.service.api.test_scopes import needs
 
 FOREIGN = "urn:glideslope:problem:foreign"
 FILLED = {"study": "st_x", "number": "0", "key": "abc", "dataset": "ds_x"}
@@ -40,14 +41,9 @@ def routes(api: TestClient, *, placeholders: bool = False) -> list[Route]:
             continue
         if not placeholders:
             path = re.sub(r"\{(\w+)\}", lambda name: FILLED.get(name[1], "x"), path)
-        (scope,) = {part.call.scope for part in one.dependant.dependencies if is_need(part.call)}
+        (scope,) = needs(one.dependant)
         found += [(method, path, scope) for method in sorted(methods)]
     return found
-
-
-def is_need(call: object) -> bool:
-    """Whether a dependency asks for a scope."""
-    return isinstance(call, Needs)
 
 
 @pytest.fixture
