@@ -148,8 +148,10 @@ def test_a_damaged_copy_is_never_a_backup(
         ("sqlite:///FOLDER/other.db", "a database of this program"),
         (
             "postgresql://me:secret@host:5/data",
-            "PGOPTIONS='-c glideslope.project=*' pg_dump --enable-row-security --format=custom "
-            "--file=FILE 'postgresql://me@host:5/data'",
+            (
+                "PGOPTIONS='-c glideslope.project=*' pg_dump --enable-row-security --format=custom "
+                "--file=FILE 'postgresql://me@host:5/data'"
+            ),
         ),
         ("nonsense", "sqlite:///path/to/file.db"),
     ],
