@@ -182,6 +182,10 @@ class Link:
             if self._process.returncode is None:
                 self._kill_group()
 
+    def wait(self) -> None:
+        """Wait for the end of a child that was killed, and of its room; not for ever."""
+        self._reaper.join(EXIT_SECONDS)
+
     def close(self) -> None:
         """Kill the child, wait for its end and close the pipes."""
         self.kill()

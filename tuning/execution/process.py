@@ -89,8 +89,11 @@ class Process:
         """Kill the child and all it started, at once, from any thread."""
         with self._lock:
             self._stopped = True
-            if self._link is not None:
-                self._link.kill()
+            link = self._link
+            if link is not None:
+                link.kill()
+        if link is not None:  # whoever stops it may exit next, and the guardian is dead as well
+            link.wait()
 
     def close(self) -> None:
         """End the child."""

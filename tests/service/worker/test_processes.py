@@ -96,6 +96,22 @@ def test_a_second_signal_exits_at_once(board: Board, start: Start) -> None:
     assert board.outcomes("a") == []
 
 
+def test_a_second_signal_leaves_no_folder(
+    board: Board, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon after the start of a training child, whose guardian may not be there yet."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    board.offer("a", behaviour="hangs")
+    worker = start(600.0)
+    child = training_child(board, worker)
+    worker.send_signal(signal.SIGTERM)
+    worker.send_signal(signal.SIGINT)
+
+    worker.wait(SECONDS)
+    child.wait(SECONDS)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_killed_worker_leaves_no_process_and_loses_no_run(
     board: Board, start: Start, hire: Hire
 ) -> None:
