@@ -181,6 +181,12 @@ class Settings(BaseSettings):
     run_file_mib: int = Field(
         default=65_536, ge=1, description="MiB that a file may grow to by what training writes"
     )
+    run_processes: int = Field(
+        default=4_096,
+        ge=16,
+        description="processes and threads that a training may be at once, where it is walled and "
+        "not root's",
+    )
     run_network: Network = Field(
         default=Network.AUTO,
         description="network of a training process: none, or the worker does not start; auto, none "
@@ -251,6 +257,7 @@ class Settings(BaseSettings):
             memory_bytes=None if mebibytes is None else mebibytes * 2**20,
             files=self.run_files,
             file_bytes=self.run_file_mib * 2**20,
+            processes=self.run_processes,
             network=self.run_network,
             user=self.run_user,
         )

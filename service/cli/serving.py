@@ -63,6 +63,7 @@ WORKER_SETTINGS = {
     "run_files",
     "run_memory_mib",
     "run_network",
+    "run_processes",
     "run_timeout_seconds",
     "run_user",
     "traces",

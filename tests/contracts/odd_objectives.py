@@ -57,11 +57,11 @@ def tell_surroundings() -> None:
     """Tell, as an error, what a secret would be worth here."""
     own = os.getpgrp() == os.getpid()
     told = {name: os.environ.get(name) for name in ("SECRET", "OMP_NUM_THREADS")}
-    core, files, file_bytes = map(
-        resource.getrlimit,
-        (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE),
+    kinds = ("CORE", "NOFILE", "FSIZE", "NPROC")
+    core, files, file_bytes, processes = (
+        resource.getrlimit(getattr(resource, f"RLIMIT_{kind}")) for kind in kinds
     )
-    limits = f"{core=} {files=} {file_bytes=}"
+    limits = f"{core=} {files=} {file_bytes=} {processes=}"
     raise RuntimeError(f"{told} nice={os.nice(0)} group of its own={own} {limits}")
 
 

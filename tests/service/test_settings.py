@@ -16,7 +16,11 @@ def test_a_training_process_may_take_an_hour_and_most_of_the_machine() -> None:
     whole = total_bytes()
     share = None if whole is None else int(MACHINE_SHARE * whole)
     assert Settings().allowance == Allowance(
-        run_seconds=3600.0, memory_bytes=share, files=65_536, file_bytes=65_536 * MEBIBYTE
+        run_seconds=3600.0,
+        memory_bytes=share,
+        files=65_536,
+        file_bytes=65_536 * MEBIBYTE,
+        processes=4_096,
     )
 
 
@@ -26,6 +30,7 @@ def test_what_it_may_take_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLIDESLOPE_RUN_MEMORY_MIB", "600")
     monkeypatch.setenv("GLIDESLOPE_RUN_FILES", "256")
     monkeypatch.setenv("GLIDESLOPE_RUN_FILE_MIB", "12")
+    monkeypatch.setenv("GLIDESLOPE_RUN_PROCESSES", "300")
     monkeypatch.setenv("GLIDESLOPE_RUN_NETWORK", "none")
     monkeypatch.setenv("GLIDESLOPE_RUN_USER", "trainer")
     assert Settings().allowance == Allowance(
@@ -33,6 +38,7 @@ def test_what_it_may_take_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         memory_bytes=600 * MEBIBYTE,
         files=256,
         file_bytes=12 * MEBIBYTE,
+        processes=300,
         network=Network.NONE,
         user="trainer",
     )
@@ -46,6 +52,7 @@ def test_what_it_may_take_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RUN_MEMORY_MIB", "0"),
         ("RUN_FILES", "3"),
         ("RUN_FILE_MIB", "0"),
+        ("RUN_PROCESSES", "15"),
         ("RUN_NETWORK", "some"),
         ("RUN_USER", ""),
     ],
@@ -72,6 +79,7 @@ def test_the_local_worker_is_told_what_its_server_was() -> None:
         run_memory_mib=600,
         run_files=99,
         run_file_mib=3,
+        run_processes=77,
         run_network="shared",
         run_user="trainer",
         api_key="gs_of_the_user",
@@ -81,6 +89,7 @@ def test_the_local_worker_is_told_what_its_server_was() -> None:
     assert told["GLIDESLOPE_RUN_TIMEOUT_SECONDS"] == "7.5"
     assert told["GLIDESLOPE_RUN_MEMORY_MIB"] == "600"
     assert (told["GLIDESLOPE_RUN_FILES"], told["GLIDESLOPE_RUN_FILE_MIB"]) == ("99", "3")
+    assert told["GLIDESLOPE_RUN_PROCESSES"] == "77"
     assert (told["GLIDESLOPE_RUN_NETWORK"], told["GLIDESLOPE_RUN_USER"]) == ("shared", "trainer")
     assert "GLIDESLOPE_DATABASE_URL" not in told
 

@@ -28,7 +28,7 @@ def serve(channel: Channel) -> None:
     give_way()
     faulthandler.enable()  # a fault of compiled code then says where
     greeting = channel.receive()
-    confine(greeting["files"], greeting["file_bytes"])
+    confine(greeting["files"], greeting["file_bytes"], greeting["processes"])
     pin(greeting["core"])
     folders = Folders(
         data=_folder(greeting["data_folder"]),

@@ -268,6 +268,7 @@ def _place(folders: Folders, modules: Sequence[str], allowance: Allowance) -> Me
         "memory_bytes": allowance.memory_bytes,
         "files": allowance.files,
         "file_bytes": allowance.file_bytes,
+        "processes": allowance.processes,
         "network": allowance.network,
         "user": allowance.user,
     }

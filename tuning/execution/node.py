@@ -143,6 +143,7 @@ def _executor(order: Order) -> Process:
             memory_bytes=place["memory_bytes"] or usual_bytes(),
             files=place["files"],
             file_bytes=place["file_bytes"],
+            processes=place["processes"],
             network=Network(place["network"]),
             user=place["user"],
         )

@@ -60,6 +60,7 @@ class Process:
             "memory_bytes": allowance.memory_bytes,
             "files": allowance.files,
             "file_bytes": allowance.file_bytes,
+            "processes": allowance.processes if self._isolation.is_walled else None,
         }
         self._lock = threading.Lock()  # held while the child is started, stopped or given up
         self._link: Link | None = None

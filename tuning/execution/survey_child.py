@@ -16,7 +16,7 @@ def main() -> None:
     """Answer one request."""
     channel = attach(nice=NICE)
     give_way()
-    confine(files=None, file_bytes=None)
+    confine()
     channel.send(_answer(channel.receive()))
 
 

@@ -39,6 +39,8 @@ class Allowance:
         memory_bytes: memory that the process and all it started may hold. None: any.
         files: that it may have open at once, and so may each process that it starts. None: any.
         file_bytes: that a file may grow to by its writing. None: any.
+        processes: that it and all it started may be at once, threads counted. None: any. It holds
+            behind a wall, and not for root.
         network: that it may have.
         user: name or number of who it is. None: who started it.
     """
@@ -47,12 +49,13 @@ class Allowance:
     memory_bytes: int | None = None
     files: int | None = None
     file_bytes: int | None = None
+    processes: int | None = None
     network: Network = Network.AUTO
     user: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what nothing could be trained in."""
-        for name in ("run_seconds", "memory_bytes", "files", "file_bytes"):
+        for name in ("run_seconds", "memory_bytes", "files", "file_bytes", "processes"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidValue(name, value, "a positive number, or none")

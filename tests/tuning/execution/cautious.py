@@ -29,7 +29,7 @@ def main() -> None:
     if refused == ["net"]:
         refuse_networks()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(message)s")
-    allowance = Allowance(network=Network(network), user=user or None)
+    allowance = Allowance(network=Network(network), user=user or None, processes=1234)
     try:
         with closing(Process(modules=("odd_objectives",), allowance=allowance)) as executor:
             for event in executor.run(odd(behaviour)):

@@ -322,6 +322,7 @@ def test_a_machine_is_told_what_it_must_know(
         "memory_bytes": None,
         "files": None,
         "file_bytes": None,
+        "processes": None,
         "network": "auto",
         "user": None,
     }

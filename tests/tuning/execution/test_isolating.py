@@ -64,6 +64,14 @@ def test_where_the_kernel_refuses_training_goes_on_and_it_is_told(network: str) 
 
 
 @pytest.mark.usefixtures("has_walls")
+def test_processes_are_counted_behind_walls_alone() -> None:
+    """Elsewhere all that its user runs would count."""
+    limit = "processes=(1234, 1234)"
+    assert limit in keep_apart(PLAIN, "shared", "", "tells")
+    assert limit not in keep_apart(REFUSING, "shared", "", "tells")
+
+
+@pytest.mark.usefixtures("has_walls")
 def test_what_must_be_is_refused_in_words_where_it_cannot_be() -> None:
     """Before anything is trained."""
     said = keep_apart(REFUSING, "none")

@@ -93,6 +93,7 @@ def order(behaviour: str, datasets: Path, **changes: object) -> dict[str, Any]:
             "memory_bytes": None,
             "files": None,
             "file_bytes": None,
+            "processes": None,
             "network": "auto",
             "user": None,
         },

@@ -46,7 +46,9 @@ def test_pages_that_a_group_shares_count_once() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan")])
-@pytest.mark.parametrize("name", ["run_seconds", "memory_bytes", "files", "file_bytes"])
+@pytest.mark.parametrize(
+    "name", ["run_seconds", "memory_bytes", "files", "file_bytes", "processes"]
+)
 def test_nothing_can_be_trained_in_nothing(name: str, value: float) -> None:
     """The field is named."""
     with pytest.raises(InvalidValue, match=name):
