@@ -18,6 +18,8 @@ ALLOWED = {
     ("tuning/objectives/__init__.py", "importlib.metadata.entry_points"): "objectives of packages "
     "that an administrator installed",
     ("tuning/objectives/__init__.py", "import importlib.metadata.entry_points"): "the same",
+    ("tuning/execution/wall.py", "import runpy"): "the program of a child, which its parent names "
+    "when it starts it, as it would after `python -m`",
     ("tuning/schedules/interop/arithmetic.py", "getattr of a module"): "functions of mathematics "
     "whose names are in a table beside it",
     ("tuning/execution/ray.py", "import ray"): "Ray pickles what is sent; it is a program of its "
