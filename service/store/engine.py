@@ -203,7 +203,9 @@ class Store:
             yield connection
 
     def close(self) -> None:
-        """Close all connections and let go of the file."""
+        """Close all connections, those in use as soon as they are not, and let go of the file."""
+        for engine in (self._reader, self._writer):
+            event.listen(engine.pool, "checkin", _close_late)
         self._reader.dispose()
         self._writer.dispose()  # the writer closes last: only it may checkpoint
         if self.notices is not None:
@@ -265,6 +267,12 @@ def reading_engine(url: URL, writer: Engine | None = None) -> Engine:
     engine = create_engine(url, pool_size=READERS, max_overflow=0, json_serializer=compact_json)
     _set_up_sqlite(engine, "BEGIN", ("query_only=ON",))
     return engine
+
+
+def _close_late(connection: DBAPIConnection | None, _record: object) -> None:
+    """Close what comes back to a pool that is no more, as from a look that hung."""
+    if connection is not None:  # else it was invalid
+        connection.close()
 
 
 def _set_up_sqlite(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -64,6 +65,22 @@ def test_a_closed_store_lets_go_of_its_file(sqlite_url: str) -> None:
     """Closing is enough to open again in the same process."""
     Store(sqlite_url).close()
     Store(sqlite_url).close()
+
+
+def test_a_question_under_way_outlives_the_store_and_leaves_nothing_open(database_url: str) -> None:
+    """Its connection is closed once it comes back; nobody waits for it."""
+    store = Store(database_url)
+    with store.look() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        store.close()
+        assert connection.scalar(text("SELECT 2")) == 2
+    if "sqlite" in database_url:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            driver.execute("SELECT 3")
+    else:
+        assert driver.closed
 
 
 @pytest.mark.parametrize(
