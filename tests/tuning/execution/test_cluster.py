@@ -128,6 +128,8 @@ def test_as_many_blocks_are_claimed_as_there_is_room_for(connect: Open, stage: S
     assert "modest" in taken(cluster)
     sent.append(cluster.send(block("waits")))
     assert "modest" not in taken(cluster)
+    stage.have(SMALL, SMALL, **{**free, "CPU": 0.0})  # a look from before would not see them
+    until(lambda: not cluster._free["CPU"])
     for task in sent:
         cluster.begin(task)
     assert "modest" in taken(cluster)
