@@ -1,5 +1,6 @@
 """The page of a study in a real browser: it moves by itself, and obeys."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,8 @@ def test_a_study_is_extended_in_a_dialog(page: "Page", open_site: Site) -> None:
     move(page, "Extend").click()
     page.get_by_label("Trials in all").fill("16")
     page.locator("#extend").get_by_role("button", name="Extend").click()
+    expect(page.locator(".badges")).to_contain_text(re.compile("after verdict 1|verdict 2"))
+    open_site.client.studies.wait(study)  # trainings take as long as they do; then the page follows
     expect(page.locator(".badges")).to_contain_text("verdict 2")
     expect(state(page, "completed")).to_be_visible()
     expect(page.locator("#about")).to_contain_text("Earlier verdicts")
