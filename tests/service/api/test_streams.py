@@ -160,10 +160,10 @@ def test_nothing_is_done_for_a_client_that_does_not_read(
     assert [number for number, _, _ in reader.told] == list(range(1, 23))
 
 
-def test_readers_of_one_study_ask_the_database_once_for_what_it_measures(
+def test_readers_of_one_study_share_what_they_ask_of_its_measurements(
     api: TestClient, submit: Submit, store: Store, plan: Callable[[], int], claim: Claim
 ) -> None:
-    """However many there are, and each is told."""
+    """Less than half as many questions as readers, and each reader is told."""
     study, many = submit()["id"], 30
     plan()
     block = claim(lanes=1)
