@@ -6,6 +6,7 @@ Not here: how often (`service.app`), planning and delivery (`service.planner`).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from service.api.keyring import Keyring
 from service.api.meter import Meter
 from service.settings import Settings
 from service.store import idempotency, keys, quotas, sessions, stalls, work
-from service.store.clock import now
+from service.store.clock import PROCESS, ProcessClock, now
 from service.store.engine import Store
 
 
@@ -22,21 +23,28 @@ class Sweeper:
     """Takes back what ran out, and notes what stalls.
 
     A lease that could not be extended has not run out. So after a time in which nobody could, for
-    the database was away, the machine slept or its clock jumped, workers get time to do so first;
-    all of these show as a gap between two rounds by the store's clock. `on_progress` is called
-    after a round that changed something.
+    the database was away, the machine slept or its clock was set, workers get time to do so first;
+    all of these show as a gap between two rounds by the store's clock. One that was set forward and
+    back between two rounds shows no gap, but leases granted meanwhile are off: that of this process
+    tells. `on_progress` is called after a round that changed something.
     """
 
-    def __init__(self, store: Store, settings: Settings, on_progress: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        on_progress: Callable[[], None],
+        clock: ProcessClock = PROCESS,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._on_progress = on_progress
-        self._last: datetime | None = None
-        self._not_before: datetime | None = None
+        self._clock = clock
+        self._last = _Look(None, None, clock.times_set)
 
     def round(self) -> int:
         """Do it once; returns how many leases ran out."""
-        expired, self._last, self._not_before = self._store.attempt(self._take_back)
+        expired, self._last = self._store.attempt(self._take_back)
         with self._store.read() as session:
             stalled = stalls.find(session, self._settings.stall_seconds)
         for project, study, stall in stalled:
@@ -46,20 +54,31 @@ class Sweeper:
             self._on_progress()
         return expired
 
-    def _take_back(self, session: Any) -> tuple[int, datetime, datetime]:  # noqa: ANN401 # the store's own
-        """How many leases ran out, when that was, and since when they may."""
-        settings, at = self._settings, now(session)
-        since, not_before = at - (self._last or at), self._not_before or at
+    def _take_back(self, session: Any) -> tuple[int, "_Look"]:  # noqa: ANN401 # the store's own
+        """How many leases ran out, and what the next round has to know."""
+        settings, last, at = self._settings, self._last, now(session)
+        times_set, not_before = self._clock.times_set, last.not_before or at
+        since = at - (last.at or at)
         # A worker that was heard of when it was due can do without us for so long.
         spare = timedelta(seconds=settings.lease_seconds - settings.heartbeat_seconds)
-        is_back = since < timedelta()
-        if is_back:  # leases of lost workers shall not last longer for that
+        is_set = since < timedelta() or times_set != last.times_set
+        if is_set:  # leases of lost workers shall not last longer for that
             work.shorten(session, settings.lease_seconds)
-        if is_back or since > spare + timedelta(seconds=settings.sweep_seconds):
+        if is_set or since > spare + timedelta(seconds=settings.sweep_seconds):
             not_before = at + timedelta(seconds=2 * settings.heartbeat_seconds)
+        look = _Look(at, not_before, times_set)
         if at < not_before:
-            return 0, at, not_before
-        return work.sweep(session, max_attempts=settings.max_attempts), at, not_before
+            return 0, look
+        return work.sweep(session, max_attempts=settings.max_attempts, at=at), look
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """When the sweeper looked, since when leases may run out, how often the clock was set."""
+
+    at: datetime | None
+    not_before: datetime | None
+    times_set: int
 
 
 def forget(store: Store, purger: Purger) -> None:

@@ -67,9 +67,9 @@ def heartbeat(
     return replies
 
 
-def sweep(session: Session, *, max_attempts: int) -> int:
-    """Take back every run whose lease expired; returns how many."""
-    at = now(session)
+def sweep(session: Session, *, max_attempts: int, at: datetime | None = None) -> int:
+    """Take back every run whose lease has expired by a moment, or by now; returns how many."""
+    at = at or now(session)
     expired = leases.IS_LEASED & (models.Run.lease_until <= at)
     return _take_back(session, expired, at, lambda run: outcomes.lose(run, at, max_attempts))
 
