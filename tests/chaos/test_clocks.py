@@ -1,6 +1,7 @@
 """Clocks that are set, and time zones that differ: no lease runs out for that (R9)."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ PACE = {
     "GLIDESLOPE_HEARTBEAT_SECONDS": "2",
     "GLIDESLOPE_SWEEP_SECONDS": "0.5",
 }
+APART_SECONDS = 12.0  # three times as long as a sweeper waits after a jump
 ZONES = (
     {"TZ": "Europe/Berlin", "PGTZ": "Asia/Tokyo"},
     {"TZ": "America/New_York", "PGTZ": "UTC"},
@@ -45,6 +47,20 @@ def far_from_here(database: str) -> None:
         with engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {url.database} SET timezone = 'Asia/Tokyo'"))
         engine.dispose()
+
+
+def train(servers: list[Server], step: Callable[[], None]) -> dict[str, list[tuple[str, float]]]:
+    """A study from beginning to end, and its bests; a step is taken at every second run."""
+    with Client(servers[0].url) as client:
+        study = client.studies.create(BRIEF).id
+    with Watcher(servers[-1].url, study) as watcher:
+        for number in range(100):
+            watcher.wait_for_runs(1 + 2 * number)
+            if watcher.view is not None and watcher.view.state == "completed":
+                break
+            step()
+        assert watcher.wait_for_end().state == "completed"
+    return {study: watcher.bests}
 
 
 def test_no_lease_runs_out_because_a_clock_is_set(
@@ -71,19 +87,22 @@ def test_no_lease_runs_out_because_a_clock_is_set(
     bests: dict[str, list[tuple[str, float]]] = {}
     places = settings()
     jumps = 0
+
+    def jump() -> None:
+        nonlocal jumps
+        chance.choice(clocks).set(chance.choice(places))
+        jumps += 1
+
     with ended(*servers, *workers):
         while jumps < least or not bests:
-            with Client(servers[0].url) as client:
-                study = client.studies.create(BRIEF).id
-            with Watcher(servers[-1].url, study) as watcher:
-                bests[study] = watcher.bests
-                for step in range(100):
-                    watcher.wait_for_runs(1 + 2 * step)
-                    if watcher.view is not None and watcher.view.state == "completed":
-                        break
-                    chance.choice(clocks).set(chance.choice(places))
-                    jumps += 1
-                assert watcher.wait_for_end().state == "completed"
+            bests |= train(servers, jump)
+        # A sweeper waits after each jump; now none comes, and the servers stay hours apart.
+        for clock, place in zip(clocks, (HOUR, -HOUR, HOUR, -HOUR), strict=False):
+            clock.set(place)
+            jumps += 1
+        until = time.monotonic() + APART_SECONDS
+        while time.monotonic() < until:
+            bests |= train(servers, lambda: None)
         codes = [one.stop() for one in (*workers, *servers)]
         assert codes == [0] * len(codes)
     leased = expired = 0

@@ -73,6 +73,36 @@ def test_a_log_with_a_forged_or_missing_line_is_found(
     assert any(words in one for one in loglines.check(log, ["b"]))
 
 
+SAID = "2026-01-01 12:00:00,000 INFO service.api.requests: GET / 200 1.0 ms request=a"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([SAID], "request b has 0 lines"),
+        ([SAID, SAID], "request a has 2 lines"),
+        ([SAID.replace("service.api.requests", FORGED)], "no logger"),
+        ([SAID, "and so on"], "none of ours"),
+        ([f"{SAID}\x85{SAID}"], "request a has 2 lines"),
+        ([f"{SAID}\x1b[2K"], "none of ours"),
+    ],
+)
+def test_a_log_for_people_with_a_forged_or_missing_line_is_found(
+    lines: list[str], words: str, tmp_path: Path
+) -> None:
+    """Whatever is wrong with it."""
+    log = tmp_path / "log"
+    log.write_text("\n".join(lines) + "\n", "utf-8")
+    assert any(words in one for one in loglines.check(log, ["a", "b"], "text"))
+
+
+def test_a_log_for_people_that_tells_of_each_request_is_right(tmp_path: Path) -> None:
+    """Also of what a request said of itself."""
+    log = tmp_path / "log"
+    log.write_text(f"{SAID} label=x\\n request=b\n")
+    assert list(loglines.check(log, ["a"], "text")) == []
+
+
 def test_a_line_may_hold_ends_of_other_lines(tmp_path: Path) -> None:
     """As long as they are escaped, it is one."""
     log = tmp_path / "log"
