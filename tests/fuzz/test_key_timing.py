@@ -30,12 +30,12 @@ WARM = 500
 KEPT = 0.9
 # A t beyond it is taken for a leak (as in tests of leakage assessment), if the difference could be
 # seen from outside. What remains is whether a row is in the processor's cache, a tenth of a
-# microsecond; requests spread by 100 of them at the least, so half a microsecond would take some
-# 2 (4.5 * 100 / 0.5)^2, over a million requests for each id, of 2^60. One hash is several times
-# that, and a check that spares it is found. And an id opens nothing: lists and logs tell it.
+# microsecond; requests spread by 100 of them at the least, so a fifth of one would take some
+# 2 (4.5 * 100 / 0.2)^2, ten million requests for each id, of 2^60. One comparison of digests is
+# twice that, and a check that spares it is found. And an id opens nothing: lists and logs tell it.
 # On a slow machine everything takes longer, so a tenth of the check itself is allowed in any case.
 MOST_T = 4.5
-MOST_MICROSECONDS = 0.5
+MOST_MICROSECONDS = 0.2
 MOST_SHARE = 0.1
 
 
