@@ -29,7 +29,7 @@ OPEN = 3  # studies under way at once
 SOME: dict[str, Any] = {**MANY, "budget": {"trials": 6}}
 MIB = 2**20
 WAL_MIB = 64
-GROWTH = 1.25  # of the memory, from one third to the next
+GROWTH = 1.1  # of the memory, from one third to the next
 SPARE = 10  # descriptors and connections by which one third may exceed another
 
 
