@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -37,6 +37,7 @@ from tests.campaign import (  # noqa: F401 # pytest finds fixture and hooks here
 )
 
 BACKENDS = ("sqlite", "postgresql")
+NewDatabase = Callable[[], AbstractContextManager[str]]
 CHAOS = Path(__file__).parent / "chaos"
 
 
@@ -97,6 +98,21 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def new_postgres(postgres_server: str, postgres_url: str) -> NewDatabase:
+    """Make a PostgreSQL database of the plain role, without any table; returns its URL."""
+
+    @contextmanager
+    def make() -> Iterator[str]:
+        name = f"glideslope_{uuid4().hex}"
+        _administer(postgres_url, f"CREATE DATABASE {name}")
+        yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+        # Not as its owner, who may not end a process of the server's own that cleans up in it.
+        _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy."""
     path = tmp_path_factory.mktemp("template") / "template.db"
@@ -105,17 +121,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_database(postgres_url: str) -> Iterator[str]:
+def postgres_database(new_postgres: NewDatabase) -> Iterator[str]:
     """The URL of a migrated PostgreSQL database; tests empty it before they use it."""
-    with _new_postgres(postgres_url) as url:
+    with new_postgres() as url:
         _migrate(url)
         yield url
 
 
 @pytest.fixture(scope="module")
-def shared_postgres_url(postgres_url: str) -> Iterator[str]:
+def shared_postgres_url(new_postgres: NewDatabase) -> Iterator[str]:
     """The URL of a PostgreSQL database without any table, one for the tests of a module."""
-    with _new_postgres(postgres_url) as url:
+    with new_postgres() as url:
         yield url
 
 
@@ -136,7 +152,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
     else:
-        with _new_postgres(request.getfixturevalue("postgres_url")) as url:
+        with request.getfixturevalue("new_postgres")() as url:
             yield url
 
 
@@ -195,14 +211,6 @@ def store(database_url: str, clock: FakeClock) -> Iterator[Store]:
     store.close()
 
 
-@contextmanager
-def _new_postgres(server: str) -> Iterator[str]:
-    name = f"glideslope_{uuid4().hex}"
-    _administer(server, f"CREATE DATABASE {name}")
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def _migrate(url: str) -> None:
     store = Store(url)
     store.upgrade()
@@ -226,10 +234,12 @@ def cut_connections(database: str, application: str) -> int:
 def _administer(server: str, *statements: str) -> None:
     url = make_url(server).set(drivername="postgresql+psycopg")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture

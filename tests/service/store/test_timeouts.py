@@ -114,15 +114,18 @@ def test_a_url_says_more_than_we_do() -> None:
     assert (own.query["application_name"], own.query["connect_timeout"]) == ("x", "3")
 
 
-def test_a_database_without_an_encoding_is_one_of_utf8(postgres_url: str) -> None:
+def test_a_database_without_an_encoding_is_one_of_utf8(
+    postgres_server: str, postgres_url: str
+) -> None:
     """Which is what a server makes that was set up without a locale: text comes as text."""
     name = "glideslope_without_encoding"
-    administrator = create_engine(parse_url(postgres_url), isolation_level="AUTOCOMMIT")
+    administrator = create_engine(parse_url(postgres_server), isolation_level="AUTOCOMMIT")
+    owned = make_url(postgres_url).set(database=name)
+    kind = "ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0"
     with administrator.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        made = f"CREATE DATABASE {name} ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0"
-        connection.execute(text(made))
-    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"CREATE DATABASE {name} OWNER {owned.username} {kind}"))
+    url = owned.render_as_string(hide_password=False)
     store = Store(url)
     store.upgrade()
     with store.write() as session:
