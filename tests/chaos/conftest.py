@@ -106,8 +106,13 @@ SHARE = (
     "test_calls_through",
     "test_a_store_does_what_its_model_does",
 )
-# Of pairs that differ by their database alone, what the five minutes of `make test-full` leave out.
+# What the five minutes of `make test-full` leave out: of pairs that differ by their database alone
+# the one, and all kinds of bad training where some are there.
 WHOLE = (
+    "test_each_study_loses_its_own_bad_runs_and_no_others[all",
+    "test_every_boundary_is_all_or_nothing[postgresql",
+    "test_a_killed_server_keeps_what_it_acknowledged[postgresql",
+    "test_a_killed_server_goes_on_where_it_was[postgresql",
     "test_best_never_gets_worse_and_an_etag_is_a_body[sqlite",
     "test_workers_behind_a_bad_network_count_every_run_once[postgresql",
     "test_a_reader_whose_frames_are_cut_sees_every_event_once[postgresql",
